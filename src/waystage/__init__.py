@@ -1,0 +1,1 @@
+"""Waystage: intermediate-task training in zero-shot cross-lingual transfer."""
