@@ -1,14 +1,14 @@
 """What can go wrong, as a tree. Every message says what happened, with which value, where, and what to type next.
 
-    WaystageError                 shown without a traceback
-    ├── InputError                exit code 2: something the user wrote or named must be mended
-    │   ├── StudyError            a study file; carries every problem found, not only the first
-    │   ├── DataError             a data, prediction or gold file; says file and line
-    │   ├── UnknownName           no task / model / language / study of that name; close matches
-    │   └── MissingExtra          an optional dependency is needed; says the pip line
-    ├── StoreError                the store on disk: locked, corrupt, not writable
-    └── StageError                exit code 1: a stage failed; carries its name and its log
-        └── TrainingDiverged      the loss became NaN or exploded; step, example ids, what to try
+WaystageError                 shown without a traceback
+├── InputError                exit code 2: something the user wrote or named must be mended
+│   ├── StudyError            a study file; carries every problem found, not only the first
+│   ├── DataError             a data, prediction or gold file; says file and line
+│   ├── UnknownName           no task / model / language / study of that name; close matches
+│   └── MissingExtra          an optional dependency is needed; says the pip line
+├── StoreError                the store on disk: locked, corrupt, not writable
+└── StageError                exit code 1: a stage failed; carries its name and its log
+    └── TrainingDiverged      the loss became NaN or exploded; step, example ids, what to try
 """
 
 from __future__ import annotations
