@@ -14,7 +14,7 @@ WaystageError                 shown without a traceback
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -29,8 +29,8 @@ class InputError(WaystageError):
 
 
 class StudyError(InputError):
-    def __init__(self, problems: list[str], path: str | Path | None = None):
-        self.problems = list(problems)
+    def __init__(self, problems: Sequence[object], path: str | Path | None = None):
+        self.problems = list(problems)  # each prints itself
         self.path = path
         head = f"{path}: " if path else ""
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"

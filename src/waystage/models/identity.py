@@ -1,0 +1,53 @@
+"""What a model *is*, as it goes into fingerprints: a name and a revision, never a folder of this machine."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from waystage.errors import InputError
+from waystage.models.shapes import STANDINS, is_standin, known
+
+UNRESOLVED = "main"  # a hub branch: `check` and `run` replace it by the commit in STUDY.lock
+
+
+def identity(model: str) -> dict[str, str]:
+    if is_standin(model):
+        return {"name": model, "revision": _content(STANDINS / model, ("config.json", "model.safetensors"))}
+    folder = local_folder(model)
+    if folder:
+        return {"name": "local", "revision": _content(folder, ("config.json", "model.safetensors", "tokenizer.json"))}
+    return {"name": model, "revision": UNRESOLVED}
+
+
+def tokenizer(model: str) -> dict[str, str]:
+    """Stand-ins of all sizes share one tokenizer, so that their token arrays are shared too."""
+    if not is_standin(model):
+        return identity(model)
+    mine = _content(STANDINS / model, ("tokenizer.json",))
+    for other in sorted(name for name in known() if is_standin(name)):
+        if _content(STANDINS / other, ("tokenizer.json",)) == mine:
+            return {"name": other, "revision": mine}
+    raise AssertionError(f"{model} is not among the shipped stand-ins")
+
+
+def local_folder(model: str) -> Path | None:
+    """The folder that a name means, or None for a hub name. A folder is written with a leading '.', '/' or '~'."""
+    if not model.startswith((".", "/", "~")):
+        return None
+    folder = Path(model).expanduser()
+    if not (folder / "config.json").exists():
+        raise InputError(f"model {model!r}: there is no checkpoint (no config.json) in {folder.resolve()}")
+    return folder
+
+
+@cache
+def _content(folder: Path, names: tuple[str, ...]) -> str:
+    digest = hashlib.sha256()
+    for name in names:
+        path = folder / name
+        if not path.exists():
+            raise InputError(f"model folder {folder}: {name} is missing; only safetensors checkpoints are read")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]

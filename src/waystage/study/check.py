@@ -1,0 +1,324 @@
+"""Every problem of a study at once: where it stands, which value, what is allowed, what was probably meant.
+
+The checks look at the raw values and skip what has the wrong type, since pydantic reports that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from waystage import languages as language_table
+from waystage import tasks as task_table
+from waystage.errors import InputError, did_you_mean
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
+Path = tuple[str | int, ...]
+FORMS = ("pairs", "choice", "spans", "tags", "similarity", "retrieval")
+
+
+@dataclass(frozen=True)
+class Problem:
+    path: Path
+    message: str
+
+    def __str__(self) -> str:
+        where = dotted(self.path)
+        return f"{where}: {self.message}" if where else self.message
+
+
+def dotted(path: Path) -> str:
+    """('question', 0, 'compare') -> 'question[1].compare': people count from one."""
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def distinct(problems: Iterable[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+# -- types and ranges: pydantic's findings in our words ---------------------------------------------------------------
+
+PLAIN = {
+    "missing": "is missing",
+    "string_type": "must be a string",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "bool_type": "must be true or false",
+}
+
+
+def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    problems: dict[Path, Problem] = {}
+    for item in error.errors(include_url=False):
+        path = _without_union_arms(item["loc"])
+        if path in problems:
+            continue  # the other arm of a union says the same again
+        problems[path] = Problem(path, _message(item, path, model))
+    return list(problems.values())
+
+
+def _without_union_arms(loc: tuple[str | int, ...]) -> Path:
+    arms = ("str", "constrained-str", "tuple[str, ...]", "dict[str,str]", "int", "float")
+    return tuple(part for part in loc if part not in arms and not str(part).startswith(("tuple[", "function-")))
+
+
+def _message(item: Any, path: Path, model: type[BaseModel]) -> str:
+    kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _keys_beside(path, model)
+        listed = f"; known here: {', '.join(known)}" if known else ""
+        return f"is not a key of a study{did_you_mean(str(path[-1]), known)}{listed}"
+    if kind == "missing":
+        return "is missing"
+    if kind in PLAIN:
+        return f"{PLAIN[kind]}, not {_short(value)}"
+    if kind == "literal_error":
+        allowed = str(context["expected"])
+        return f"must be {allowed}, not {_short(value)}{did_you_mean(str(value), re.findall(r'[\w-]+', allowed))}"
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        sign = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}[kind]
+        limit = next(iter(context.values()))
+        return f"must be {sign} {limit}, not {_short(value)}"
+    if kind in ("too_short", "too_long"):
+        return f"must have {context.get('min_length', context.get('max_length'))} entries, not {len(value)}"
+    return f"{item['msg']}, not {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _keys_beside(path: Path, model: type[BaseModel]) -> list[str]:
+    """The keys that the table of a misspelled key may have."""
+    here: Any = model
+    for part in path[:-1]:
+        if isinstance(here, type) and issubclass(here, BaseModel) and isinstance(part, str):
+            field = here.model_fields.get(part)
+            here = _inner_model(field.annotation) if field else None
+    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+def _inner_model(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _inner_model(inner)
+        if found is not None:
+            return found
+    return None
+
+
+# -- names and sense ---------------------------------------------------------------------------------------------------
+
+
+def names_and_sense(values: dict[str, Any]) -> list[Problem]:
+    raw = _plain(values)
+    return [problem for check in _CHECKS for problem in check(raw)]
+
+
+def _plain(value: Any) -> Any:
+    """Parts given as objects (from Python) look like parts given as tables (from a file)."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_unset=True)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def _axes(raw: dict[str, Any]) -> Iterator[Problem]:
+    for key in ("models", "targets", "seeds", "source_languages"):
+        value = raw.get(key)
+        if not isinstance(value, (list, tuple)):
+            continue
+        if not value:
+            yield Problem((key,), "is empty: name at least one")
+        doubles = sorted({str(v) for v in value if list(value).count(v) > 1})
+        if doubles:
+            yield Problem((key,), f"names {', '.join(doubles)} more than once")
+    arms = raw.get("intermediate")
+    if isinstance(arms, dict) and not arms:
+        yield Problem(("intermediate",), "is empty: name at least one arm, such as [intermediate.none]")
+    for table in ("intermediate", "task"):
+        for name in _table(raw, table):
+            if not NAME.fullmatch(name):
+                yield Problem((table,), f"{name!r} cannot be a name: use letters, digits and _ . + - (at most 64)")
+
+
+def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
+    own = set(_table(raw, "task"))
+    known = [*task_table.names(), *own]
+    for name in own & set(task_table.names()):
+        yield Problem(("task", name), "is the name of a built-in task: choose another")
+    hint = "; `waystage list tasks` shows all"
+    for path, name in _strings(raw.get("targets"), ("targets",)):
+        if name not in known and name not in task_table.BENCHMARKS:
+            options = [*known, *task_table.BENCHMARKS]
+            yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
+    for arm, body in _table(raw, "intermediate").items():
+        for path, name in _strings(_get(body, "tasks"), ("intermediate", arm, "tasks")):
+            if name not in known:
+                yield Problem(path, f"there is no task {name!r}{did_you_mean(name, known)}{hint}")
+            elif name not in own and not task_table.get(name).train_languages:
+                yield Problem(path, f"{name!r} has no training data: it can be a target, not an intermediate task")
+    for place in ("recipe", "rehearsal"):
+        recipe = raw.get(place) if place == "recipe" else _get(raw.get(place), "recipe")
+        for name in _table(recipe, "task"):
+            if name not in known:
+                path = ("recipe", "task", name) if place == "recipe" else ("rehearsal", "recipe", "task", name)
+                yield Problem(path, f"there is no task {name!r}{did_you_mean(name, known)}{hint}")
+    for name, body in _table(raw, "task").items():
+        form = _get(body, "form")
+        if isinstance(form, str) and form not in FORMS:
+            yield Problem(("task", name, "form"), f"must be one of {', '.join(FORMS)}, not {form!r}")
+
+
+def _models(raw: dict[str, Any]) -> Iterator[Problem]:
+    from waystage.models.shapes import known
+
+    for key, values in (("models", raw.get("models")), ("rehearsal", _get(raw.get("rehearsal"), "models"))):
+        for path, name in _strings(values, (key,) if key == "models" else (key, "models")):
+            if name not in known() and "/" not in name:
+                yield Problem(
+                    path,
+                    f"there is no model {name!r}{did_you_mean(name, known())}; write a hub name with its organisation, "
+                    "or a folder as ./FOLDER; `waystage list models` shows those known",
+                )
+
+
+def _languages(raw: dict[str, Any]) -> Iterator[Problem]:
+    places: list[tuple[Path, Any]] = [(("languages",), raw.get("languages"))]
+    places += [(("rehearsal", "languages"), _get(raw.get("rehearsal"), "languages"))]
+    places += [(("low_resource",), raw.get("low_resource"))]
+    for i, question in enumerate(_list(raw.get("question"))):
+        places.append((("question", i, "languages"), _get(question, "languages")))
+    for arm, body in _table(raw, "intermediate").items():
+        places.append((("intermediate", arm, "replay", "languages"), _get(_get(body, "replay"), "languages")))
+    for path, value in places:
+        if isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)):
+            yield from _meaning(path, lambda value=value: language_table.select(_expression(value)))
+    for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
+        yield from _meaning(path, lambda code=code: language_table.resolve(code))
+    for arm, body in _table(raw, "intermediate").items():
+        code = _get(body, "language")
+        if isinstance(code, str):
+            yield from _meaning(("intermediate", arm, "language"), lambda code=code: language_table.resolve(code))
+
+
+def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
+    arms = _table(raw, "intermediate")
+    for arm, body in arms.items():
+        tasks = [name for _, name in _strings(_get(body, "tasks"), ())]
+        sampling = _get(body, "sampling") or {}
+        weights = _get(sampling, "weights") or {}
+        path: Path = ("intermediate", arm)
+        if len(set(tasks)) < len(tasks):
+            yield Problem((*path, "tasks"), "names a task more than once")
+        if _get(body, "replay") and not tasks:
+            yield Problem((*path, "replay"), "needs `tasks` to go along with")
+        if isinstance(weights, dict):
+            if (_get(sampling, "by") == "weights") != bool(weights):
+                yield Problem((*path, "sampling"), '`by = "weights"` and `weights` go together')
+            for name in sorted(set(weights) - set(tasks)):
+                yield Problem((*path, "sampling", "weights", name), f"{name!r} is not among this arm's tasks")
+    own = set(_table(raw, "task"))
+    targets = {name for _, name in _strings(raw.get("targets"), ())}
+    targets |= {name for t in targets for name in task_table.BENCHMARKS.get(t, ())}
+    for i, question in enumerate(_list(raw.get("question"))):
+        for path, name in _strings(_get(question, "compare"), ("question", i, "compare")):
+            if arms and name not in arms:
+                yield Problem(path, f"there is no arm [intermediate.{name}]{did_you_mean(name, arms)}")
+        pair = _get(question, "compare")
+        if isinstance(pair, (list, tuple)) and len(pair) == 2 and pair[0] == pair[1]:
+            yield Problem(("question", i, "compare"), f"compares {pair[0]!r} with itself")
+        for path, name in _strings(_get(question, "targets"), ("question", i, "targets")):
+            if name not in targets and name not in own:
+                yield Problem(path, f"{name!r} is not among the study's targets{did_you_mean(name, targets)}")
+
+
+def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
+    def walk(body: Any, path: Path) -> Iterator[Problem]:
+        if isinstance(body, dict):
+            if body.get("epochs") is not None and body.get("steps") is not None:
+                yield Problem(path, "says both `epochs` and `steps`: keep one")
+            for key, value in body.items():
+                yield from walk(value, (*path, key))
+
+    yield from walk(raw.get("recipe"), ("recipe",))
+    yield from walk(_get(raw.get("rehearsal"), "recipe"), ("rehearsal", "recipe"))
+    for arm, body in _table(raw, "intermediate").items():
+        yield from walk(_get(body, "recipe"), ("intermediate", arm, "recipe"))
+
+
+def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
+    """A language that no target has, or a source language in which nothing can be trained, is a mistake, not an axis."""
+    targets = [name for _, name in _strings(raw.get("targets"), ())]
+    names = [n for t in targets for n in task_table.BENCHMARKS.get(t, (t,)) if n in task_table.names()]
+    if not names or _table(raw, "task"):
+        return
+    said = raw.get("languages")
+    codes = [c for _, c in _strings(said, ())] if isinstance(said, (list, tuple)) else []
+    had = {code for name in names for code in task_table.get(name).languages}
+    for i, code in enumerate(codes):
+        resolved = _try(lambda code=code: language_table.resolve(code))
+        if resolved and resolved not in had:
+            yield Problem(("languages", i), f"no target of this study has {code!r}; they have {', '.join(sorted(had))}")
+    for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
+        resolved = _try(lambda code=code: language_table.resolve(code))
+        trained = {c for n in names for c in task_table.get(n).train_languages}
+        if resolved and trained and resolved not in trained:
+            yield Problem(path, f"no target has training data in {code!r}; they have {', '.join(sorted(trained))}")
+
+
+_CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Problem]], ...] = (
+    _axes, _tasks, _models, _languages, _arms, _recipes, _coverage,
+)  # fmt: skip
+
+
+def _meaning(path: Path, resolve: Callable[[], Any]) -> Iterator[Problem]:
+    try:
+        resolve()
+    except InputError as error:
+        yield Problem(path, str(error))
+
+
+def _try(resolve: Callable[[], str]) -> str | None:
+    try:
+        return resolve()
+    except InputError:
+        return None
+
+
+def _expression(value: Any) -> Any:
+    return value if isinstance(value, str) else list(value)
+
+
+def _table(body: Any, key: str) -> dict[str, Any]:
+    value = _get(body, key)
+    return {k: v for k, v in value.items() if isinstance(k, str)} if isinstance(value, dict) else {}
+
+
+def _get(body: Any, key: str) -> Any:
+    return body.get(key) if isinstance(body, dict) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _strings(value: Any, path: Path) -> list[tuple[Path, str]]:
+    return [((*path, i), v) for i, v in enumerate(_list(value)) if isinstance(v, str)]

@@ -1,0 +1,128 @@
+"""TOML -> Study -> TOML, with `extends` and `--set`, and errors that name file, line, key and value."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from waystage.errors import StudyError
+from waystage.study import check
+from waystage.study.lines import key_lines, line_of
+from waystage.study.schema import Study
+
+LARGEST = 1_000_000  # bytes; a study is a page, not a data set
+
+
+def load(path: str | Path, overrides: list[str] | None = None) -> Study:
+    """The study that a file describes. `overrides` are `key.path=value` as on the command line."""
+    path = Path(path)
+    values, places = _read(path, ())
+    for text in overrides or []:
+        _override(values, text)
+    try:
+        return Study(**values)
+    except StudyError as error:
+        raise StudyError([_located(problem, places, path) for problem in error.problems], path) from None
+
+
+def _located(problem: Any, places: dict[check.Path, tuple[Path, int]], main: Path) -> str:
+    for end in range(len(problem.path), 0, -1):  # the key itself, or the nearest table around it
+        if problem.path[:end] in places:
+            file, line = places[problem.path[:end]]
+            where = f"line {line}" if file == main else f"{file}, line {line}"
+            return f"{where}: {problem}"
+    return str(problem)
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[check.Path, tuple[Path, int]]]:
+    """The tables of a file over those of the file that it extends, and where each key stands."""
+    if path.resolve() in seen:
+        chain = " -> ".join(p.name for p in (*seen, path))
+        raise StudyError([f"`extends` goes round in a circle: {chain}"], path)
+    text = _text(path)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError([f"is not valid TOML: {error}"], path) from None
+    except RecursionError:
+        raise StudyError(["nests its values too deeply to be a study"], path) from None
+    lines = key_lines(text)
+    places = {key: (path, line) for key, line in lines.items()}
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values, places
+    if not isinstance(parent, str):
+        raise StudyError([f"line {line_of(('extends',), lines)}: extends: must be a file name, not {parent!r}"], path)
+    try:
+        base, base_places = _read(path.parent / parent, (*seen, path.resolve()))
+    except StudyError as error:
+        raise StudyError(
+            [f"line {line_of(('extends',), lines)}: extends {parent!r}: {p}" for p in error.problems], path
+        ) from None
+    return _merge(base, values), base_places | places
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise StudyError([f"has {path.stat().st_size:,} bytes; a study file has at most {LARGEST:,}"], path)
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        near = sorted(p.name for p in path.parent.glob("*.toml"))[:5] if path.parent.is_dir() else []
+        there = f"; in that folder: {', '.join(near)}" if near else ""
+        raise StudyError([f"there is no such file{there}"], path) from None
+    except IsADirectoryError:
+        raise StudyError(["is a folder; name the .toml file in it"], path) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        byte = error.object[error.start]
+        raise StudyError([f"line {line}: is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8"], path) from None
+    except OSError as error:
+        raise StudyError([f"cannot be read: {error.strerror}"], path) from None
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key; everything else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _override(values: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    path = [part.strip() for part in key.split(".")]
+    if not equals or not all(path):
+        raise StudyError([f"--set {text!r}: write key=value, such as --set recipe.learning_rate=2e-5"])
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()  # a bare word is a string
+    here = values
+    for part in path[:-1]:
+        here = here.setdefault(part, {})
+        if not isinstance(here, dict):
+            raise StudyError([f"--set {text!r}: {part} is a value, not a table"])
+    here[path[-1]] = parsed
+
+
+def to_toml(study: Study) -> str:
+    """A file that loads to an equal study; only what differs from the defaults is written."""
+    import tomli_w
+
+    return tomli_w.dumps(_jsonable(study.model_dump(mode="python", exclude_defaults=True)))
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _jsonable(inner) for key, inner in value.items() if inner is not None}
+    return [_jsonable(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of study files, for editors."""
+    described = Study.model_json_schema()
+    described["properties"]["extends"] = {"type": "string", "description": "a study file that this one is a variant of"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Waystage study", **described}

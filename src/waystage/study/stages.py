@@ -1,0 +1,308 @@
+"""From what to compare to what to run: a Study becomes cells, and the stages that they share, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from waystage import sources
+from waystage import tasks as task_table
+from waystage.graph.stage import Stage
+from waystage.models import shapes
+from waystage.study.recipe import PUBLISHED, Recipe
+from waystage.study.schema import Intermediate, Study
+from waystage.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained and evaluated combination; its scores stand in the folder of its `evaluate` stage."""
+
+    model: str
+    intermediate: str
+    target: str
+    source_language: str
+    seed: int
+    languages: tuple[str, ...]
+    evaluate: Stage
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    study: Study
+    cells: tuple[Cell, ...]
+    left_out: tuple[str, ...] = ()  # combinations that cannot exist, and why
+
+    @cached_property
+    def wanted(self) -> tuple[Stage, ...]:
+        return tuple(cell.evaluate for cell in self.cells)
+
+
+def plan(study: Study) -> StudyPlan:
+    return _Planner(study).plan()
+
+
+@dataclass
+class _Planner:
+    study: Study
+    left_out: dict[str, None] = field(default_factory=dict)
+    made: dict[tuple[Any, ...], Stage] = field(default_factory=dict)
+
+    def plan(self) -> StudyPlan:
+        return StudyPlan(self.study, tuple(self.cells()), tuple(self.left_out))
+
+    def cells(self) -> Iterator[Cell]:
+        study = self.study
+        for model in study.models:
+            for arm, intermediate in study.intermediate.items():
+                for target in map(self.task, study.target_tasks()):
+                    for source in study.source_languages:
+                        for seed in study.seeds:
+                            yield from self.cell(model, arm, intermediate, target, source, seed)
+
+    def cell(
+        self, model: str, arm: str, intermediate: Intermediate, target: Task, source: str, seed: int
+    ) -> Iterator[Cell]:
+        start = self.intermediate(model, arm, intermediate, seed)
+        if target.train_languages:
+            trained = target.train_on or (target.name,)
+            lacking = [name for name in trained if source not in self.task(name).train_languages]
+            if lacking and self.study.source != "world":
+                self.left_out[f"{target.name} from {source}: {', '.join(lacking)} has no training data in {source}"] = (
+                    None
+                )
+                return
+            for name in trained:
+                start = self.target(model, arm, target, self.task(name), source, seed, start)
+        elif source != self.study.source_languages[0]:
+            return  # nothing is trained here: one row serves all source languages
+        languages = self.target_languages(target)
+        if not languages:
+            self.left_out[f"{target.name}: none of its languages is among those of the study"] = None
+            return
+        yield Cell(
+            model, arm, target.name, source, seed, languages, self.evaluate(model, arm, target, languages, start)
+        )
+
+    # -- stages ---------------------------------------------------------------------------------------------------
+
+    def intermediate(self, model: str, arm: str, what: Intermediate, seed: int) -> Stage | None:
+        if not what.tasks:
+            return None
+        return self.once(("intermediate", model, arm, seed), lambda: self.mixture(model, arm, what, seed))
+
+    def mixture(self, model: str, arm: str, what: Intermediate, seed: int) -> Stage:
+        members = [self.task(name) for name in what.tasks]
+        recipe = self.recipe("intermediate", members, what.recipe)
+        tokens = [self.tokens(model, m, "train", (what.language,), recipe) for m in members]
+        dev = [self.tokens(model, m, "dev", (what.language,), recipe) for m in members]
+        config = self.train_config(model, members, recipe, seed)
+        if len(members) > 1:
+            config["sampling"] = what.sampling.model_dump(exclude_defaults=True) or {"by": "size"}
+        if what.replay:
+            config["replay"] = what.replay.model_dump()
+        return Stage(
+            kind="train",
+            name=f"train {arm} on {_short(model)}, seed {seed}",
+            config=config,
+            inputs={"tokens": tuple(tokens), "dev": tuple(dev), "dev_rows": tuple(self.rows_of(d) for d in dev)},
+            places=self.places(model),
+        )
+
+    def target(
+        self, model: str, arm: str, target: Task, trained: Task, source: str, seed: int, start: Stage | None
+    ) -> Stage:
+        recipe = self.recipe("target", [trained if target.train_on else target])
+        tokens = self.tokens(model, trained, "train", (source,), recipe)
+        dev = self.tokens(model, trained, "dev", (source,), recipe)
+        inputs: dict[str, Stage | tuple[Stage, ...]] = {
+            "tokens": (tokens,), "dev": (dev,), "dev_rows": (self.rows_of(dev),)
+        }  # fmt: skip
+        if start:
+            inputs["start"] = start
+        return Stage(
+            kind="train",
+            name=f"train {target.name} after {arm} on {_short(model)}, {source}, seed {seed}",
+            config=self.train_config(model, [trained], recipe, seed),
+            inputs=inputs,
+            places=self.places(model),
+            temporary=self.study.keep == "default",
+        )
+
+    def train_config(self, model: str, members: list[Task], recipe: Recipe, seed: int) -> dict[str, Any]:
+        return {
+            "model": self.identity(model),
+            "members": [{**declared(m), "head": m.name} for m in members],
+            "head_policy": "new",
+            "recipe": recipe.said(),
+            "seed": seed,
+            "threads": self.study.threads,
+            "precision": self.study.precision,
+        }
+
+    def evaluate(
+        self, model: str, arm: str, target: Task, languages: tuple[str, ...], checkpoint: Stage | None
+    ) -> Stage:
+        recipe = self.recipe("target", [target])
+        tokens = self.tokens(model, target, self.study.evaluate_on, languages, recipe)
+        inputs: dict[str, Stage | tuple[Stage, ...]] = {"rows": self.rows_of(tokens), "tokens": tokens}
+        if checkpoint:
+            inputs["checkpoint"] = checkpoint
+        config = {
+            "model": self.identity(model),
+            "task": target.name,
+            **declared(target),
+            "head": (target.train_on or (target.name,))[-1],
+            "languages": list(languages),
+            "precision": self.study.precision,
+            "threads": self.study.threads,
+        }
+        if target.form == "retrieval":
+            config |= {"layer": primary_layer(model), "pooling": "mean"}
+            if target.options.get("threshold") == "dev":
+                dev = self.tokens(model, target, "dev", languages, recipe)
+                inputs |= {"dev_rows": self.rows_of(dev), "dev_tokens": dev}
+        name = f"evaluate {target.name} after {arm} on {_short(model)}"
+        return Stage(kind="evaluate", name=name, config=config, inputs=inputs, places=self.places(model))
+
+    def tokens(self, model: str, task: Task, split: str, languages: tuple[str, ...], recipe: Recipe) -> Stage:
+        rows = self.rows(task, split, languages)
+        config = {
+            **declared(task),
+            "tokenizer": self.tokenizer(model),
+            "max_length": recipe.max_length,
+        }
+        if split == "train" and recipe.examples:
+            config["examples"] = recipe.examples
+        if split == "dev" and recipe.eval_examples:
+            config["examples"] = recipe.eval_examples
+        name = f"tokens {task.name} {split} {_few(languages)}"
+        key = ("tokens", name, rows.fingerprint, str(sorted(config.items(), key=str)))
+        return self.once(
+            key,
+            lambda: Stage(kind="tokens", name=name, config=config, inputs={"rows": rows}, places=self.places(model)),
+        )
+
+    def rows(self, task: Task, split: str, languages: tuple[str, ...]) -> Stage:
+        def make() -> Stage:
+            source = self.own_source(task) or self.study.source
+            config: dict[str, Any] = {
+                "task": task.name,
+                "form": task.form,
+                "split": split,
+                "languages": list(languages),
+                "source": sources.identify(task, source, split, languages),
+            }
+            if source == "world" and split != "train":
+                config["limit"] = self.study.rehearsal.test_examples
+            elif source == "world":
+                config["limit"] = WORLD_TRAIN
+            return Stage(
+                kind="rows", name=f"rows {task.name} {split} {_few(languages)}", config=config,
+                places=sources.places(task, source),
+            )  # fmt: skip
+
+        return self.once(("rows", task.name, split, languages), make)
+
+    def once(self, key: tuple[Any, ...], make: Any) -> Stage:
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
+
+    @staticmethod
+    def rows_of(tokens: Stage) -> Stage:
+        rows = tokens.inputs["rows"]
+        assert isinstance(rows, Stage)
+        return rows
+
+    # -- what words stand for -------------------------------------------------------------------------------------
+
+    def task(self, name: str) -> Task:
+        own = self.study.task.get(name)
+        return sources.own_task(name, own.model_dump()) if own else task_table.get(name)
+
+    def own_source(self, task: Task) -> str | None:
+        return "files" if task.name in self.study.task and self.study.source != "world" else None
+
+    def target_languages(self, target: Task) -> tuple[str, ...]:
+        """The study's choice among the task's own languages, and always the sources, where they are scored."""
+        benchmarks = [t for t in self.study.targets if t in task_table.BENCHMARKS]
+        own = task_table.languages(target.name, benchmarks) if target.name not in self.study.task else target.languages
+        chosen = set(self.study.select(self.study.languages)) | set(self.study.source_languages)
+        return tuple(code for code in own if code in chosen)
+
+    def recipe(self, phase: str, members: list[Task], arm: Recipe | None = None) -> Recipe:
+        """From narrow to wide: the arm, the task, the phase, the study, the task's published recipe, the paper's."""
+        study = self.study.recipe
+        layers = [arm] if arm else []
+        if len(members) == 1:
+            layers.append(study.task.get(members[0].name, Recipe()))
+        layers += [getattr(study, phase), Recipe(**study.said()), published(members), PUBLISHED]
+        recipe = Recipe()
+        for wider in layers:
+            recipe = recipe.over(wider)
+        return recipe
+
+    def identity(self, model: str) -> dict[str, str]:
+        return model_identity(model)
+
+    def tokenizer(self, model: str) -> dict[str, str]:
+        return tokenizer_identity(model)
+
+    def places(self, model: str) -> dict[str, str]:
+        return {"model": model} if model_identity(model)["name"] == "local" else {}
+
+
+WORLD_TRAIN = 4000  # examples that the built-in world makes of each training set; recipes take a nested part of them
+
+
+def declared(task: Task) -> dict[str, Any]:
+    """What of a declaration decides the result of a stage."""
+    said: dict[str, Any] = {"task": task.name, "form": task.form, "labels": list(task.labels)}
+    if task.options:
+        said["options"] = dict(task.options)
+    return said
+
+
+def published(members: list[Task]) -> Recipe:
+    """A mixture takes the longest length, the most epochs and the smallest batch of its members."""
+    return Recipe(
+        epochs=max(m.epochs for m in members),
+        batch=min(m.batch for m in members),
+        max_length=max(m.max_length for m in members),
+    )
+
+
+def primary_layer(model: str) -> int | None:
+    """Fixed beforehand, never chosen on results: as deep as layer 14 is in a model of 24."""
+    shape = shapes.shape(model)
+    return max(1, round(shape.layers * 14 / 24)) if shape else None
+
+
+def model_identity(model: str) -> dict[str, str]:
+    from waystage.models.identity import identity
+
+    return identity(model)
+
+
+def tokenizer_identity(model: str) -> dict[str, str]:
+    from waystage.models.identity import tokenizer
+
+    return tokenizer(model)
+
+
+def _short(model: str) -> str:
+    return model.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _few(languages: tuple[str, ...]) -> str:
+    return ",".join(languages) if len(languages) <= 4 else f"{len(languages)} languages"
+
+
+def count_by_kind(stages: Mapping[str, Stage]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for stage in stages.values():
+        counts[stage.kind] = counts.get(stage.kind, 0) + 1
+    return counts
