@@ -88,7 +88,8 @@ def _message(item: Any, path: Path, model: type[BaseModel]) -> str:
         return f"{PLAIN[kind]}, not {_short(value)}"
     if kind == "literal_error":
         allowed = str(context["expected"])
-        return f"must be {allowed}, not {_short(value)}{did_you_mean(str(value), re.findall(r'[\w-]+', allowed))}"
+        close = did_you_mean(str(value), re.findall(r"[\w-]+", allowed))
+        return f"must be {allowed}, not {_short(value)}{close}"
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         sign = {"greater_than": ">", "greater_than_equal": ">=", "less_than": "<", "less_than_equal": "<="}[kind]
         limit = next(iter(context.values()))
@@ -265,7 +266,7 @@ def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
-    """A language that no target has, or a source language in which nothing can be trained, is a mistake, not an axis."""
+    """A language that no target has, or a source in which nothing can be trained, is a mistake, not an axis."""
     targets = [name for _, name in _strings(raw.get("targets"), ())]
     names = [n for t in targets for n in task_table.BENCHMARKS.get(t, (t,)) if n in task_table.names()]
     if not names or _table(raw, "task"):

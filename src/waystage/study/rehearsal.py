@@ -1,0 +1,132 @@
+"""The same study in the built-in world: what is replaced by what, all of it said.
+
+A rehearsal proves a study (stages, files, statistics, report) before GPU weeks are spent. Its numbers are about
+artificial languages and never about real ones.
+"""
+
+from __future__ import annotations
+
+from waystage import languages as language_table
+from waystage import tasks as task_table
+from waystage.models import shapes
+from waystage.study.recipe import Recipe, StudyRecipe
+from waystage.study.schema import Intermediate, Study
+
+SEEDS = 2
+LANGUAGES = 12
+
+# For stand-ins of a few million parameters: many times the learning rate of a large model, a few hundred steps.
+STANDIN = StudyRecipe(
+    learning_rate=5e-4,
+    batch=32,
+    max_length=128,
+    eval_every=1_000_000,
+    eval_examples=200,
+    select="last",
+    intermediate=Recipe(examples=3000, epochs=2),
+    target=Recipe(examples=1500, epochs=2),
+)
+
+
+def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
+    """The study as it runs in the world, and every substitution as a sentence."""
+    said = study.rehearsal
+    changes = [f"data: the built-in world of artificial languages instead of {study.source!r}"]
+    seeds = said.seeds or (study.seeds if full else study.seeds[:SEEDS])
+    languages = study.languages if full and not said.languages else _languages(study)
+    models = said.models or _models(study.models)
+    recipe = said.recipe if said.recipe != StudyRecipe() else STANDIN
+    if seeds != study.seeds:
+        changes.append(f"seeds: {list(seeds)} instead of {list(study.seeds)}")
+    if languages != study.languages:
+        changes.append(f"languages: {' '.join(study.select(languages))} instead of {study.languages!r}")
+    changes += [f"model: {new} instead of {old}" for old, new in zip(study.models, models, strict=False) if old != new]
+    if recipe != study.recipe:
+        changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
+    arms = {name: _arm(name, arm, changes) for name, arm in study.intermediate.items()}
+    replaced = study.model_dump(exclude_unset=True) | {
+        "source": "world",
+        "seeds": seeds,
+        "languages": languages,
+        "models": tuple(dict.fromkeys(models)),
+        "recipe": _over(recipe, STANDIN).model_dump(exclude_none=True),
+        "intermediate": {name: arm.model_dump(exclude_unset=True) for name, arm in arms.items()},
+        "evaluate_on": "test",
+        "precision": "fp32",
+        "threads": 1,
+    }
+    return Study(**replaced), changes
+
+
+def _arm(name: str, arm: Intermediate, changes: list[str]) -> Intermediate:
+    if arm.recipe == Recipe():
+        return arm
+    changes.append(f"recipe of {name}: the stand-ins' instead of {arm.recipe.said()}")
+    return arm.model_copy(update={"recipe": Recipe()})
+
+
+def _over(said: StudyRecipe, base: StudyRecipe) -> StudyRecipe:
+    """What the study's own rehearsal recipe does not say comes from the stand-ins'."""
+    wide = Recipe(**said.said()).over(Recipe(**base.said()))
+    phases = {phase: getattr(said, phase).over(getattr(base, phase)) for phase in ("intermediate", "target")}
+    return StudyRecipe(**wide.said(), **phases, task=said.task)
+
+
+def _models(models: tuple[str, ...]) -> tuple[str, ...]:
+    """Smallest to smallest: the order of sizes is kept, and decoders stay decoders."""
+    shipped = {name: shape for name, shape in shapes.known().items() if shapes.is_standin(name)}
+    chosen: dict[str, str] = {}
+    for decoder in (False, True):
+        ladder = sorted((n for n, s in shipped.items() if s.decoder == decoder), key=lambda n: shipped[n].parameters)
+        wanted = sorted((m for m in models if _is_decoder(m) == decoder), key=_size)
+        for rank, model in enumerate(wanted):
+            if model in shipped:
+                chosen[model] = model
+            elif ladder:
+                chosen[model] = ladder[min(rank, len(ladder) - 1)]
+    return tuple(chosen.get(model, model) for model in models)
+
+
+def _is_decoder(model: str) -> bool:
+    shape = shapes.shape(model)
+    return bool(shape and shape.decoder)
+
+
+def _size(model: str) -> int:
+    shape = shapes.shape(model)
+    return shape.parameters if shape else 0
+
+
+def _languages(study: Study) -> tuple[str, ...]:
+    """The study's own choice for rehearsals, or the twelve most spread over family, script and word order."""
+    sources = tuple(dict.fromkeys((*study.source_languages, *(arm.language for arm in study.intermediate.values()))))
+    if study.rehearsal.languages:
+        return tuple(dict.fromkeys((*sources, *study.select(study.rehearsal.languages))))
+    chosen = set(study.select(study.languages))
+    had = {
+        code for name in study.target_tasks() if name in task_table.names() for code in task_table.get(name).languages
+    }
+    pool = [code for code in study.select("all") if code in chosen and (code in had or not had)]
+    named = [c for q in study.question if not isinstance(q.languages, str) for c in study.select(q.languages)]
+    picked = list(dict.fromkeys((*sources, *named)))
+    seen = [_traits(code) for code in picked]
+    rest = [code for code in pool if code not in picked]
+    while rest and len(picked) < LANGUAGES:
+        best = max(rest, key=lambda code: (_novelty(_traits(code), seen), _tasks_with(code, study), -rest.index(code)))
+        picked.append(best)
+        seen.append(_traits(best))
+        rest.remove(best)
+    return tuple(picked)
+
+
+def _traits(code: str) -> tuple[str, ...]:
+    language = language_table.get(code)
+    return (language.family, language.script, language.word_order, language.morphology)
+
+
+def _novelty(traits: tuple[str, ...], seen: list[tuple[str, ...]]) -> int:
+    return sum(all(other[i] != trait for other in seen) for i, trait in enumerate(traits))
+
+
+def _tasks_with(code: str, study: Study) -> int:
+    return sum(code in task_table.get(name).languages for name in study.target_tasks() if name in task_table.names())
