@@ -1,0 +1,38 @@
+"""Mewsli-X: find the entity that a mention in the news means, among candidates described in 50 languages."""
+
+from waystage.tasks.benchmarks import MEWSLIX
+from waystage.tasks.task import Files, Hub, Task
+
+TASKS = (
+    Task(
+        name="mewslix",
+        title="Mewsli-X",
+        form="retrieval",
+        metric="map@20",
+        languages=MEWSLIX,
+        licence="unknown (text of Wikipedia and Wikinews, CC BY-SA and CC BY)",
+        options={"mode": "pool", "k": 20},
+        hub=(
+            Hub(
+                repo="izhx/mewsli-x", config="{lg}", splits={"dev": "validation", "test": "test"},
+                reader="mewslix_mentions",
+            ),
+            Hub(
+                repo="izhx/mewsli-x", config="wikipedia_pairs", splits={"train": "train"}, languages=("en",),
+                reader="mewslix_pairs",
+            ),
+        ),
+        files=(
+            Files(
+                path=("mewslix/wikinews_mentions/{split}-{lg}.jsonl", "mewslix/wikinews_labels/{split}-{lg}.json"),
+                format="mewslix", splits={"dev": "dev", "test": "test"}, reader="mewslix_mentions",
+            ),
+            Files(path="mewslix/wikipedia_pairs-{split}.jsonl", format="jsonl", splits={"train": "train"},
+                  languages=("en",), reader="mewslix_pairs"),
+        ),
+        max_length=64,
+        epochs=2,
+        batch=64,
+        note="a million candidates: `mewslix/candidate_set_entities.jsonl` beside the mentions",
+    ),
+)  # fmt: skip
