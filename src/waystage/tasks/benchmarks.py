@@ -44,7 +44,7 @@ XQUAD = words("en es de el ru tr ar vi th zh hi")
 MLQA = words("en es de ar hi vi zh")
 TYDIQA = words("en ar bn fi id ko ru sw te")
 BUCC = words("de fr ru zh")
-TATOEBA = _(
+TATOEBA = words(
     "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"
 )
 XCOPA = words("et ht id it qu sw ta th tr vi zh")

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from waystage.tasks.task import Files, Hub, Task
+from waystage.tasks.task import Columns, Files, Hub, Task
 
 HELLASWAG = {"id": "ind", "group": "source_id", "context": "ctx", "options": "endings", "label": "label"}
 HIDDEN = {"label": {"": None}}
-SIQA = {"context": "context", "question": "question", "options": ("answerA", "answerB", "answerC")}
-COSMOS = {
+SIQA: Columns = {"context": "context", "question": "question", "options": ("answerA", "answerB", "answerC")}
+COSMOS: Columns = {
     "id": "id", "context": "context", "question": "question",
     "options": ("answer0", "answer1", "answer2", "answer3"), "label": "label",
 }  # fmt: skip
-SCIQ = {
+SCIQ: Columns = {
     "context": "support", "question": "question",
     "options": ("correct_answer", "distractor1", "distractor2", "distractor3"),
 }  # fmt: skip

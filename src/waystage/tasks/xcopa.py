@@ -1,12 +1,18 @@
 """COPA and XCOPA: which of two sentences is the cause or the effect of a third one."""
 
-from waystage.tasks.benchmarks import XCOPA
-from waystage.tasks.task import Files, Hub, Task
+from collections.abc import Mapping
+from typing import Any
 
-COLUMNS = {
+from waystage.tasks.benchmarks import XCOPA
+from waystage.tasks.task import Columns, Files, Hub, Task
+
+COLUMNS: Columns = {
     "item": "idx", "context": "premise", "question": "question", "options": ("choice1", "choice2"), "label": "label",
 }  # fmt: skip
-ASK = {"question": {"cause": "What was the cause?", "effect": "What was the effect?"}, "label": {"-1": None}}
+ASK: Mapping[str, Mapping[str, Any]] = {
+    "question": {"cause": "What was the cause?", "effect": "What was the effect?"},
+    "label": {"-1": None},
+}
 VAL = {"train": "train", "dev": "val", "test": "test"}
 
 TASKS = (
