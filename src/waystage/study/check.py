@@ -238,7 +238,7 @@ def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
                 yield Problem((*path, "sampling", "weights", name), f"{name!r} is not among this arm's tasks")
     own = set(_table(raw, "task"))
     targets = {name for _, name in _strings(raw.get("targets"), ())}
-    targets |= {name for t in targets for name in task_table.BENCHMARKS.get(t, ())}
+    targets |= set(_spelled_out(targets))
     for i, question in enumerate(_list(raw.get("question"))):
         for path, name in _strings(_get(question, "compare"), ("question", i, "compare")):
             if arms and name not in arms:
@@ -268,7 +268,7 @@ def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
 def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
     """A language that no target has, or a source in which nothing can be trained, is a mistake, not an axis."""
     targets = [name for _, name in _strings(raw.get("targets"), ())]
-    names = [n for t in targets for n in task_table.BENCHMARKS.get(t, (t,)) if n in task_table.names()]
+    names = [n for n in _spelled_out(targets) if n in task_table.names()]
     if not names or _table(raw, "task"):
         return
     said = raw.get("languages")
@@ -280,7 +280,8 @@ def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(("languages", i), f"no target of this study has {code!r}; they have {', '.join(sorted(had))}")
     for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
         resolved = _try(lambda code=code: language_table.resolve(code))
-        trained = {c for n in names for c in task_table.get(n).train_languages}
+        own = [task_table.get(n) for n in names]
+        trained = {c for t in own for n in (t.train_on or (t.name,)) for c in task_table.get(n).train_languages}
         if resolved and trained and resolved not in trained:
             yield Problem(path, f"no target has training data in {code!r}; they have {', '.join(sorted(trained))}")
 
@@ -302,6 +303,11 @@ def _try(resolve: Callable[[], str]) -> str | None:
         return resolve()
     except InputError:
         return None
+
+
+def _spelled_out(targets: Iterable[str]) -> list[str]:
+    """Benchmarks as their tasks."""
+    return [name for t in targets for name in (task_table.BENCHMARKS[t] if t in task_table.BENCHMARKS else (t,))]
 
 
 def _expression(value: Any) -> Any:

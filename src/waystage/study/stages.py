@@ -11,6 +11,7 @@ from waystage import sources
 from waystage import tasks as task_table
 from waystage.graph.stage import Stage
 from waystage.models import shapes
+from waystage.models.identity import identity, local_folder, tokenizer
 from waystage.study.recipe import PUBLISHED, Recipe
 from waystage.study.schema import Intermediate, Study
 from waystage.tasks.task import Task
@@ -38,6 +39,10 @@ class StudyPlan:
     @cached_property
     def wanted(self) -> tuple[Stage, ...]:
         return tuple(cell.evaluate for cell in self.cells)
+
+    def headline(self, target: str) -> str:
+        """The metric that stands for a target."""
+        return find_task(self.study, target).metric
 
 
 def plan(study: Study) -> StudyPlan:
@@ -96,8 +101,8 @@ class _Planner:
     def mixture(self, model: str, arm: str, what: Intermediate, seed: int) -> Stage:
         members = [self.task(name) for name in what.tasks]
         recipe = self.recipe("intermediate", members, what.recipe)
-        tokens = [self.tokens(model, m, "train", (what.language,), recipe) for m in members]
-        dev = [self.tokens(model, m, "dev", (what.language,), recipe) for m in members]
+        tokens = [self.tokens(model, m, m.train_split, (what.language,), recipe) for m in members]
+        dev = [self.tokens(model, m, m.select_on, (what.language,), recipe) for m in members]
         config = self.train_config(model, members, recipe, seed)
         if len(members) > 1:
             config["sampling"] = what.sampling.model_dump(exclude_defaults=True) or {"by": "size"}
@@ -115,8 +120,8 @@ class _Planner:
         self, model: str, arm: str, target: Task, trained: Task, source: str, seed: int, start: Stage | None
     ) -> Stage:
         recipe = self.recipe("target", [trained if target.train_on else target])
-        tokens = self.tokens(model, trained, "train", (source,), recipe)
-        dev = self.tokens(model, trained, "dev", (source,), recipe)
+        tokens = self.tokens(model, trained, target.train_split, (source,), recipe)
+        dev = self.tokens(model, trained, target.select_on, (source,), recipe)
         inputs: dict[str, Stage | tuple[Stage, ...]] = {
             "tokens": (tokens,), "dev": (dev,), "dev_rows": (self.rows_of(dev),)
         }  # fmt: skip
@@ -133,7 +138,7 @@ class _Planner:
 
     def train_config(self, model: str, members: list[Task], recipe: Recipe, seed: int) -> dict[str, Any]:
         return {
-            "model": self.identity(model),
+            "model": identity(model),
             "members": [{**declared(m), "head": m.name} for m in members],
             "head_policy": "new",
             "recipe": recipe.said(),
@@ -151,7 +156,7 @@ class _Planner:
         if checkpoint:
             inputs["checkpoint"] = checkpoint
         config = {
-            "model": self.identity(model),
+            "model": identity(model),
             "task": target.name,
             **declared(target),
             "head": (target.train_on or (target.name,))[-1],
@@ -171,13 +176,17 @@ class _Planner:
         rows = self.rows(task, split, languages)
         config = {
             **declared(task),
-            "tokenizer": self.tokenizer(model),
+            "tokenizer": tokenizer(model),
             "max_length": recipe.max_length,
         }
-        if split == "train" and recipe.examples:
-            config["examples"] = recipe.examples
-        if split == "dev" and recipe.eval_examples:
-            config["examples"] = recipe.eval_examples
+        limit = {
+            "train": recipe.examples,
+            "fit": recipe.examples,
+            "dev": recipe.eval_examples,
+            "held": recipe.eval_examples,
+        }
+        if limit.get(split):
+            config["examples"] = limit[split]
         name = f"tokens {task.name} {split} {_few(languages)}"
         key = ("tokens", name, rows.fingerprint, str(sorted(config.items(), key=str)))
         return self.once(
@@ -195,10 +204,8 @@ class _Planner:
                 "languages": list(languages),
                 "source": sources.identify(task, source, split, languages),
             }
-            if source == "world" and split != "train":
-                config["limit"] = self.study.rehearsal.test_examples
-            elif source == "world":
-                config["limit"] = WORLD_TRAIN
+            if source == "world":
+                config["limit"] = WORLD_TRAIN if split in ("train", "fit") else self.study.rehearsal.test_examples
             return Stage(
                 kind="rows", name=f"rows {task.name} {split} {_few(languages)}", config=config,
                 places=sources.places(task, source),
@@ -220,16 +227,16 @@ class _Planner:
     # -- what words stand for -------------------------------------------------------------------------------------
 
     def task(self, name: str) -> Task:
-        own = self.study.task.get(name)
-        return sources.own_task(name, own.model_dump()) if own else task_table.get(name)
+        return find_task(self.study, name)
 
     def own_source(self, task: Task) -> str | None:
         return "files" if task.name in self.study.task and self.study.source != "world" else None
 
     def target_languages(self, target: Task) -> tuple[str, ...]:
         """The study's choice among the task's own languages, and always the sources, where they are scored."""
-        benchmarks = [t for t in self.study.targets if t in task_table.BENCHMARKS]
-        own = task_table.languages(target.name, benchmarks) if target.name not in self.study.task else target.languages
+        said = [task_table.BENCHMARKS[t].languages for t in self.study.targets if t in task_table.BENCHMARKS]
+        in_benchmarks = dict.fromkeys(code for languages in said for code in languages.get(target.name, ()))
+        own = target.languages if target.name in self.study.targets else in_benchmarks
         chosen = set(self.study.select(self.study.languages)) | set(self.study.source_languages)
         return tuple(code for code in own if code in chosen)
 
@@ -245,14 +252,15 @@ class _Planner:
             recipe = recipe.over(wider)
         return recipe
 
-    def identity(self, model: str) -> dict[str, str]:
-        return model_identity(model)
-
-    def tokenizer(self, model: str) -> dict[str, str]:
-        return tokenizer_identity(model)
-
     def places(self, model: str) -> dict[str, str]:
-        return {"model": model} if model_identity(model)["name"] == "local" else {}
+        folder = local_folder(model)
+        return {"model": str(folder.resolve())} if folder else {}
+
+
+def find_task(study: Study, name: str) -> Task:
+    """A task of the study's own, or a built-in one."""
+    own = study.task.get(name)
+    return sources.own_task(name, own.model_dump()) if own else task_table.get(name)
 
 
 WORLD_TRAIN = 4000  # examples that the built-in world makes of each training set; recipes take a nested part of them
@@ -279,18 +287,6 @@ def primary_layer(model: str) -> int | None:
     """Fixed beforehand, never chosen on results: as deep as layer 14 is in a model of 24."""
     shape = shapes.shape(model)
     return max(1, round(shape.layers * 14 / 24)) if shape else None
-
-
-def model_identity(model: str) -> dict[str, str]:
-    from waystage.models.identity import identity
-
-    return identity(model)
-
-
-def tokenizer_identity(model: str) -> dict[str, str]:
-    from waystage.models.identity import tokenizer
-
-    return tokenizer(model)
 
 
 def _short(model: str) -> str:

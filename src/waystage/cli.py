@@ -1,0 +1,304 @@
+"""The command line: thin. Every command is one call into the library, which is imported when the command runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from waystage.errors import InputError, WaystageError
+
+app = typer.Typer(
+    name="waystage",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Intermediate-task training in zero-shot cross-lingual transfer: plan a study, run each distinct stage once,
+say with statistics whether, where and for whom the intermediate step helped.
+
+Start here:  `waystage rehearse studies/quickstart.toml`
+
+Exit codes: 0 done · 1 some stages failed · 2 bad input · 130 interrupted""",
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="a study file (TOML)", show_default=False)]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override one value of the study")]
+StoreDir = Annotated[
+    Path | None, typer.Option("--store", envvar="WAYSTAGE_STORE", help="where artifacts live", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="stages side by side; 0: one per core")]
+EngineName = Annotated[str, typer.Option("--engine", help="inline | local")]
+Existing = Annotated[str, typer.Option("--existing", help="what exists: reuse | redo | only (run nothing)")]
+Only = Annotated[str | None, typer.Option("--only", help="run stages whose name matches, and what they need")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="stop after so many stages")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, only the end")]
+Full = Annotated[bool, typer.Option("--full", help="all languages and seeds of the study")]
+
+
+@app.command()
+def rehearse(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    full: Full = False,
+    jobs: Jobs = 0,
+    engine: EngineName = "local",
+    existing: Existing = "reuse",
+    only: Only = None,
+    limit: Limit = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run the whole study in the built-in world of artificial languages: minutes on a laptop, no download.
+
+    The same stages, files, statistics and report as the real run. Its numbers never say anything about real languages.
+
+    Example: `waystage rehearse studies/quickstart.toml`
+    """
+    from waystage import commands
+
+    commands.run(study, rehearsal=True, full=full, overrides=set_, store=store, jobs=jobs, engine=engine,
+                 existing=existing, only=only, limit=limit, quiet=quiet, json=json)  # fmt: skip
+
+
+@app.command()
+def run(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    jobs: Jobs = 1,
+    engine: EngineName = "local",
+    existing: Existing = "reuse",
+    only: Only = None,
+    limit: Limit = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run what is missing of a study, each distinct stage once; go on where an earlier run stopped.
+
+    Example: `waystage run my-study.toml --store /data/waystage --jobs 2`
+    """
+    from waystage import commands
+
+    commands.run(study, rehearsal=False, full=True, overrides=set_, store=store, jobs=jobs, engine=engine,
+                 existing=existing, only=only, limit=limit, quiet=quiet, json=json)  # fmt: skip
+
+
+@app.command()
+def plan(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="plan the rehearsal instead of the real run")] = False,
+    full: Full = False,
+    graph: Annotated[Path | None, typer.Option("--graph", help="write the stage graph (.mmd, Mermaid)")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="list every stage that would run, and why")] = False,
+    json: Json = False,
+) -> None:
+    """What would run, what is there already, how long it takes, how much memory and disk. Nothing runs.
+
+    Example: `waystage plan studies/phang2020.toml --set seeds=[1]`
+    """
+    from waystage import commands
+
+    commands.plan(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, graph=graph, stages=stages,
+                  json=json)  # fmt: skip
+
+
+@app.command()
+def report(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    full: Full = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="the page to write")] = None,
+    text: Annotated[bool, typer.Option("--text", help="the main tables in the terminal")] = False,
+    format_: Annotated[str, typer.Option("--format", help="html | csv | md | json")] = "html",
+) -> None:
+    """Tables, intervals and answers of what has been run so far. Reads the store, runs nothing.
+
+    Example: `waystage report studies/quickstart.toml --rehearsal --text`
+    """
+    from waystage import commands
+
+    commands.report(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, out=out, text=text,
+                    format=format_)  # fmt: skip
+
+
+@app.command()
+def status(store: StoreDir = None, json: Json = False) -> None:
+    """What is running in this store, from any terminal."""
+    from waystage import commands
+
+    commands.status(store, json)
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path | None, typer.Argument(help="a folder of predictions", show_default=False)] = None,
+    gold: Annotated[Path | None, typer.Argument(help="the folder of labels", show_default=False)] = None,
+    benchmark: Annotated[str, typer.Option(help="xtreme | xtreme-r")] = "xtreme",
+    task: Annotated[str | None, typer.Option(help="one task: then --language, --gold, --predictions")] = None,
+    language: Annotated[str | None, typer.Option(help="a language code")] = None,
+    gold_file: Annotated[Path | None, typer.Option("--gold", help="one label file")] = None,
+    predictions_file: Annotated[Path | None, typer.Option("--predictions", help="one prediction file")] = None,
+    allow_missing: Annotated[bool, typer.Option("--allow-missing", help="a table even where files lack")] = False,
+    force: Annotated[bool, typer.Option("--force", help="score against placeholder labels all the same")] = False,
+    json: Json = False,
+) -> None:
+    """Official XTREME scores, to the last digit: of one pair of files, or of a whole tree.
+
+    Examples: `waystage score --task xquad --language de --gold test-de.json --predictions mine.json` ·
+    `waystage score predictions/ labels/ --benchmark xtreme-r`
+    """
+    from waystage import commands
+
+    if task:
+        commands.score_files(task, language, gold_file, predictions_file, force, json)
+    else:
+        commands.score_tree(predictions, gold, benchmark, allow_missing, force, json)
+
+
+@app.command()
+def validate(
+    predictions: Annotated[Path, typer.Argument(help="a folder of predictions", show_default=False)],
+    benchmark: Annotated[str, typer.Option(help="xtreme | xtreme-r")] = "xtreme",
+    reference: Annotated[Path | None, typer.Option(help="labels or data to count lines and ids against")] = None,
+    json: Json = False,
+) -> None:
+    """Is this folder a complete and well-formed submission? All problems at once, with file and line."""
+    from waystage import commands
+
+    commands.validate(predictions, benchmark, reference, json)
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[str, typer.Argument(help="tasks | models | languages | studies | engines")],
+    json: Json = False,
+) -> None:
+    """What there is: tasks, models, languages, studies, engines."""
+    from waystage import commands
+
+    commands.listing(what, json)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="a task, model, language, benchmark or study file")],
+    json: Json = False,
+) -> None:
+    """Everything known about one task, model, language, benchmark or study."""
+    from waystage import commands
+
+    commands.show(name, json)
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of study files, for your editor."""
+    import json
+
+    from waystage.study import schema as described
+
+    typer.echo(json.dumps(described(), indent=2))
+
+
+@app.command()
+def doctor() -> None:
+    """Is this machine ready? Versions, cores, accelerators, store, free disk."""
+    from waystage import commands
+
+    commands.doctor()
+
+
+store_app = typer.Typer(help="Look after the store: list, verify, free space.", no_args_is_help=True)
+app.add_typer(store_app, name="store")
+
+
+@store_app.command("ls")
+def store_ls(store: StoreDir = None, json: Json = False) -> None:
+    """What is in the store."""
+    from waystage import commands
+
+    commands.store_ls(store, json)
+
+
+@store_app.command("verify")
+def store_verify(store: StoreDir = None) -> None:
+    """Hash every file again; a damaged artifact is set aside, and the next run makes it anew."""
+    from waystage import commands
+
+    commands.store_verify(store)
+
+
+@store_app.command("gc")
+def store_gc(
+    keep: Annotated[
+        list[Path] | None, typer.Option("--keep", metavar="STUDY", help="a study that is still needed")
+    ] = None,
+    store: StoreDir = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do it; otherwise only say what would be freed")] = False,
+) -> None:
+    """Free what no kept study needs."""
+    from waystage import commands
+
+    commands.store_gc(keep or [], store, yes)
+
+
+world_app = typer.Typer(help="The built-in world of artificial languages, by itself.", no_args_is_help=True)
+app.add_typer(world_app, name="world")
+
+
+@world_app.command("sample")
+def world_sample(
+    task: Annotated[str, typer.Option(help="a task")] = "xnli",
+    language: Annotated[str, typer.Option(help="a language code")] = "en",
+    n: Annotated[int, typer.Option(min=1, help="how many")] = 3,
+) -> None:
+    """Examples of a task with a gloss in plain English, for a person to judge."""
+    from waystage.world import sample
+
+    typer.echo(sample(task, language, n))
+
+
+@world_app.command("text")
+def world_text(
+    language: Annotated[str, typer.Option(help="a language code")] = "en",
+    n: Annotated[int, typer.Option(min=1, help="how many documents")] = 3,
+) -> None:
+    """Running text in an artificial language."""
+    from waystage.world import text
+
+    typer.echo(text(language, n))
+
+
+def main() -> None:
+    """Errors meant for people are shown as such; a traceback is a bug in Waystage."""
+    try:
+        app(standalone_mode=False)
+    except WaystageError as error:
+        typer.secho(f"error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
+        sys.exit(error.exit_code)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except Exception as error:
+        from click import ClickException
+
+        if isinstance(error, ClickException):
+            error.show()
+            sys.exit(2)
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)
+        raise
+
+
+__all__ = ["InputError", "app", "main"]

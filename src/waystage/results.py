@@ -1,0 +1,111 @@
+"""What a study has found so far: its plan, its store, and its scores as one long table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waystage.graph.store import Store
+from waystage.study import Study
+from waystage.study.stages import StudyPlan
+
+if TYPE_CHECKING:
+    import pandas
+
+REHEARSAL = "rehearsal, artificial languages"
+
+
+@dataclass(frozen=True)
+class Results:
+    """Reads the store, runs nothing; grows as the study does."""
+
+    study: Study
+    plan: StudyPlan
+    store: Store
+    substitutions: tuple[str, ...] = ()
+
+    @property
+    def rehearsal(self) -> bool:
+        return self.study.source == "world"
+
+    @cached_property
+    def scores(self) -> pandas.DataFrame:
+        """One row per model, intermediate, target, source language, language, seed and metric that has been scored."""
+        import pandas
+
+        frame = pandas.DataFrame(self._rows(), columns=[*COLUMNS])
+        if self.rehearsal:
+            frame["note"] = REHEARSAL
+        return frame
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        read: dict[str, list[dict[str, Any]]] = {}
+        for cell in self.plan.cells:
+            stage = cell.evaluate
+            if stage.fingerprint not in read:
+                read[stage.fingerprint] = self._scores_of(stage.fingerprint)
+            headline = self.plan.headline(cell.target)
+            for score in read[stage.fingerprint]:
+                rows.append(
+                    {
+                        "study": self.study.title,
+                        "model": cell.model,
+                        "intermediate": cell.intermediate,
+                        "target": cell.target,
+                        "source_language": cell.source_language,
+                        "language": score["language"],
+                        "seed": cell.seed,
+                        "metric": score["metric"],
+                        "value": score["value"],
+                        "n": score["n"],
+                        "headline": score["metric"] == headline and not score.get("variant"),
+                        "variant": score.get("variant", ""),
+                        "stage": stage.fingerprint,
+                    }
+                )
+        return rows
+
+    def _scores_of(self, fingerprint: str) -> list[dict[str, Any]]:
+        if not self.store.has(fingerprint):
+            return []
+        text = (self.store.path(fingerprint) / "scores.json").read_text(encoding="utf-8")
+        scores: list[dict[str, Any]] = json.loads(text)
+        return scores
+
+    @property
+    def done(self) -> tuple[int, int]:
+        """How many of the study's evaluations exist, and how many there are."""
+        wanted = {cell.evaluate.fingerprint for cell in self.plan.cells}
+        return sum(self.store.has(fingerprint) for fingerprint in wanted), len(wanted)
+
+
+COLUMNS = (
+    "study", "model", "intermediate", "target", "source_language", "language", "seed", "metric", "value", "n",
+    "headline", "variant", "stage",
+)  # fmt: skip
+
+
+def load(
+    study: str | Path | Study,
+    *,
+    rehearsal: bool = False,
+    full: bool = False,
+    store: str | Path | Store | None = None,
+    overrides: list[str] | None = None,
+) -> Results:
+    """The results of a study, from a file or an object: `waystage.load("s.toml", rehearsal=True).scores`."""
+    from waystage.graph.store import Store, default_root
+    from waystage.study import load as read
+    from waystage.study.rehearsal import rehearsed
+    from waystage.study.stages import plan
+
+    said = study if isinstance(study, Study) else read(study, overrides)
+    substitutions: list[str] = []
+    if rehearsal:
+        said, substitutions = rehearsed(said, full=full)
+    where = store if isinstance(store, Store) else Store(store or default_root())
+    return Results(said, plan(said), where, tuple(substitutions))
