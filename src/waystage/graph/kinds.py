@@ -1,0 +1,16 @@
+"""The kinds of stage, each with the version of its behaviour.
+
+Raise a version when the same config and inputs would give another artifact (a mended bug, a changed default):
+fingerprints of that kind, and of everything below it, change.
+"""
+
+from __future__ import annotations
+
+VERSIONS = {
+    "rows": 1,
+    "tokens": 1,
+    "train": 1,
+    "evaluate": 1,
+    "pretrain": 1,
+    "translate": 1,
+}
