@@ -7,7 +7,7 @@ as a kind, a JSON config, the folders of its inputs and an empty folder to fill.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Context:
     """How a stage runs: never part of its identity, never able to change its result."""
 
     scratch: Path  # private to the stage, survives a kill: exact checkpoints live here
+    places: Mapping[str, str] = field(default_factory=dict)  # where things of this machine are: {"model": folder}
     device: str = "cpu"
     progress: Callable[[dict[str, Any]], None] = field(
         default=_silent
@@ -32,7 +33,10 @@ class Context:
 
 
 def run(kind: str, config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    """Fill `out` and return facts for the manifest (throughput, counts). The folder is complete when this returns."""
-    module = importlib.import_module(f"waystage.stages.{kind}")
+    """Fill `out` and return facts for the manifest (throughput, counts). The folder is complete when this returns.
+
+    A kind with a dot in it is a module of somebody else's, such as `mylab.stages.distil`.
+    """
+    module = importlib.import_module(kind if "." in kind else f"waystage.stages.{kind}")
     facts: dict[str, Any] = module.run(config, inputs, out, context)
     return facts
