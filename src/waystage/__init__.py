@@ -25,7 +25,7 @@ _PUBLIC = {
     "WaystageError": "waystage.errors",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from waystage.errors import WaystageError as WaystageError

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -45,8 +45,13 @@ def distinct(problems: Iterable[Problem]) -> list[Problem]:
 
 # -- types and ranges: pydantic's findings in our words ---------------------------------------------------------------
 
+NEEDED = {
+    "title": ': add title = "..." as the first line',
+    "models": ': add models = ["xlm-roberta-base"]',
+    "targets": ': add targets = ["xtreme"], or task names',
+    "intermediate": ": add at least one arm, such as [intermediate.none]",
+}
 PLAIN = {
-    "missing": "is missing",
     "string_type": "must be a string",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -83,7 +88,11 @@ def _message(item: Any, path: Path, model: type[BaseModel]) -> str:
         listed = f"; known here: {', '.join(known)}" if known else ""
         return f"is not a key of a study{did_you_mean(str(path[-1]), known)}{listed}"
     if kind == "missing":
-        return "is missing"
+        return "is missing" + NEEDED.get(dotted(path), "")
+    if kind == "string_too_short":
+        return "is empty"
+    if kind == "string_too_long":
+        return f"has {len(value)} characters; at most {context['max_length']} fit"
     if kind in PLAIN:
         return f"{PLAIN[kind]}, not {_short(value)}"
     if kind == "literal_error":
@@ -106,15 +115,17 @@ def _short(value: Any) -> str:
 
 def _keys_beside(path: Path, model: type[BaseModel]) -> list[str]:
     """The keys that the table of a misspelled key may have."""
-    here: Any = model
-    for part in path[:-1]:
-        if isinstance(here, type) and issubclass(here, BaseModel) and isinstance(part, str):
-            field = here.model_fields.get(part)
-            here = _inner_model(field.annotation) if field else None
-    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+    here: type[BaseModel] | None = model
+    parts = iter(path[:-1])
+    for part in parts:
+        field = here.model_fields.get(str(part)) if here else None
+        here = _inner_model(field.annotation) if field else None
+        if field and get_origin(field.annotation) in (dict, tuple):
+            next(parts, None)  # the name of an entry, or its place
+    return list(here.model_fields) if here else []
 
 
-def _inner_model(annotation: Any) -> Any:
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
@@ -307,7 +318,7 @@ def _try(resolve: Callable[[], str]) -> str | None:
 
 def _spelled_out(targets: Iterable[str]) -> list[str]:
     """Benchmarks as their tasks."""
-    return [name for t in targets for name in (task_table.BENCHMARKS[t] if t in task_table.BENCHMARKS else (t,))]
+    return [name for t in targets for name in task_table.BENCHMARKS.get(t, (t,))]
 
 
 def _expression(value: Any) -> Any:

@@ -38,9 +38,9 @@ def key_lines(text: str) -> dict[Path, int]:
             path = (*here, *_parts(key[1]))
             for end in range(len(here) + 1, len(path) + 1):
                 lines.setdefault(path[:end], number)
-            for inner in re.finditer(r"([A-Za-z0-9_-]+)\s*=", key[3]) if key[3].startswith("{") else ():
+            for inner in re.finditer(r"([A-Za-z0-9_-]+)\s*=", key[2]) if key[2].startswith("{") else ():
                 lines.setdefault((*path, inner[1]), number)
-            depth, quote = _balance(key[3], 0, "")
+            depth, quote = _balance(key[2], 0, "")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,17 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Study:
     try:
         return Study(**values)
     except StudyError as error:
-        raise StudyError([_located(problem, places, path) for problem in error.problems], path) from None
+        located = [_located(problem, places, path) for problem in error.problems]
+        raise StudyError([text for _, text in sorted(located, key=lambda pair: pair[0])], path) from None
 
 
-def _located(problem: Any, places: dict[check.Path, tuple[Path, int]], main: Path) -> str:
+def _located(problem: Any, places: dict[check.Path, tuple[Path, int]], main: Path) -> tuple[int, str]:
     for end in range(len(problem.path), 0, -1):  # the key itself, or the nearest table around it
         if problem.path[:end] in places:
             file, line = places[problem.path[:end]]
             where = f"line {line}" if file == main else f"{file}, line {line}"
-            return f"{where}: {problem}"
-    return str(problem)
+            return line, f"{where}: {problem}"
+    return 0, str(problem)
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[check.Path, tuple[Path, int]]]:
@@ -44,7 +46,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[chec
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise StudyError([f"is not valid TOML: {error}"], path) from None
+        raise StudyError([_in_plain_words(error)], path) from None
     except RecursionError:
         raise StudyError(["nests its values too deeply to be a study"], path) from None
     lines = key_lines(text)
@@ -61,6 +63,14 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[chec
             [f"line {line_of(('extends',), lines)}: extends {parent!r}: {p}" for p in error.problems], path
         ) from None
     return _merge(base, values), base_places | places
+
+
+def _in_plain_words(error: tomllib.TOMLDecodeError) -> str:
+    twice = re.match(r"Cannot declare \((.*?),?\) twice(.*)", str(error))
+    if twice:
+        name = ".".join(part.strip(" '\"") for part in twice[1].split(","))
+        return f"[{name}] stands there twice{twice[2]}: a name can be used once"
+    return f"is not valid TOML: {error}"
 
 
 def _text(path: Path) -> str:

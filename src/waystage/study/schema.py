@@ -116,7 +116,7 @@ class Study(Part):
         """Benchmarks spelled out, in order, each task once."""
         names: dict[str, None] = {}
         for target in self.targets:
-            names.update(dict.fromkeys(task_table.BENCHMARKS[target] if target in task_table.BENCHMARKS else (target,)))
+            names.update(dict.fromkeys(task_table.BENCHMARKS.get(target, (target,))))
         return tuple(names)
 
     def select(self, expression: str | Iterable[str]) -> Names:
