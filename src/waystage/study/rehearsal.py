@@ -112,21 +112,22 @@ def _languages(study: Study) -> tuple[str, ...]:
     seen = [_traits(code) for code in picked]
     rest = [code for code in pool if code not in picked]
     while rest and len(picked) < LANGUAGES:
-        best = max(rest, key=lambda code: (_novelty(_traits(code), seen), _tasks_with(code, study), -rest.index(code)))
+        best = max(rest, key=lambda code: _worth(code, seen, study))  # the first of equals: table order
         picked.append(best)
         seen.append(_traits(best))
         rest.remove(best)
     return tuple(picked)
 
 
+def _worth(code: str, seen: list[tuple[str, ...]], study: Study) -> float:
+    """What a language adds: new kinds of language, and cells in many targets."""
+    traits = _traits(code)
+    new = sum(all(other[i] != trait for other in seen) for i, trait in enumerate(traits)) / len(traits)
+    targets = [name for name in study.target_tasks() if name in task_table.names()]
+    return new + sum(code in task_table.get(name).languages for name in targets) / max(1, len(targets))
+
+
 def _traits(code: str) -> tuple[str, ...]:
     language = language_table.get(code)
-    return (language.family, language.script, language.word_order, language.morphology)
-
-
-def _novelty(traits: tuple[str, ...], seen: list[tuple[str, ...]]) -> int:
-    return sum(all(other[i] != trait for other in seen) for i, trait in enumerate(traits))
-
-
-def _tasks_with(code: str, study: Study) -> int:
-    return sum(code in task_table.get(name).languages for name in study.target_tasks() if name in task_table.names())
+    low = (language.resource is not None) and language.resource <= 2
+    return (language.family, language.script, language.word_order, language.morphology, "low" if low else "high")

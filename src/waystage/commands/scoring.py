@@ -1,0 +1,69 @@
+"""score, validate: the official numbers, and whether a submission is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from waystage import metrics
+from waystage.commands.output import as_json, say, table
+from waystage.errors import InputError
+
+
+def score_files(
+    task: str, language: str | None, gold: Path | None, predictions: Path | None, force: bool, json: bool
+) -> None:
+    if gold is None or predictions is None:
+        raise InputError("--task needs both files: --gold FILE --predictions FILE")
+    if not force:
+        _refuse_placeholder(task, gold)
+    scores = metrics.score_files(task, language, gold, predictions)
+    if json:
+        as_json(scores)
+        return
+    table(["metric", "value"], [[name, f"{value:.2f}"] for name, value in scores.items()], numbers=["value"])
+
+
+def _refuse_placeholder(task: str, gold: Path) -> None:
+    why = metrics.placeholder_gold(task, gold)
+    if why:
+        raise InputError(f"{gold}: {why}. A score against it would mean nothing; --force prints it all the same")
+
+
+def score_tree(
+    predictions: Path | None, gold: Path | None, benchmark: str, allow_missing: bool, force: bool, json: bool
+) -> None:
+    if predictions is None or gold is None:
+        raise InputError("name two folders: waystage score PREDICTIONS_DIR GOLD_DIR (or --task for one pair of files)")
+    if not force:
+        for task in metrics.benchmark_named(benchmark).languages:
+            for path in sorted((gold / task).glob("test-*")):
+                _refuse_placeholder(task, path)
+    result = metrics.score_tree(predictions, gold, benchmark, allow_missing=allow_missing)
+    if json:
+        as_json(result.as_dict())
+        return
+    rows = []
+    for task, scored in result.tasks.items():
+        averages = ", ".join(f"{name} {value:.2f}" for name, value in scored.averages.items())
+        rows.append([task, len(scored.languages), averages or "incomplete"])
+    table(["task", "languages", "average"], rows, numbers=["languages"], title=benchmark.upper())
+    for name, value in result.overall.items():
+        say(f"{name}: {value:.2f}")
+    for missing in result.missing:
+        say(f"missing: {missing}")
+
+
+def validate(predictions: Path, benchmark: str, reference: Path | None, json: bool) -> None:
+    problems = metrics.validate_tree(predictions, benchmark, reference)
+    if json:
+        as_json([{"path": str(p.path), "line": p.line, "message": p.message} for p in problems])
+    elif problems:
+        for problem in problems:
+            say(str(problem))
+        say(f"{len(problems)} problems")
+    else:
+        say(f"{predictions}: a complete and well-formed {benchmark} submission")
+    if problems:
+        raise typer.Exit(2)

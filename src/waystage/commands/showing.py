@@ -1,0 +1,170 @@
+"""list, show, doctor: what there is."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import shutil
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+from waystage import languages as language_table
+from waystage import tasks as task_table
+from waystage.commands.output import as_json, say, size, table
+from waystage.errors import InputError, UnknownName
+from waystage.models import shapes
+
+WHAT = ("tasks", "models", "languages", "studies", "engines", "benchmarks")
+
+
+def listing(what: str, json: bool) -> None:
+    if what not in WHAT:
+        raise UnknownName("list", what, WHAT, f"There are: {', '.join(WHAT)}.")
+    columns, rows = {
+        "tasks": _tasks,
+        "models": _models,
+        "languages": _languages,
+        "studies": _studies,
+        "engines": _engines,
+        "benchmarks": _benchmarks,
+    }[what]()
+    if json:
+        as_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        table(columns, rows)
+
+
+def _tasks() -> tuple[list[str], list[list[Any]]]:
+    rows = [
+        [t.name, t.title, t.form, t.metric, len(t.languages), ", ".join(_sources(t)), t.licence]
+        for t in task_table.all_tasks()
+    ]
+    return ["name", "title", "form", "metric", "languages", "from", "licence"], rows
+
+
+def _sources(task: task_table.Task) -> list[str]:
+    return [*(["hub"] if task.hub else []), *(["folder"] if task.files else []), "world"]
+
+
+def _models() -> tuple[list[str], list[list[Any]]]:
+    rows = [
+        [name, shape.family, shape.layers, shape.hidden, f"{shape.parameters / 1e6:,.1f} M", shape.vocab]
+        for name, shape in shapes.known().items()
+    ]
+    return ["name", "family", "layers", "hidden", "parameters", "vocabulary"], rows
+
+
+def _languages() -> tuple[list[str], list[list[Any]]]:
+    rows = [
+        [x.code, x.name, x.family, x.script, x.word_order, x.morphology, x.resource]
+        for x in language_table.all_languages()
+    ]
+    return ["code", "name", "family", "script", "order", "morphology", "resource"], rows
+
+
+def _studies() -> tuple[list[str], list[list[Any]]]:
+    from waystage.study import load
+
+    found = sorted(Path("studies").glob("*.toml")) if Path("studies").is_dir() else []
+    rows = []
+    for path in found:
+        study = load(path)
+        rows.append([str(path), study.title, len(study.intermediate), len(study.target_tasks()), len(study.seeds)])
+    return ["file", "title", "arms", "targets", "seeds"], rows
+
+
+def _engines() -> tuple[list[str], list[list[Any]]]:
+    from waystage import engines
+
+    return ["name", "what"], [[name, engines.describe(name)] for name in engines.names()]
+
+
+def _benchmarks() -> tuple[list[str], list[list[Any]]]:
+    rows = [[b.name, b.title, ", ".join(b.languages)] for b in task_table.BENCHMARKS.values()]
+    return ["name", "title", "tasks"], rows
+
+
+def show(name: str, json: bool) -> None:
+    facts = _facts(name)
+    if json:
+        as_json(facts)
+        return
+    table(["", name], [[key, _plain(value)] for key, value in facts.items() if value not in ("", (), {}, None)])
+
+
+def _facts(name: str) -> dict[str, Any]:
+    if name in task_table.names():
+        task = task_table.get(name)
+        facts = {f.name: getattr(task, f.name) for f in dataclasses.fields(task) if f.name not in ("hub", "files")}
+        facts["hub"] = [f"{h.repo} {h.config} @ {h.revision or 'newest'}".replace("  ", " ") for h in task.hub]
+        facts["folder"] = [str(f.path) for f in task.files]
+        facts["contains"] = sorted(task_table.ancestry(name))
+        return facts
+    if name in task_table.BENCHMARKS:
+        bench = task_table.BENCHMARKS[name]
+        return {"title": bench.title, **{task: " ".join(codes) for task, codes in bench.languages.items()}}
+    if name in shapes.known():
+        shape = shapes.known()[name]
+        return {
+            **dataclasses.asdict(shape),
+            "parameters": shape.parameters,
+            "without embeddings": shape.encoder_parameters,
+        }
+    if name.endswith(".toml"):
+        from waystage.study import load
+
+        return load(name).model_dump(mode="json", exclude_defaults=True)
+    try:
+        return dataclasses.asdict(language_table.get(name))
+    except InputError:
+        known = [*task_table.names(), *task_table.BENCHMARKS, *shapes.known()]
+        raise UnknownName(
+            "task, benchmark, model or language", name, known, "`waystage list tasks` shows all"
+        ) from None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{k} = {_plain(v)}" for k, v in value.items())
+    return str(value)
+
+
+def doctor() -> None:
+    from waystage.graph.store import default_root
+
+    root = default_root()
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    rows = [
+        ["waystage", metadata.version("waystage")],
+        ["python", platform.python_version()],
+        *([name, metadata.version(name)] for name in ("torch", "transformers", "datasets", "tokenizers")),
+        ["cores", os.cpu_count()],
+        ["bf16 on the CPU", _bf16()],
+        ["accelerators", _accelerators()],
+        ["store", root],
+        ["free disk there", size(shutil.disk_usage(there).free)],
+        ["optional parts", ", ".join(n for n in ("peft", "ray", "statsmodels") if util.find_spec(n)) or "none"],
+    ]
+    table(["what", "here"], rows)
+    say("Everything needed for a rehearsal is here: waystage rehearse studies/quickstart.toml")
+
+
+def _bf16() -> str:
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "unknown"
+    return "AMX" if "amx_bf16" in flags else "AVX-512" if "avx512_bf16" in flags else "no: fp32 is faster here"
+
+
+def _accelerators() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "none: stages run on the CPU"
+    names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    return ", ".join(f"{p.name} ({size(p.total_memory)})" for p in names)

@@ -1,0 +1,151 @@
+"""What a stage will cost: measured on this store before, or computed from the shape of model and data.
+
+The computed figures are for planning: right within a factor of two or so. Each says what it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Literal
+
+from waystage import tasks as task_table
+from waystage.graph.stage import Stage
+from waystage.models import shapes
+
+# Tokens of a typical example of each form, before anything is cut.
+TYPICAL = {"pairs": 45, "choice": 180, "spans": 230, "tags": 35, "similarity": 35, "retrieval": 30, "masked": 128}
+UNKNOWN_SIZE = 10_000
+# Useful operations per second. GPU: 40 % of the 312 TFLOP/s (bf16) of an A100. CPU: what small shapes reach per thread.
+RATES = {"gpu": 125e12, "cpu-bf16": 150e9, "cpu-fp32": 50e9}
+LARGE = 50_000_000  # parameters from which a plan assumes a GPU
+
+Known = Literal["measured", "computed"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    seconds: float
+    memory: int  # bytes, the peak
+    disk: int  # bytes of the artifact
+    device: str  # "gpu" or "cpu": what the seconds are for
+    known: Known
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What stages of one sort took on this store."""
+
+    seconds: float
+    memory: int
+    disk: int
+    runs: int
+
+
+def estimate(stage: Stage, history: Mapping[tuple[str, ...], Measured]) -> Estimate:
+    computed = _computed(stage)
+    found = history.get(sort_of(stage.kind, stage.config))
+    if found is None:
+        return computed
+    return Estimate(found.seconds, found.memory, found.disk, computed.device, "measured")
+
+
+def sort_of(kind: str, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Stages that differ only in their seed, or in what they start from, cost the same."""
+    model = config.get("model", config.get("tokenizer", {}))
+    tasks = [member["task"] for member in config["members"]] if "members" in config else [str(config.get("task", ""))]
+    recipe = config.get("recipe", {})
+    work = [str(recipe.get(key, "")) for key in ("steps", "epochs", "examples", "batch", "max_length")]
+    languages = str(len(config.get("languages", ())))
+    return (kind, str(model.get("name", "")), "+".join(tasks), languages, *work, str(config.get("precision", "")))
+
+
+def history(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], Measured]:
+    """From manifests of finished stages, newest last."""
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for record in records:
+        groups.setdefault(sort_of(record["kind"], record["config"]), []).append(record)
+    return {
+        sort: Measured(
+            seconds=median(r["seconds"] for r in group),
+            memory=max(r.get("peak_memory") or 0 for r in group),
+            disk=max(sum(f["size"] for f in r["files"].values()) for r in group),
+            runs=len(group),
+        )
+        for sort, group in groups.items()
+    }
+
+
+def _computed(stage: Stage) -> Estimate:
+    config = stage.config
+    if stage.kind == "rows":
+        count = _examples(stage)
+        return Estimate(1 + count / 20_000, 300_000_000, count * 250, "cpu", "computed")
+    if stage.kind == "tokens":
+        count = _examples(_input(stage, "rows"), config.get("examples"))
+        tokens = count * _tokens(config)
+        return Estimate(1 + tokens / 300_000, 400_000_000, tokens * 5, "cpu", "computed")
+    shape = shapes.shape(config["model"]["name"])
+    encoder, parameters = (shape.encoder_parameters, shape.parameters) if shape else (85_000_000, 280_000_000)
+    device = "gpu" if parameters >= LARGE else "cpu"
+    rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
+    if stage.kind == "train":
+        seen, per_example, batch = _trained_on(stage)
+        activations = batch * per_example * (shape.layers * shape.hidden if shape else 10_000) * 40
+        return Estimate(
+            seconds=5 + 6 * encoder * seen * per_example / rate,
+            memory=int(parameters * 16 + activations),
+            disk=parameters * (2 if config["precision"] == "bf16" else 4),
+            device=device,
+            known="computed",
+        )
+    tokens_stage = _input(stage, "tokens")
+    count = _examples(_input(stage, "rows"))
+    tokens = count * _tokens(tokens_stage.config)
+    return Estimate(5 + 2 * encoder * tokens / rate, int(parameters * 4 + 1e9), count * 200, device, "computed")
+
+
+def _trained_on(stage: Stage) -> tuple[float, int, int]:
+    """Examples seen in all, tokens of each, and the batch."""
+    recipe = stage.config["recipe"]
+    inputs = stage.inputs["tokens"]
+    members = inputs if isinstance(inputs, tuple) else (inputs,)
+    counts = [_examples(_input(m, "rows"), m.config.get("examples")) for m in members]
+    cap = stage.config.get("sampling", {}).get("cap")
+    size = sum(min(count, cap or count) for count in counts)
+    per_example = sum(c * _tokens(m.config) for c, m in zip(counts, members, strict=True)) // max(1, sum(counts))
+    batch = recipe.get("batch", 32)
+    seen = recipe["steps"] * batch if recipe.get("steps") is not None else recipe.get("epochs", 1) * size
+    return seen, per_example, batch
+
+
+def _tokens(config: Mapping[str, Any]) -> int:
+    typical = TYPICAL.get(config["form"], 100)
+    return min(typical, config.get("max_length") or typical) if config["form"] != "spans" else typical
+
+
+def _examples(rows: Stage, limit: int | None = None) -> int:
+    config = rows.config
+    each = config.get("limit") or _official(config["task"], config["split"], config["languages"])
+    return min(each, limit or each) * len(config["languages"])
+
+
+def _official(task: str, split: str, languages: list[str]) -> int:
+    if task not in task_table.names():
+        return UNKNOWN_SIZE
+    declared = task_table.get(task)
+    if declared.members:
+        return sum(_official(member, split, languages) for member in declared.members)
+    split = {"fit": "train", "held": "train"}.get(split, split)
+    for copy in (*declared.hub, *declared.files):
+        for key in (f"{split}/{languages[0]}", split):
+            if key in copy.rows:
+                return copy.rows[key]
+    return UNKNOWN_SIZE if split == "train" else 2000
+
+
+def _input(stage: Stage, name: str) -> Stage:
+    found = stage.inputs[name]
+    assert isinstance(found, Stage)
+    return found
