@@ -1,0 +1,115 @@
+"""A transformers encoder or decoder that reads a stream of tokens and gives a vector for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from waystage.models import dropout
+from waystage.models.families import Family
+from waystage.models.packed import Stream, back_to_stream
+
+
+class Backbone(nn.Module):
+    def __init__(self, model: Any, family: Family):
+        super().__init__()
+        self.model = model
+        self.family = family
+        self.noise = dropout.Noise()
+        self.rows: np.ndarray | None = None  # token id -> row, while the embedding table is cut
+        dropout.replace(model, self.noise)
+        self.offset = int(model.config.pad_token_id) + 1 if family.after_padding else 0
+        self.typed = family.types and getattr(model.config, "type_vocab_size", 0) > 1
+
+    @property
+    def config(self) -> Any:
+        return self.model.config
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        table: nn.Embedding = self.model.get_input_embeddings()
+        return table
+
+    @property
+    def longest(self) -> int | None:
+        """How many tokens a sequence may have, where positions are a table."""
+        positions = getattr(self.config, "max_position_embeddings", None)
+        return None if positions is None else int(positions) - self.offset
+
+    def forward(self, stream: Stream, layers: Sequence[int] = ()) -> Tensor | list[Tensor]:
+        """[T, hidden] of the last layer, or a list of them: layer 0 is the embedding."""
+        read = self._packed if self.family.packed else self._padded
+        return read(stream, layers)
+
+    def _packed(self, stream: Stream, layers: Sequence[int]) -> Tensor | list[Tensor]:
+        out = self.model(
+            input_ids=stream.ids[None],
+            position_ids=(stream.positions + self.offset)[None],
+            output_hidden_states=bool(layers),
+            layout=stream.layout,
+            noise=self.noise,
+            **self._types(stream.types, None),
+            **self._cache(),
+        )
+        if layers:
+            return [out.hidden_states[layer][0] for layer in layers]
+        hidden: Tensor = out.last_hidden_state[0]
+        return hidden
+
+    def _padded(self, stream: Stream, layers: Sequence[int]) -> Tensor | list[Tensor]:
+        """For families without an attention interface: one pass per group of similar length."""
+        layout = stream.layout
+        sizes = [n * size for n, size in layout.groups]
+        blocks: list[list[Tensor]] = []
+        for group, rows, keys in zip(layout.groups, layout.into.split(sizes), layout.keys, strict=True):
+            mask = torch.ones(group, device=rows.device) if keys is None else keys[:, 0, 0].float()
+            out = self.model(
+                input_ids=stream.ids[rows].view(group),
+                attention_mask=mask,
+                output_hidden_states=bool(layers),
+                **self._types(stream.types, rows.view(group)),
+            )
+            chosen = [out.hidden_states[layer] for layer in layers] or [out.last_hidden_state]
+            blocks.append([x.reshape(-1, x.shape[-1]) for x in chosen])
+        hidden = [back_to_stream(torch.cat(parts), layout) for parts in zip(*blocks, strict=True)]
+        return hidden if layers else hidden[0]
+
+    def _types(self, types: Tensor | None, rows: Tensor | None) -> dict[str, Tensor]:
+        if types is None or not self.typed:
+            return {}
+        return {"token_type_ids": types[None] if rows is None else types[rows]}
+
+    def _cache(self) -> dict[str, bool]:
+        return {"use_cache": False} if self.family.causal else {}
+
+    def cut(self, used: np.ndarray) -> Tensor:
+        """Keep only these rows of the embedding table, and give the whole table back for `restore`.
+
+        Optimizer steps cost as much as the table is long; fine-tuning data uses a small part of a large vocabulary.
+        """
+        table = self.embedding
+        whole = table.weight.data
+        rows = np.full(len(whole), -1, np.int64)
+        rows[used] = np.arange(len(used))
+        self.rows = rows
+        table.weight = nn.Parameter(whole[torch.from_numpy(used)].clone())
+        table.num_embeddings = len(used)
+        pad = table.padding_idx
+        table.padding_idx = int(rows[pad]) if pad is not None and rows[pad] >= 0 else None
+        return whole
+
+    def restore(self, whole: Tensor, decayed: float = 1.0) -> None:
+        """Put the trained rows back; the others have only decayed meanwhile."""
+        assert self.rows is not None
+        used = torch.from_numpy(np.flatnonzero(self.rows >= 0))
+        table = self.embedding
+        full = whole * decayed
+        full[used] = table.weight.data.to(full)
+        table.weight = nn.Parameter(full)
+        table.num_embeddings = len(full)
+        table.padding_idx = getattr(self.config, "pad_token_id", None)
+        self.rows = None

@@ -1,0 +1,113 @@
+"""Our own small layers on top of the encoder: the same for every family, so that no head ever survives by accident.
+
+What each kind makes of the vectors [T, hidden] of a batch:
+
+    sequence    [sequences, size]   dropout, dense, tanh, dropout, out on the pooled vector, as RoBERTa does it
+    option      [sequences]         the same with one output
+    token       [entries, size]     dropout, out on the vectors at `where`
+    span        [tokens, 2]         out on every vector
+    embed       [sequences, hidden] the mean vector, no weights
+    vocabulary  [positions, vocab]  dense, gelu, norm on the vectors at `where`, then the (tied) embedding table
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, linear
+
+from waystage.forms.encoded import Head
+from waystage.models.dropout import Dropout, Noise
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Where in the stream a head looks."""
+
+    lengths: np.ndarray  # tokens of each sequence
+    where: Tensor | None  # rows of the stream, for token and vocabulary
+
+
+class HeadLayer(nn.Module):
+    def __init__(self, kind: str, size: int, hidden: int, *, drop: float, causal: bool, noise: Noise):
+        super().__init__()
+        self.kind, self.size, self.causal = kind, size, causal
+        self.drop = Dropout(drop, noise)
+        if kind in ("sequence", "option"):
+            self.dense = nn.Linear(hidden, hidden)
+        if kind in ("sequence", "option", "token", "span"):
+            self.out = nn.Linear(hidden, {"option": 1, "span": 2}.get(kind, size))
+
+    def forward(self, hidden: Tensor, reads: Reads, table: Tensor | None = None) -> Tensor:
+        if self.kind == "token":
+            return self.out(self.drop(hidden[reads.where].to(self.out.weight.dtype)))
+        if self.kind == "span":
+            return self.out(hidden[: int(reads.lengths.sum())].to(self.out.weight.dtype))
+        if self.kind == "embed":
+            return mean(hidden, reads.lengths)
+        ends = np.cumsum(reads.lengths)
+        at = ends - 1 if self.causal else ends - reads.lengths
+        pooled = hidden[torch.from_numpy(at).to(hidden.device)].to(self.out.weight.dtype)
+        logits = self.out(self.drop(torch.tanh(self.dense(self.drop(pooled)))))
+        return logits[:, 0] if self.kind == "option" else logits
+
+
+class VocabularyHead(nn.Module):
+    """Which token stood here. Shares the embedding table, as the checkpoints do."""
+
+    kind, size = "vocabulary", 0
+
+    def __init__(self, hidden: int, vocabulary: int, *, transform: bool, eps: float, table: Tensor | None = None):
+        super().__init__()
+        self.transform = transform
+        if transform:
+            self.dense = nn.Linear(hidden, hidden)
+            self.norm = nn.LayerNorm(hidden, eps=eps)
+            self.bias = nn.Parameter(torch.zeros(vocabulary))
+        if table is not None:  # not tied in the checkpoint
+            self.table = nn.Parameter(table)
+
+    def forward(self, hidden: Tensor, reads: Reads, table: Tensor | None = None) -> Tensor:
+        x = hidden[reads.where]
+        own = getattr(self, "table", table)
+        assert own is not None
+        if not self.transform:
+            return linear(x, own.to(x.dtype))
+        x = self.norm(gelu(self.dense(x.to(self.dense.weight.dtype))))
+        return linear(x.to(hidden.dtype), own.to(hidden.dtype), self.bias.to(hidden.dtype))
+
+
+def mean(hidden: Tensor, lengths: np.ndarray) -> Tensor:
+    """[sequences, hidden] in fp32."""
+    sequence = torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths)).to(hidden.device)
+    sums = torch.zeros(len(lengths), hidden.shape[1], device=hidden.device)
+    sums = sums.index_add(0, sequence, hidden[: len(sequence)].float())
+    return sums / torch.from_numpy(lengths).to(sums)[:, None]
+
+
+def make(head: Head, backbone: Any, *, drop: float, seed: int) -> nn.Module:
+    """A new head. Its weights are drawn from `seed` alone, the same on every machine and whatever was drawn before."""
+    hidden = int(backbone.config.hidden_size)
+    causal = backbone.family.causal
+    with torch.random.fork_rng(devices=[]):
+        if head.kind == "vocabulary":
+            made: nn.Module = VocabularyHead(
+                hidden, int(backbone.config.vocab_size), transform=not causal,
+                eps=float(getattr(backbone.config, "layer_norm_eps", 1e-5)),
+            )  # fmt: skip
+        else:
+            made = HeadLayer(head.kind, head.size, hidden, drop=drop, causal=causal, noise=backbone.noise)
+    spread = float(getattr(backbone.config, "initializer_range", 0.02) or 0.02)
+    words = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence([seed, 0x4EAD])))
+    for name, weight in made.named_parameters():
+        if name == "norm.weight":
+            weight.data.fill_(1.0)
+        elif name.endswith("bias"):
+            weight.data.zero_()
+        else:
+            weight.data.copy_(torch.from_numpy(words.standard_normal(weight.shape, np.float32) * spread))
+    return made

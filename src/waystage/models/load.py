@@ -1,0 +1,109 @@
+"""Find a checkpoint by name and revision, and build what stands in it. Only safetensors, never code from the hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from waystage.errors import DataError, InputError
+from waystage.models.backbone import Backbone
+from waystage.models.families import family
+from waystage.models.shapes import STANDINS, is_standin
+
+Model = Mapping[str, str]  # {"name": ..., "revision": ...}
+PARTS = ("config.json", "tokenizer.json", "*.safetensors", "model.safetensors.index.json")
+
+
+def tokenizer(model: Model, places: Mapping[str, str]) -> Tokenizer:
+    path = folder(model, places, ("tokenizer.json",)) / "tokenizer.json"
+    if not path.exists():
+        raise InputError(
+            f"model {model['name']!r} has no tokenizer.json in {path.parent}. "
+            "Convert it once: transformers.AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER)"
+        )
+    return Tokenizer.from_file(str(path))
+
+
+def folder(model: Model, places: Mapping[str, str], parts: Iterable[str] = PARTS) -> Path:
+    """Where a model's files are on this machine; fetched from the hub once."""
+    name = model["name"]
+    if is_standin(name):
+        return STANDINS / name
+    if name == "local":
+        return Path(places["model"]).expanduser()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, revision=model["revision"], allow_patterns=list(parts)))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise InputError(
+            f"model {name!r} at revision {model['revision']!r} is neither in the local cache nor to be had from the hub "
+            f"({type(error).__name__}). Check the name and the network, or name a folder that holds the checkpoint."
+        ) from error
+
+
+def backbone(
+    model: Model, places: Mapping[str, str], *, dropout: float | None = None, start: Path | None = None
+) -> Backbone:
+    """In fp32. `start` is the folder of a `train` stage whose encoder replaces the published one."""
+    from transformers import AutoConfig, AutoModel
+
+    path = folder(model, places)
+    if start is not None:
+        described = json.loads((start / "model.json").read_text(encoding="utf-8"))["config"]
+        config = AutoConfig.for_model(**described)
+    else:
+        config = AutoConfig.from_pretrained(path)
+    kind = family(config)
+    if start is None and not any(path.glob("*.safetensors")):
+        raise DataError("there are no weights in safetensors, the only format that is read", path)
+    _set_dropout(config, kind.dropouts, dropout)
+    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": "packed" if kind.packed else "eager"}
+    if kind.pooler:
+        options["add_pooling_layer"] = False
+    if start is not None:
+        built = AutoModel.from_config(config, **options)
+        built.load_state_dict(load_file(start / "encoder.safetensors"))
+    else:
+        built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options)
+    return Backbone(built, kind)
+
+
+def fresh(config: Any, *, seed: int, dropout: float | None = None) -> Backbone:
+    """A model with random weights, drawn from `seed` alone."""
+    from transformers import AutoModel
+
+    kind = family(config)
+    _set_dropout(config, kind.dropouts, dropout)
+    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": "packed" if kind.packed else "eager"}
+    if kind.pooler:
+        options["add_pooling_layer"] = False
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Backbone(AutoModel.from_config(config, **options), kind)
+
+
+def tensors(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
+    """Some tensors of a checkpoint that may be in several files; what is not there is left out."""
+    wanted = set(names)
+    found: dict[str, Tensor] = {}
+    for file in sorted(path.glob("*.safetensors")):
+        with safe_open(str(file), framework="pt") as opened:
+            for name in wanted & set(opened.keys()):
+                found[name] = opened.get_tensor(name)
+    return found
+
+
+def _set_dropout(config: Any, names: Iterable[str], value: float | None) -> None:
+    if value is not None:
+        for name in names:
+            setattr(config, name, value)

@@ -1,0 +1,230 @@
+"""Many sequences as one stream of tokens without padding, and attention that stays inside each of them.
+
+Everything in a transformer except attention works on single tokens, so padding is only ever needed there, and only
+within a group of sequences of similar length. Rows are copied into the groups and back; each row occurs once, so both
+directions and both backward passes are plain row selections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+from transformers.masking_utils import AttentionMaskInterface
+
+from waystage.models.dropout import Noise
+
+ROUND = 128  # tokens of a stream are a multiple: few shapes, so that kernels are compiled once
+ROUND_GROUP = 16  # lengths of a group likewise
+LOOSE = 0.7  # a group takes sequences down to this share of its length
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which rows of a stream of `tokens` (the rest is a harmless tail) belong together in attention."""
+
+    tokens: int
+    groups: tuple[tuple[int, int], ...]  # (sequences, length) of each padded block
+    into: Tensor  # for each row of the blocks, its row in the stream; padding points at the tail
+    back: Tensor  # for each row of the stream, its row in the blocks
+    keys: tuple[Tensor | None, ...]  # per group: which keys are real, [sequences, 1, 1, length]
+    bounds: Tensor  # int32, offsets of the sequences, for kernels that take ragged input; the tail is the last one
+    longest: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One micro-batch as the model reads it."""
+
+    ids: Tensor  # [T]
+    positions: Tensor  # [T], within the sequence
+    types: Tensor | None  # [T]
+    lengths: np.ndarray  # [S]
+    layout: Layout
+
+    @property
+    def starts(self) -> np.ndarray:
+        return np.cumsum(self.lengths) - self.lengths
+
+
+def stream(
+    ids: np.ndarray, lengths: np.ndarray, *, types: np.ndarray | None = None, device: str | torch.device = "cpu"
+) -> Stream:
+    real = int(lengths.sum())
+    total = -(-(real + 1) // ROUND) * ROUND  # at least one row of tail, which padding can point at
+    starts = np.cumsum(lengths) - lengths
+    flat = np.zeros(total, np.int64)
+    flat[:real] = ids
+    positions = np.zeros(total, np.int64)
+    positions[:real] = np.arange(real) - np.repeat(starts, lengths)
+    kinds = None
+    if types is not None:
+        kinds = np.zeros(total, np.int64)
+        kinds[:real] = types
+    return Stream(
+        ids=torch.from_numpy(flat).to(device),
+        positions=torch.from_numpy(positions).to(device),
+        types=None if kinds is None else torch.from_numpy(kinds).to(device),
+        lengths=lengths,
+        layout=plan(lengths, total, device=device),
+    )
+
+
+def plan(lengths: np.ndarray, total: int, *, device: str | torch.device = "cpu") -> Layout:
+    """Sort by length, cut where sequences become much shorter than the longest of the block."""
+    starts = np.cumsum(lengths) - lengths
+    real = int(lengths.sum())
+    groups, into, keys = [], [], []
+    for members in _blocks(lengths):
+        size = -(-int(lengths[members].max()) // ROUND_GROUP) * ROUND_GROUP
+        column = np.arange(size)
+        there = column < lengths[members][:, None]
+        into.append(np.where(there, starts[members][:, None] + column, total - 1).ravel())
+        keys.append(None if there.all() else torch.from_numpy(there[:, None, None, :]).to(device))
+        groups.append((len(members), size))
+    rows = np.concatenate(into)
+    back = np.zeros(total, np.int64)
+    is_real = rows < real
+    back[rows[is_real]] = np.flatnonzero(is_real)
+    return Layout(
+        tokens=real,
+        groups=tuple(groups),
+        into=torch.from_numpy(rows).to(device),
+        back=torch.from_numpy(back).to(device),
+        keys=tuple(keys),
+        bounds=torch.from_numpy(np.r_[0, np.cumsum(lengths), total].astype(np.int32)).to(device),
+        longest=max(int(lengths.max()), total - real),
+    )
+
+
+def _blocks(lengths: np.ndarray) -> list[np.ndarray]:
+    order = np.argsort(-lengths, kind="stable")
+    blocks, first = [], 0
+    for i in range(1, len(order) + 1):
+        if i == len(order) or lengths[order[i]] < LOOSE * lengths[order[first]] - ROUND_GROUP / 2:
+            blocks.append(order[first:i])
+            first = i
+    return blocks
+
+
+class _Into(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, layout: Layout) -> Tensor:
+        ctx.layout = layout
+        return rows.index_select(0, layout.into)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        out = grads[0].index_select(0, ctx.layout.back)
+        out[ctx.layout.tokens :] = 0
+        return out, None
+
+
+class _Back(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, layout: Layout) -> Tensor:
+        ctx.layout = layout
+        out = rows.index_select(0, layout.back)
+        out[layout.tokens :] = 0
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0].index_select(0, ctx.layout.into), None  # padding gets the tail's gradient, which is zero
+
+
+def into_groups(rows: Tensor, layout: Layout) -> Tensor:
+    out: Tensor = _Into.apply(rows, layout)
+    return out
+
+
+def back_to_stream(rows: Tensor, layout: Layout) -> Tensor:
+    out: Tensor = _Back.apply(rows, layout)
+    return out
+
+
+def attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *, layout: Layout, noise: Noise,
+    dropout: float = 0.0, scaling: float | None = None, sliding_window: int | None = None,
+    softcap: float | None = None, **_: Any,
+) -> tuple[Tensor, None]:  # fmt: skip
+    """Called by transformers in every layer: query [1, heads, T, size] -> [1, T, heads, size]."""
+    causal = bool(getattr(module, "is_causal", False))
+    if query.is_cuda and query.dtype != torch.float32 and dropout == 0 and softcap is None:
+        return _ragged(query, key, value, layout, scaling, sliding_window, causal), None
+    q, k, v = (into_groups(_rows(x), layout) for x in (query, key, value))
+    sizes = [n * size for n, size in layout.groups]
+    parts = []
+    for group, mask, qg, kg, vg in zip(
+        layout.groups, layout.keys, q.split(sizes), k.split(sizes), v.split(sizes), strict=True
+    ):
+        qg, kg, vg = (_blocked(x, group, y.shape[1]) for x, y in ((qg, query), (kg, key), (vg, value)))
+        out = _padded(qg, kg, vg, mask, noise, dropout, scaling, sliding_window, softcap, causal)
+        parts.append(out.transpose(1, 2).reshape(group[0] * group[1], -1))
+    joined = parts[0] if len(parts) == 1 else torch.cat(parts)
+    return back_to_stream(joined, layout).view(1, query.shape[2], query.shape[1], -1), None
+
+
+def _rows(x: Tensor) -> Tensor:
+    """[1, heads, T, size] -> [T, heads * size]: a view where the projection was not rotated."""
+    return x.transpose(1, 2).reshape(x.shape[2], -1)
+
+
+def _blocked(rows: Tensor, group: tuple[int, int], heads: int) -> Tensor:
+    return rows.view(*group, heads, -1).transpose(1, 2)
+
+
+def _padded(
+    q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None, noise: Noise, dropout: float, scaling: float | None,
+    window: int | None, softcap: float | None, causal: bool,
+) -> Tensor:  # fmt: skip
+    if k.shape[1] != q.shape[1]:
+        k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v))
+    size = q.shape[2]
+    seen = keys
+    if causal or (window is not None and window < size):
+        band = _band(size, size if window is None else window, causal, q.device)
+        # behind a causal mask padding is hidden already; elsewhere a query of the padding must see at least itself
+        seen = band if keys is None or causal else (keys & band) | _band(size, 1, True, q.device)
+    if softcap is None and dropout == 0:
+        if causal and (window is None or window >= size):
+            return scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling)
+        return scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scaling)
+    scores = torch.matmul(q * (scaling or q.shape[-1] ** -0.5), k.transpose(2, 3))
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    if seen is not None:
+        scores = scores.masked_fill(~seen, float("-inf"))
+    return torch.matmul(noise.drop(torch.softmax(scores, dim=-1), dropout), v)
+
+
+@lru_cache(64)
+def _band(size: int, window: int, causal: bool, device: torch.device) -> Tensor:
+    """Which key a query sees: nearer than `window` on either side, or only behind it."""
+    distance = torch.arange(size, device=device)[:, None] - torch.arange(size, device=device)
+    seen = distance.abs() < window
+    return seen & (distance >= 0) if causal else seen
+
+
+def _ragged(
+    query: Tensor, key: Tensor, value: Tensor, layout: Layout, scaling: float | None, window: int | None, causal: bool
+) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn
+
+    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+    reach = -1 if window is None else window - 1
+    out: Any = varlen_attn(
+        q, k, v, layout.bounds, layout.bounds, layout.longest, layout.longest, scale=scaling,
+        window_size=(reach, 0 if causal else reach), enable_gqa=key.shape[1] != query.shape[1],
+    )  # fmt: skip
+    return out[None]
+
+
+AttentionInterface.register("packed", attention)
+AttentionMaskInterface.register("packed", lambda *args, **kwargs: None)  # transformers would build a T x T mask
