@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -222,13 +223,13 @@ def _languages(raw: dict[str, Any]) -> Iterator[Problem]:
         places.append((("intermediate", arm, "replay", "languages"), _get(_get(body, "replay"), "languages")))
     for path, value in places:
         if isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)):
-            yield from _meaning(path, lambda value=value: language_table.select(_expression(value)))
+            yield from _meaning(path, partial(language_table.select, _expression(value)))
     for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
-        yield from _meaning(path, lambda code=code: language_table.resolve(code))
+        yield from _meaning(path, partial(language_table.resolve, code))
     for arm, body in _table(raw, "intermediate").items():
         code = _get(body, "language")
         if isinstance(code, str):
-            yield from _meaning(("intermediate", arm, "language"), lambda code=code: language_table.resolve(code))
+            yield from _meaning(("intermediate", arm, "language"), partial(language_table.resolve, code))
 
 
 def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
@@ -286,11 +287,11 @@ def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
     codes = [c for _, c in _strings(said, ())] if isinstance(said, (list, tuple)) else []
     had = {code for name in names for code in task_table.get(name).languages}
     for i, code in enumerate(codes):
-        resolved = _try(lambda code=code: language_table.resolve(code))
+        resolved = _try(partial(language_table.resolve, code))
         if resolved and resolved not in had:
             yield Problem(("languages", i), f"no target of this study has {code!r}; they have {', '.join(sorted(had))}")
     for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
-        resolved = _try(lambda code=code: language_table.resolve(code))
+        resolved = _try(partial(language_table.resolve, code))
         own = [task_table.get(n) for n in names]
         trained = {c for t in own for n in (t.train_on or (t.name,)) for c in task_table.get(n).train_languages}
         if resolved and trained and resolved not in trained:
