@@ -1,0 +1,218 @@
+"""Two arms side by side: which scores belong together, and averages in which the seed stays the unit.
+
+An average is taken per seed first, over a fixed set of languages and then of targets: one intermediate checkpoint feeds
+every target, so the targets of a seed are no independent evidence. Both arms and all their seeds must have the same
+languages; what lacks is named instead of averaged over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from waystage.errors import InputError
+from waystage.stats import seeds as over_seeds
+from waystage.stats.interval import Interval
+
+KEY = ("model", "intermediate", "target", "source_language", "language", "seed", "metric")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One target under two arms: tables of scores, seeds by languages, with the same rows and columns."""
+
+    target: str
+    metric: str
+    a: Any  # pandas.DataFrame
+    b: Any
+    fixed: bool = False  # no seed enters one of the two: its one result stands in every row
+
+    @property
+    def difference(self) -> Any:
+        return self.a - self.b
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(self.a.columns)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(int(seed) for seed in self.a.index)
+
+    @property
+    def per_seed(self) -> dict[int, float]:
+        """The average over languages of a minus b, by seed."""
+        return {int(seed): float(value) for seed, value in self.difference.mean(axis=1).items()}
+
+    def interval(self, level: float = 0.95) -> Interval:
+        values = list(self.per_seed.values())
+        return over_seeds.mean(values, method=_method(self.fixed), level=level)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Arm a against arm b of one model and source language, on every target that has the languages asked for."""
+
+    a: str
+    b: str
+    model: str
+    source_language: str
+    pairs: tuple[Pair, ...]
+    untrained: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()  # what could not be compared, and why
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Those in which every target is scored."""
+        return tuple(sorted(set.intersection(*(set(pair.seeds) for pair in self.pairs))))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(sorted({code for pair in self.pairs for code in pair.languages}))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(pair.target for pair in self.pairs)
+
+    def per_seed(self) -> dict[int, float]:
+        """The average over targets of the averages over languages, by seed."""
+        means = [pair.per_seed for pair in self.pairs]
+        return {seed: sum(by_seed[seed] for by_seed in means) / len(means) for seed in self.seeds}
+
+    def interval(self, level: float = 0.95) -> Interval:
+        values = list(self.per_seed().values())
+        return over_seeds.mean(values, method=_method(all(pair.fixed for pair in self.pairs)), level=level)
+
+    def of(self, targets: Collection[str]) -> Contrast:
+        """The same on some of the targets."""
+        return self._with(tuple(pair for pair in self.pairs if pair.target in targets))
+
+    def in_languages(self, languages: Collection[str]) -> Contrast | None:
+        """The same in some of the languages; targets without any of them fall away."""
+        pairs = []
+        for pair in self.pairs:
+            kept = [code for code in pair.languages if code in languages]
+            if kept:
+                pairs.append(Pair(pair.target, pair.metric, pair.a[kept], pair.b[kept], pair.fixed))
+        return self._with(tuple(pairs)) if pairs else None
+
+    def _with(self, pairs: tuple[Pair, ...]) -> Contrast:
+        return Contrast(self.a, self.b, self.model, self.source_language, pairs, self.untrained, self.left_out)
+
+
+def contrast(
+    scores: Any,
+    a: str,
+    b: str,
+    *,
+    model: str,
+    source_language: str,
+    targets: Sequence[str],
+    languages: Iterable[str],
+    untrained: Collection[str] | None = None,
+) -> Contrast:
+    """The headline scores of two arms that belong together.
+
+    `untrained` are the targets without training data (retrieval); they serve every source language. Not given, they are
+    recognised by an arm whose result is one stage for all seeds, which takes two seeds.
+    """
+    rows = scores[scores["headline"].astype(bool) & (scores["model"] == model)]
+    repeated = rows[rows.duplicated([*KEY[:-1]], keep=False)]
+    if len(repeated):
+        where = ", ".join(f"{key} {repeated.iloc[0][key]}" for key in KEY[:-1])
+        raise InputError(f"{len(repeated)} headline scores stand where one is expected per cell, such as: {where}")
+    free = frozenset(untrained if untrained is not None else deterministic_targets(rows))
+    wanted = set(languages)
+    pairs, left_out = [], []
+    for target in targets:
+        own = rows[(rows["target"] == target) & rows["language"].isin(wanted)]
+        if target not in free:
+            own = own[own["source_language"] == source_language]
+        tables = [_table(own[own["intermediate"] == arm]) for arm in (a, b)]
+        if not len(own):
+            left_out.append(f"{target}: no scores in the languages asked for (from {source_language})")
+            continue
+        lacking = [arm for arm, (table, _) in zip((a, b), tables, strict=True) if not len(table)]
+        if lacking:
+            left_out.append(f"{target}: no scores of {' and '.join(lacking)}")
+            continue
+        made, missing = _pair(target, (a, b), tables, own)
+        left_out += missing
+        if made:
+            pairs.append(made)
+    if not pairs:
+        why = "".join(f"\n  - {reason}" for reason in left_out)
+        raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{why}")
+    found = Contrast(a, b, model, source_language, tuple(pairs), free, tuple(left_out))
+    return _with_common_seeds(found)
+
+
+def deterministic_targets(rows: Any) -> set[str]:
+    """Targets on which some arm gave one and the same stage for several seeds."""
+    grouped = rows.groupby(["target", "intermediate", "source_language"])[["seed", "stage"]].nunique()
+    one = grouped[(grouped["seed"] > 1) & (grouped["stage"] == 1)]
+    return set(one.index.get_level_values("target"))
+
+
+def _table(rows: Any) -> tuple[Any, bool]:
+    """Seeds by languages, and whether it is one result that only looks like several."""
+    table = rows.pivot_table(index="seed", columns="language", values="value", dropna=False)
+    return table, len(table) > 1 and rows["stage"].nunique() == 1
+
+
+def _pair(
+    target: str, arms: tuple[str, str], tables: Sequence[tuple[Any, bool]], rows: Any
+) -> tuple[Pair | None, list[str]]:
+    (a, a_fixed), (b, b_fixed) = tables
+    codes = sorted(set(a.columns) | set(b.columns))
+    for arm, table in zip(arms, (a, b), strict=True):
+        full = table.reindex(columns=codes)
+        for seed, row in full.iterrows():
+            gaps = [code for code in codes if row[code] != row[code]]
+            if gaps:
+                raise InputError(
+                    f"{target}: {arm}, seed {seed} has no score in {', '.join(gaps)}, where other seeds or "
+                    f"{arms[1] if arm == arms[0] else arms[0]} have one. Different sets of languages are never "
+                    "averaged together: finish the run (`waystage status` shows what lacks), or name in the question the "
+                    "languages that all have"
+                )
+    missing: list[str] = []
+    if a_fixed != b_fixed:
+        shared = sorted((b if a_fixed else a).index)
+        a, b = (_spread(a, shared), b) if a_fixed else (a, _spread(b, shared))
+    else:
+        shared = sorted(set(a.index) & set(b.index))
+        alone = sorted(set(a.index) ^ set(b.index))
+        missing = [f"{target}: seed {seed} of only one of {arms[0]} and {arms[1]}" for seed in alone]
+    if not shared:
+        return None, [f"{target}: {arms[0]} and {arms[1]} have no seed in common", *missing]
+    metric = str(rows["metric"].iloc[0])
+    return Pair(target, metric, a.loc[shared, codes], b.loc[shared, codes], a_fixed or b_fixed), missing
+
+
+def _spread(table: Any, seeds: Sequence[int]) -> Any:
+    """One deterministic result, written in the row of every seed of the other arm."""
+    row = table.iloc[[0] * len(seeds)].copy()
+    row.index = list(seeds)
+    return row
+
+
+def _with_common_seeds(found: Contrast) -> Contrast:
+    """Seeds that some target lacks (an unfinished run) leave the average; it is said which."""
+    every = sorted({seed for pair in found.pairs for seed in pair.seeds})
+    if not found.seeds:
+        raise InputError(f"no seed has scores of {found.a} and {found.b} on all of {', '.join(found.targets)}")
+    lacking = {seed: [pair.target for pair in found.pairs if seed not in pair.seeds] for seed in every}
+    missing = [
+        f"seed {seed} is not in the average: not scored on {', '.join(targets)}"
+        for seed, targets in lacking.items()
+        if targets
+    ]
+    return Contrast(
+        found.a, found.b, found.model, found.source_language, found.pairs, found.untrained, (*found.left_out, *missing)
+    )
+
+
+def _method(fixed: bool) -> str:
+    return "one-sample t over seeds" if fixed else "paired t over seeds"

@@ -1,0 +1,126 @@
+"""The gain matrix: every arm against the baseline, on every target."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from waystage.errors import UnknownName
+from waystage.stats.average import Contrast, contrast
+from waystage.stats.interval import Interval
+from waystage.stats.multiple import benjamini_hochberg
+from waystage.stats.pooling import Additive, additive, partially_pooled
+
+FDR = 0.05
+
+
+def gain_matrix(
+    scores: Any,
+    baseline: str = "none",
+    *,
+    languages: Collection[str] | None = None,
+    untrained: Collection[str] | None = None,
+) -> pd.DataFrame:
+    """One row per model, source language, arm and target: gain over the baseline, averaged over languages.
+
+    `gain`, `low`, `high`, `n`, `p` are of the cell alone; `q` is Benjamini and Hochberg's over all rows of the table,
+    and `star` is q <= 0.05 (never with two seeds); `pooled`, `pooled_low`, `pooled_high` are shrunken towards arm and
+    target effects, where there are two seeds.
+    """
+    if baseline not in set(scores["intermediate"]):
+        raise UnknownName(
+            "arm", baseline, sorted(set(scores["intermediate"])), "The baseline must be one of the study."
+        )
+    wanted = set(scores["language"]) if languages is None else set(languages)
+    rows: list[dict[str, Any]] = []
+    for (model, source), group in scores.groupby(["model", "source_language"], sort=False):
+        arms = [arm for arm in dict.fromkeys(group["intermediate"]) if arm != baseline]
+        targets = list(dict.fromkeys(group["target"]))
+        block = [
+            row
+            for arm in arms
+            for row in _arm(group, arm, baseline, str(model), str(source), targets, wanted, untrained)
+        ]
+        rows += _pooled(block, arms, targets)
+    table = pd.DataFrame(rows)
+    if len(table):
+        numbers = ["low", "high", "se", "p", "pooled", "pooled_low", "pooled_high"]
+        table[numbers] = table[numbers].astype(float)  # None is NaN here
+        table["q"] = benjamini_hochberg([None if pd.isna(p) else float(p) for p in table["p"]])
+        table["q"] = table["q"].astype(float)
+        table["star"] = (table["q"] <= FDR) & (table["n"] > 2)
+    return table
+
+
+def _arm(
+    scores: Any, arm: str, baseline: str, model: str, source: str, targets: list[str], wanted: set[str], untrained: Any
+) -> list[dict[str, Any]]:
+    have = set(scores[(scores["intermediate"] == arm) & scores["language"].isin(wanted)]["target"])
+    have &= set(scores[scores["intermediate"] == baseline]["target"])
+    rows = []
+    for target in [name for name in targets if name in have]:
+        found: Contrast = contrast(
+            scores, arm, baseline, model=model, source_language=source, targets=[target], languages=wanted,
+            untrained=untrained,
+        )  # fmt: skip
+        (pair,), gain = found.pairs, found.interval()
+        rows.append(
+            {
+                "model": model, "source_language": source, "intermediate": arm, "baseline": baseline, "target": target,
+                "metric": pair.metric, "languages": len(pair.languages), "score": float(pair.a.to_numpy().mean()),
+                "baseline_score": float(pair.b.to_numpy().mean()), **_columns(gain),
+                "untrained": target in found.untrained,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _columns(gain: Interval) -> dict[str, Any]:
+    return {
+        "gain": gain.estimate, "low": gain.low, "high": gain.high, "se": gain.se, "p": gain.p, "n": gain.n,
+        "method": gain.method, "note": gain.note,
+    }  # fmt: skip
+
+
+def _pooled(rows: list[dict[str, Any]], arms: list[str], targets: list[str]) -> list[dict[str, Any]]:
+    """Shrunken gains beside the raw ones, where the matrix is complete; noise is pooled over the arms of a target."""
+    arms = [arm for arm in arms if any(row["intermediate"] == arm for row in rows)]
+    targets = [target for target in targets if any(row["target"] == target for row in rows)]
+    cells = {(row["intermediate"], row["target"]): row for row in rows}
+    complete = len(cells) == len(arms) * len(targets) and all(row["se"] is not None for row in rows)
+    if not complete or len(cells) < 4:
+        return [{**row, "pooled": None, "pooled_low": None, "pooled_high": None} for row in rows]
+    gains = np.array([[cells[arm, target]["gain"] for target in targets] for arm in arms])
+    noise = np.array([np.mean([cells[arm, target]["se"] ** 2 for arm in arms]) for target in targets])
+    df = len(arms) * (min(row["n"] for row in rows) - 1)
+    pooled = partially_pooled(gains, noise, df)
+    return [
+        {
+            **cells[arm, target], "pooled": float(pooled.estimates[i, j]), "pooled_low": float(pooled.low[i, j]),
+            "pooled_high": float(pooled.high[i, j]),
+        }
+        for i, arm in enumerate(arms)
+        for j, target in enumerate(targets)
+    ]  # fmt: skip
+
+
+def interaction(
+    scores: Any, *, model: str, source_language: str, languages: Collection[str] | None = None
+) -> tuple[Additive, list[str], list[str], list[int]] | None:
+    """The additive null model on the arms, targets and seeds that are all there; None where fewer than two of each."""
+    rows = scores[scores["headline"].astype(bool) & (scores["model"] == model)]
+    rows = rows[rows["source_language"] == source_language]
+    if languages is not None:
+        rows = rows[rows["language"].isin(set(languages))]
+    cells = rows.groupby(["intermediate", "target", "seed"])["value"].mean().unstack("seed")
+    seeds = [seed for seed in cells.columns if cells[seed].notna().all()]
+    cells = cells[seeds].unstack("target").dropna(axis=1)
+    arms = list(cells.index)
+    targets = list(dict.fromkeys(cells.columns.get_level_values("target")))
+    if min(len(arms), len(targets), len(seeds)) < 2:
+        return None
+    values = np.array([[[cells.loc[arm, (seed, target)] for seed in seeds] for target in targets] for arm in arms])
+    return additive(values), arms, targets, [int(seed) for seed in seeds]

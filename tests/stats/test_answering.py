@@ -1,0 +1,171 @@
+"""Questions answered from tables of scores whose truth is known."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from waystage.errors import InputError
+from waystage.stats import answer, answers, gain_matrix
+
+TARGETS = {"xnli": ("ar", "de", "en", "sw", "ur"), "udpos": ("ar", "de", "en", "hi"), "tatoeba": ("de", "sw", "tr")}
+FAMILIES = dict(zip("ar de en hi ru sw tr ur zh".split(), "a i i i i n t i s".split(), strict=True))
+
+
+def test_a_gain_is_found(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 3.0}, targets=TARGETS, seeds=(1, 2, 3, 4, 5), untrained=("tatoeba",))
+    found = answer(question_of(), scores, study_of(tuple(TARGETS)))
+    assert found.verdict.word == "better"
+    assert found.interval.low < 3.0 < found.interval.high
+    assert found.sentence.startswith("mnli is better than none by ")
+    assert "5 seeds; paired t over seeds" in found.sentence
+    assert "3 targets (xnli, udpos, tatoeba), in 7 languages: ar, de, en, hi, sw, tr, ur." in found.sentence
+    assert [line.what for line in found.targets] == list(TARGETS)
+    assert sum(line.share for line in found.targets) == pytest.approx(1)
+    assert [line.what for line in found.variants] == [
+        "without untrained retrieval (tatoeba)",
+        "untrained retrieval alone (tatoeba)",
+        "without the source language (en)",
+    ]
+    assert found.targets[2].interval.method == "one-sample t over seeds"
+    json.dumps(found.as_dict())
+
+
+def test_the_average_is_the_mean_of_target_means(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 1.0}, targets=TARGETS)
+    found = answer(question_of(), scores, study_of(tuple(TARGETS)))
+    cells = scores.groupby(["intermediate", "target"])["value"].mean()
+    by_hand = sum(cells["mnli", target] - cells["none", target] for target in TARGETS) / 3
+    assert found.interval.estimate == pytest.approx(by_hand)
+
+
+def test_two_seeds_show_an_interval_and_no_verdict(scores_of, study_of, question_of):
+    found = answer(
+        question_of(), scores_of(gains={"mnli": 30.0}, targets=TARGETS, seeds=(1, 2)), study_of(tuple(TARGETS))
+    )
+    assert found.interval.low is not None
+    assert found.verdict.word == "no verdict"
+    assert "2 seeds: no verdict" in found.warnings
+    assert found.sentence.startswith("There is no verdict on mnli against none")
+
+
+def test_one_seed_is_this_checkpoint(scores_of, study_of, question_of):
+    found = answer(
+        question_of(), scores_of(gains={"mnli": 30.0}, targets=TARGETS, seeds=(1,)), study_of(tuple(TARGETS))
+    )
+    assert found.interval.low is None
+    assert "this checkpoint of mnli" in found.sentence
+    assert found.verdict.word == "no verdict"
+
+
+@pytest.mark.parametrize("gain", [5.0, 0.0, -5.0])
+@pytest.mark.parametrize("reading", ["fixed", "random"])
+def test_rehearsals_say_so_first(gain, reading, scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": gain}, targets=TARGETS)
+    found = answer(
+        question_of(targets=("xnli",)),
+        scores,
+        study_of(tuple(TARGETS)),
+        rehearsal=True,
+        reading=reading,
+        families=FAMILIES,
+    )
+    assert found.sentence.startswith("In the rehearsal (artificial languages), mnli ")
+    assert ("a new language" in found.sentence) == (reading == "random")
+
+
+def test_the_random_reading_is_wider_when_families_differ(scores_of, study_of, question_of):
+    scores = scores_of(
+        gains={"mnli": 3.0}, targets={"xnli": ("ar", "de", "en", "sw", "ur", "zh", "tr")}, seeds=(1, 2, 3, 4, 5)
+    )
+    scores.loc[(scores["intermediate"] == "mnli") & scores["language"].isin(["sw", "zh"]), "value"] -= 8
+    fixed, random = (
+        answer(question_of(), scores, study_of(("xnli",)), reading=reading, families=FAMILIES).interval
+        for reading in ("fixed", "random")
+    )
+    assert random.half > 3 * fixed.half
+    assert random.n == 5
+
+
+def test_a_group_of_languages_leaves_out_targets_without_them(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 3.0}, targets=TARGETS)
+    found = answer(question_of(languages="low-resource"), scores, study_of(tuple(TARGETS)))
+    assert found.languages == ("sw", "ur")
+    assert [line.what for line in found.targets] == ["xnli", "tatoeba"]
+    assert any("udpos: no scores in the languages asked for" in warning for warning in found.warnings)
+    assert "2 languages 'low-resource': sw, ur" in found.sentence
+
+
+def test_different_sets_of_languages_are_refused(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 3.0}, targets=TARGETS)
+    lost = (scores["intermediate"] == "none") & (scores["seed"] == 2) & (scores["language"] == "ur")
+    with pytest.raises(
+        InputError, match=r"xnli: none, seed 2 has no score in ur, where .* Different sets of languages"
+    ):
+        answer(question_of(), scores[~lost], study_of(tuple(TARGETS)))
+
+
+def test_an_unfinished_seed_leaves_the_average_and_is_named(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 3.0}, targets=TARGETS, seeds=(1, 2, 3, 4))
+    lost = (scores["intermediate"] == "mnli") & (scores["seed"] == 4) & (scores["target"] == "udpos")
+    found = answer(question_of(), scores[~lost], study_of(tuple(TARGETS)))
+    assert found.seeds == (1, 2, 3)
+    assert "seed 4 is not in the average: not scored on udpos" in found.warnings
+
+
+def test_arms_without_scores_are_an_error_that_names_them(scores_of, study_of, question_of):
+    with pytest.raises(InputError, match="xnli: no scores of squad"):
+        answer(question_of("squad"), scores_of(gains={"mnli": 3.0}, targets=TARGETS), study_of(("xnli",)))
+
+
+def test_identical_arms_are_equivalent(scores_of, study_of, question_of):
+    scores = scores_of(gains={}, targets=TARGETS)
+    twin = scores.assign(intermediate="zero")
+    import pandas as pd
+
+    found = answer(question_of("zero"), pd.concat([scores, twin]), study_of(tuple(TARGETS)))
+    assert found.verdict.word == "equivalent"
+    assert "exactly" in found.sentence
+
+
+def test_a_margin_separates_equal_from_unknown(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 0.0}, targets=TARGETS, noise=0.05, seed_noise=0.05, seeds=(1, 2, 3, 4, 5))
+    study = study_of(tuple(TARGETS))
+    assert answer(question_of(), scores, study, margin=1.0).verdict.word == "equivalent"
+    assert answer(question_of(), scores, study).verdict.word == "not distinguishable"
+
+
+def test_untrained_targets_serve_every_source_language(scores_of, study_of, question_of):
+    import pandas as pd
+
+    scores = scores_of(gains={"mnli": 3.0}, targets=TARGETS, untrained=("tatoeba",))
+    chinese = scores[scores["target"] != "tatoeba"].assign(source_language="zh")
+    study = study_of(tuple(TARGETS), source_languages=("en", "zh"))
+    english, other = answers([question_of()], pd.concat([scores, chinese]), study)
+    assert (english.source_language, other.source_language) == ("en", "zh")
+    assert [line.what for line in other.targets] == list(TARGETS)
+    with pytest.raises(InputError, match="say which, source_language='en'"):
+        answer(question_of(), scores, study)
+
+
+def test_gain_matrix(scores_of):
+    scores = scores_of(
+        gains={"mnli": 4.0, "squad": 0.0}, targets=TARGETS, untrained=("tatoeba",), seeds=(1, 2, 3, 4, 5), noise=0.3
+    )
+    table = gain_matrix(scores, "none")
+    assert list(zip(table["intermediate"], table["target"], strict=True)) == [
+        (arm, target) for arm in ("mnli", "squad") for target in TARGETS
+    ]
+    stars = dict(zip(zip(table["intermediate"], table["target"], strict=True), table["star"], strict=True))
+    assert all(stars["mnli", target] for target in TARGETS)
+    assert (table["q"] >= table["p"]).all()
+    assert table["pooled"].between(table["gain"].min() - 0.5, table["gain"].max() + 0.5).all()
+    assert table["pooled"].std() <= table["gain"].std()
+    assert set(table[table["untrained"]]["target"]) == {"tatoeba"}
+
+
+def test_two_seeds_get_no_stars(scores_of):
+    table = gain_matrix(scores_of(gains={"mnli": 50.0, "squad": 50.0}, targets=TARGETS, seeds=(1, 2)))
+    assert (table["p"] < 0.05).all()
+    assert not table["star"].any()
