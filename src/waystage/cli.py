@@ -59,9 +59,9 @@ def rehearse(
 
     Example: `waystage rehearse studies/quickstart.toml`
     """
-    from waystage import commands
+    from waystage.commands import studies
 
-    commands.run(study, rehearsal=True, full=full, overrides=set_, store=store, jobs=jobs, engine=engine,
+    studies.run(study, rehearsal=True, full=full, overrides=set_, store=store, jobs=jobs, engine=engine,
                  existing=existing, only=only, limit=limit, quiet=quiet, json=json)  # fmt: skip
 
 
@@ -82,9 +82,9 @@ def run(
 
     Example: `waystage run my-study.toml --store /data/waystage --jobs 2`
     """
-    from waystage import commands
+    from waystage.commands import studies
 
-    commands.run(study, rehearsal=False, full=True, overrides=set_, store=store, jobs=jobs, engine=engine,
+    studies.run(study, rehearsal=False, full=True, overrides=set_, store=store, jobs=jobs, engine=engine,
                  existing=existing, only=only, limit=limit, quiet=quiet, json=json)  # fmt: skip
 
 
@@ -103,9 +103,9 @@ def plan(
 
     Example: `waystage plan studies/phang2020.toml --set seeds=[1]`
     """
-    from waystage import commands
+    from waystage.commands import studies
 
-    commands.plan(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, graph=graph, stages=stages,
+    studies.plan(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, graph=graph, stages=stages,
                   json=json)  # fmt: skip
 
 
@@ -124,18 +124,18 @@ def report(
 
     Example: `waystage report studies/quickstart.toml --rehearsal --text`
     """
-    from waystage import commands
+    from waystage.commands import studies
 
-    commands.report(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, out=out, text=text,
+    studies.report(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, out=out, text=text,
                     format=format_)  # fmt: skip
 
 
 @app.command()
 def status(store: StoreDir = None, json: Json = False) -> None:
     """What is running in this store, from any terminal."""
-    from waystage import commands
+    from waystage.commands import studies
 
-    commands.status(store, json)
+    studies.status(store, json)
 
 
 @app.command()
@@ -156,12 +156,12 @@ def score(
     Examples: `waystage score --task xquad --language de --gold test-de.json --predictions mine.json` ·
     `waystage score predictions/ labels/ --benchmark xtreme-r`
     """
-    from waystage import commands
+    from waystage.commands import scoring
 
     if task:
-        commands.score_files(task, language, gold_file, predictions_file, force, json)
+        scoring.score_files(task, language, gold_file, predictions_file, force, json)
     else:
-        commands.score_tree(predictions, gold, benchmark, allow_missing, force, json)
+        scoring.score_tree(predictions, gold, benchmark, allow_missing, force, json)
 
 
 @app.command()
@@ -172,9 +172,9 @@ def validate(
     json: Json = False,
 ) -> None:
     """Is this folder a complete and well-formed submission? All problems at once, with file and line."""
-    from waystage import commands
+    from waystage.commands import scoring
 
-    commands.validate(predictions, benchmark, reference, json)
+    scoring.validate(predictions, benchmark, reference, json)
 
 
 @app.command(name="list")
@@ -183,9 +183,9 @@ def list_(
     json: Json = False,
 ) -> None:
     """What there is: tasks, models, languages, studies, engines."""
-    from waystage import commands
+    from waystage.commands import showing
 
-    commands.listing(what, json)
+    showing.listing(what, json)
 
 
 @app.command()
@@ -194,9 +194,9 @@ def show(
     json: Json = False,
 ) -> None:
     """Everything known about one task, model, language, benchmark or study."""
-    from waystage import commands
+    from waystage.commands import showing
 
-    commands.show(name, json)
+    showing.show(name, json)
 
 
 @app.command()
@@ -212,9 +212,9 @@ def schema() -> None:
 @app.command()
 def doctor() -> None:
     """Is this machine ready? Versions, cores, accelerators, store, free disk."""
-    from waystage import commands
+    from waystage.commands import showing
 
-    commands.doctor()
+    showing.doctor()
 
 
 store_app = typer.Typer(help="Look after the store: list, verify, free space.", no_args_is_help=True)
@@ -224,17 +224,17 @@ app.add_typer(store_app, name="store")
 @store_app.command("ls")
 def store_ls(store: StoreDir = None, json: Json = False) -> None:
     """What is in the store."""
-    from waystage import commands
+    from waystage.commands import storing
 
-    commands.store_ls(store, json)
+    storing.ls(store, json)
 
 
 @store_app.command("verify")
 def store_verify(store: StoreDir = None) -> None:
     """Hash every file again; a damaged artifact is set aside, and the next run makes it anew."""
-    from waystage import commands
+    from waystage.commands import storing
 
-    commands.store_verify(store)
+    storing.verify(store)
 
 
 @store_app.command("gc")
@@ -246,9 +246,9 @@ def store_gc(
     yes: Annotated[bool, typer.Option("--yes", help="do it; otherwise only say what would be freed")] = False,
 ) -> None:
     """Free what no kept study needs."""
-    from waystage import commands
+    from waystage.commands import storing
 
-    commands.store_gc(keep or [], store, yes)
+    storing.gc(keep or [], store, yes)
 
 
 world_app = typer.Typer(help="The built-in world of artificial languages, by itself.", no_args_is_help=True)
@@ -290,15 +290,14 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
     except Exception as error:
-        from click import ClickException
-
-        if isinstance(error, ClickException):
-            error.show()
-            sys.exit(2)
-        if isinstance(error, BrokenPipeError):
-            sys.exit(0)
-        raise
+        show_usage = getattr(error, "show", None)  # typer brings its own copy of click, and so of its exceptions
+        if show_usage is None:
+            raise
+        show_usage()
+        sys.exit(2)
 
 
 __all__ = ["InputError", "app", "main"]

@@ -47,7 +47,7 @@ class DataError(InputError):
 class UnknownName(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = ""):
         self.kind, self.name = kind, name
-        super().__init__(f"no {kind} is called {name!r}" + did_you_mean(name, known) + (f" {hint}" if hint else ""))
+        super().__init__(f"no {kind} is called {name!r}" + did_you_mean(name, known) + (f". {hint}" if hint else ""))
 
 
 class MissingExtra(InputError):

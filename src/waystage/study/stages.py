@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -120,6 +120,8 @@ class _Planner:
         self, model: str, arm: str, target: Task, trained: Task, source: str, seed: int, start: Stage | None
     ) -> Stage:
         recipe = self.recipe("target", [trained if target.train_on else target])
+        if trained.form != target.form:  # reading comprehension as search: the question finds its passage
+            trained = replace(trained, form=target.form, labels=target.labels, options=target.options)
         tokens = self.tokens(model, trained, target.train_split, (source,), recipe)
         dev = self.tokens(model, trained, target.select_on, (source,), recipe)
         inputs: dict[str, Stage | tuple[Stage, ...]] = {
@@ -211,7 +213,7 @@ class _Planner:
                 places=sources.places(task, source),
             )  # fmt: skip
 
-        return self.once(("rows", task.name, split, languages), make)
+        return self.once(("rows", task.name, task.form, split, languages), make)
 
     def once(self, key: tuple[Any, ...], make: Any) -> Stage:
         if key not in self.made:

@@ -1,0 +1,50 @@
+"""store ls | verify | gc."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from waystage.commands.output import as_json, say, size, table
+from waystage.commands.studies import open_store, study_id
+from waystage.graph import retention
+
+
+def ls(root: Path | None, json: bool) -> None:
+    store = open_store(root)
+    entries = list(store.ls())
+    if json:
+        as_json([{"fingerprint": e.fingerprint, "kind": e.kind, "name": e.name, "size": e.size} for e in entries])
+        return
+    table(["kind", "name", "size", "fingerprint"],
+          [[e.kind, e.name, size(e.size), e.fingerprint[:12]] for e in entries], numbers=["size"])  # fmt: skip
+    say(f"{len(entries)} artifacts, {size(sum(e.size for e in entries))} in {store.root}")
+
+
+def verify(root: Path | None) -> None:
+    store = open_store(root)
+    bad = 0
+    count = 0
+    for fingerprint in store.fingerprints():
+        count += 1
+        problems = store.verify(fingerprint, deep=True)
+        if problems:
+            bad += 1
+            say(f"damaged: {fingerprint[:12]}: {problems[0]}")
+            store.quarantine(fingerprint)
+    say(f"{count} artifacts read, {bad} damaged" + (" and set aside; the next run makes them anew" if bad else ""))
+    if bad:
+        raise typer.Exit(1)
+
+
+def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
+    from waystage.results import load
+
+    store = open_store(root)
+    kept = {study_id(load(path, store=store, rehearsal=r)) for path in keep for r in (False, True)}
+    freed = retention.gc(store, kept or None, delete=yes)
+    for item in freed:
+        say(f"{size(item.size):>10}  {item.what}: {item.name}")
+    total = size(sum(item.size for item in freed))
+    say(f"freed {total}" if yes else f"would free {total}; --yes does it")

@@ -1,0 +1,197 @@
+"""plan, run, rehearse, status: a study file becomes stages, and stages become artifacts."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from waystage.commands.output import as_json, say, size, span, table
+from waystage.graph.draw import mermaid
+from waystage.graph.plan import Plan, Todo
+from waystage.graph.store import Store, default_root
+from waystage.results import Results, load
+from waystage.study import estimate
+
+HISTORY = 2000  # manifests that estimates look at; more would slow the plan and say nothing new
+
+
+def open_store(root: Path | None) -> Store:
+    return Store(root or default_root())
+
+
+def plan(
+    path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, graph: Path | None,
+    stages: bool, json: bool,
+) -> None:  # fmt: skip
+    results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
+    whole = Plan(results.plan.wanted)
+    todo = whole.prune(results.store, study=study_id(results))
+    costs = _costs(todo, results.store)
+    if graph:
+        graph.write_text(mermaid(whole, todo), encoding="utf-8")
+        say(f"stage graph: {graph}")
+    if json:
+        as_json(whole.export(todo) | {"totals": _totals(todo, costs), "left_out": list(results.plan.left_out)})
+        return
+    _print_plan(results, whole, todo, costs, stages)
+
+
+def study_id(results: Results) -> str:
+    """Under this name the store remembers what a study consists of; a rehearsal is a study of its own."""
+    return results.study.title + (" (rehearsal)" if results.rehearsal else "")
+
+
+def _costs(todo: Todo, store: Store) -> dict[str, estimate.Estimate]:
+    known = estimate.history(_manifests(store))
+    return {stage.fingerprint: estimate.estimate(stage, known) for stage in todo.stages}
+
+
+def _manifests(store: Store) -> list[Mapping[str, Any]]:
+    found = []
+    for _, fingerprint in zip(range(HISTORY), store.fingerprints(), strict=False):
+        found.append(store.manifest(fingerprint))
+    return found
+
+
+def _totals(todo: Todo, costs: Mapping[str, estimate.Estimate]) -> dict[str, Any]:
+    totals: dict[str, Any] = {"run": len(todo.run), "reused": len(todo.reused)}
+    for device in ("cpu", "gpu"):
+        totals[f"{device}_hours"] = round(sum(c.seconds for c in costs.values() if c.device == device) / 3600, 3)
+    totals["peak_memory"] = max((c.memory for c in costs.values()), default=0)
+    totals["disk"] = sum(costs[s.fingerprint].disk for s in todo.stages if not s.temporary)
+    totals["measured"] = sum(c.known == "measured" for c in costs.values())
+    return totals
+
+
+def _print_plan(
+    results: Results, whole: Plan, todo: Todo, costs: Mapping[str, estimate.Estimate], stages: bool
+) -> None:
+    say(results.study.title + ("  [rehearsal: artificial languages]" if results.rehearsal else ""))
+    for change in results.substitutions:
+        say(f"  instead: {change}")
+    kinds = Counter(stage.kind for stage in whole.stages.values())
+    rows = []
+    for kind in sorted(kinds, key=list(kinds).index):
+        run = [s for s in todo.stages if s.kind == kind]
+        there = sum(whole.stages[f].kind == kind for f in todo.reused)
+        mine = [costs[s.fingerprint] for s in run]
+        known = Counter(c.known for c in mine)
+        rows.append(
+            [
+                kind, kinds[kind], len(run), there, span(sum(c.seconds for c in mine)) if mine else "",
+                size(max(c.memory for c in mine)) if mine else "",
+                size(sum(costs[s.fingerprint].disk for s in run if not s.temporary)) if mine else "",
+                ", ".join(f"{count} {word}" for word, count in known.items()),
+            ]
+        )  # fmt: skip
+    columns = ["kind", "stages", "to run", "there", "time", "memory", "disk kept", "how it is known"]
+    table(columns, rows, numbers=columns[1:7])
+    combinations = len(results.plan.cells)
+    say(f"{combinations} combinations come down to {len(whole)} distinct stages; {len(todo.run)} to run.")
+    totals = _totals(todo, costs)
+    if totals["gpu_hours"]:
+        say(f"about {totals['gpu_hours']:,.1f} h of one GPU such as an A100 (40 % of 312 TFLOP/s assumed)")
+    if totals["cpu_hours"]:
+        say(f"about {span(totals['cpu_hours'] * 3600)} of one CPU core; --jobs N runs N stages side by side")
+    for reason in results.plan.left_out:
+        say(f"not planned: {reason}")
+    for line in _licences(results):
+        say(line)
+    if stages:
+        labels = whole.labels
+        table(["stage to run", "why"], [[labels[f], reason] for f, reason in todo.run.items()])
+    else:
+        _why(todo)
+
+
+def _why(todo: Todo) -> None:
+    reasons = Counter(reason for reason in todo.run.values())
+    if set(reasons) - {"new"}:
+        rows = [[reason, count] for reason, count in reasons.most_common(12)]
+        table(["why", "stages"], rows, numbers=["stages"])
+
+
+def _licences(results: Results) -> list[str]:
+    from waystage.study.stages import find_task
+
+    if results.rehearsal:
+        return []
+    names = dict.fromkeys(
+        [n for arm in results.study.intermediate.values() for n in arm.tasks] + list(results.study.target_tasks())
+    )
+    found = [find_task(results.study, name) for name in names]
+    limited = [f"{t.name} ({t.licence})" for t in found if t.non_commercial or not t.redistributable]
+    return [f"licence forbids commercial use or redistribution: {', '.join(limited)}"] if limited else []
+
+
+def run(
+    path: Path, *, rehearsal: bool, full: bool, overrides: list[str] | None, store: Path | None, jobs: int,
+    engine: str, existing: str, only: str | None, limit: int | None, quiet: bool, json: bool,
+) -> None:  # fmt: skip
+    from waystage import engines
+    from waystage.engines.progress import view
+    from waystage.engines.run import execute
+
+    results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
+    whole = Plan(results.plan.wanted)
+    if not quiet and not json:
+        for change in results.substitutions:
+            say(f"rehearsal, {change}")
+        for reason in results.plan.left_out:
+            say(f"not planned: {reason}")
+    with view(quiet=quiet or json) as events:
+        outcome = execute(
+            whole, results.store, engines.get(engine)(jobs=jobs or os.cpu_count() or 1),
+            existing=existing, only=only, limit=limit, events=events, study=study_id(results),
+        )  # fmt: skip
+    _after(results, outcome, path, json)
+
+
+def _after(results: Results, outcome: Any, path: Path, json: bool) -> None:
+    from waystage import reports
+
+    page = reports.default_path(results)
+    reports.write(results, page, "html")
+    if json:
+        as_json({**outcome.as_dict(), "report": str(page)})
+    else:
+        say(reports.summary(results))
+        say(outcome.text())
+        say(f"report: {page}")
+    if outcome.interrupted:
+        raise typer.Exit(130)
+    if outcome.failed:
+        raise typer.Exit(1)
+
+
+def report(
+    path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, out: Path | None,
+    text: bool, format: str,
+) -> None:  # fmt: skip
+    from waystage import reports
+
+    results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
+    if text:
+        say(reports.text(results))
+        return
+    page = out or reports.default_path(results, format)
+    reports.write(results, page, format)
+    say(str(page))
+
+
+def status(root: Path | None, json: bool) -> None:
+    from waystage.engines import status as running
+
+    runs = running.read(open_store(root))
+    if json:
+        as_json([run.as_dict() for run in runs])
+    elif runs:
+        for run in runs:
+            say(run.text())
+    else:
+        say("nothing is running in this store, and nothing has run")
