@@ -1,12 +1,14 @@
 """Natural language inference in English: MNLI, SNLI, ANLI, and their union under one head."""
 
-from waystage.tasks.task import SAME, Files, Hub, Task
+from waystage.tasks.task import LEAVE_OUT, SAME, Files, Hub, Task
 from waystage.tasks.xnli import LABELS
 
 PAIR = {"first": "premise", "second": "hypothesis", "label": "label"}
 STANFORD = {"first": "sentence1", "second": "sentence2", "label": "gold_label"}
-NUMBERS = {"label": {**dict(zip("012", LABELS, strict=True)), "-1": None}}
-LETTERS = {"label": {"e": "entailment", "n": "neutral", "c": "contradiction", "-": None}}
+NUMBERS = {"label": {**dict(zip("012", LABELS, strict=True)), "-1": LEAVE_OUT}}
+LETTERS = {"label": {"e": "entailment", "n": "neutral", "c": "contradiction", "-": LEAVE_OUT}}
+DASH = {"label": {"-": LEAVE_OUT}}
+LINES = {"first": "1", "second": "2", "label": "3"}
 ROUNDS = ("r1", "r2", "r3")
 
 MNLI = Task(
@@ -26,7 +28,7 @@ MNLI = Task(
     ),
     files=(
         Files(path="multinli_1.0/multinli_1.0_{split}.jsonl", format="jsonl", columns=STANFORD,
-              values={"label": {"-": None}},
+              values={"label": {"-": LEAVE_OUT}},
               splits={"train": "train", "dev": "dev_matched", "dev_mm": "dev_mismatched"}),
         Files(path="MNLI/{split}.tsv", columns=STANFORD,
               splits={"train": "train", "dev": "dev_matched", "dev_mm": "dev_mismatched"}),
@@ -45,17 +47,18 @@ SNLI = Task(
             rows={"train": 550_152, "dev": 10_000, "test": 10_000}),
     ),
     files=(
-        Files(path="snli_1.0/snli_1.0_{split}.jsonl", format="jsonl", columns=STANFORD, values={"label": {"-": None}}),
+        Files(path="snli_1.0/snli_1.0_{split}.jsonl", format="jsonl", columns=STANFORD, values=DASH),
         Files(
             path=("snli_devtest/s1.{split}", "snli_devtest/s2.{split}", "snli_devtest/labels.{split}"),
-            format="lines", columns={"first": "1", "second": "2", "label": "3"}, splits={"dev": "dev", "test": "test"},
+            format="parallel_lines", columns=LINES, splits={"dev": "dev", "test": "test"},
             rows={"dev": 9_842, "test": 9_824},
         ),
     ),
-    options={"unlabelled": "drop"},
 )  # fmt: skip
 
-ANLI_ROUNDS = tuple(
+ANLI_DASH = {"label": {"-": LEAVE_OUT}}
+LINES = {"first": "1", "second": "2", "label": "3"}
+ROUNDS = tuple(
     Task(
         name=f"anli_{r}",
         title=f"ANLI, round {r[1]}",

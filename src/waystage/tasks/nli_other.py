@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from waystage.tasks.task import Files, Hub, Task
+from waystage.tasks.task import LEAVE_OUT, Files, Hub, Task
 from waystage.tasks.xnli import LABELS
 
 PAIR = {"first": "premise", "second": "hypothesis", "label": "label"}
@@ -26,26 +26,24 @@ TASKS = (
         hub=(
             # the order of the classes differs from XNLI's
             Hub(repo="clue/clue", config="ocnli", columns=CLUE, splits={"train": "train", "dev": "validation"},
-                values={"label": {"0": "neutral", "1": "entailment", "2": "contradiction", "-1": None}}),
+                values={"label": {"0": "neutral", "1": "entailment", "2": "contradiction", "-1": LEAVE_OUT}}),
         ),
         files=(
-            Files(path="ocnli/{split}.json", format="jsonl", columns=CLUE, values={"label": {"-": None}},
+            Files(path="ocnli/{split}.json", format="jsonl", columns=CLUE, values={"label": {"-": LEAVE_OUT}},
                   splits={"train": "train.50k", "dev": "dev"}),
         ),
-        options={"unlabelled": "drop"},
     ),
     _nli(
         "cmnli", "CMNLI (MNLI and XNLI in Chinese)", "zh", "unknown", splits=("train", "dev"),
         derived_from=("mnli:train", "xnli:dev", "xnli:test"),
         hub=(
-            Hub(repo="fenffef/cmnli", columns=CLUE, values={"label": {"-": None}},
+            Hub(repo="fenffef/cmnli", columns=CLUE, values={"label": {"-": LEAVE_OUT}},
                 splits={"train": "train", "dev": "validation"}),
         ),
         files=(
-            Files(path="cmnli/{split}.json", format="jsonl", columns=CLUE, values={"label": {"-": None}},
+            Files(path="cmnli/{split}.json", format="jsonl", columns=CLUE, values={"label": {"-": LEAVE_OUT}},
                   splits=TRAIN_DEV),
         ),
-        options={"unlabelled": "drop"},
     ),
     _nli(
         "farstail", "FarsTail (Persian)", "fa", "Apache-2.0",

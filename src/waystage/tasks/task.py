@@ -8,6 +8,7 @@ from typing import Any
 
 Columns = Mapping[str, str | tuple[str, ...]]
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+LEAVE_OUT = "(leave out)"  # a label that means: nobody agreed on it, so no score counts this row
 SAME = {"train": "train", "dev": "dev", "test": "test"}
 
 
@@ -17,7 +18,7 @@ class Layout:
 
     `columns` says for each field of the form's example which column holds it ("answers.text" looks inside; a tuple
     gathers several columns into one field). `values` translates raw values of a field, written as text, into ours;
-    a value that maps to None means that the benchmark hides it.
+    a value that maps to None means that the benchmark hides it; "*" stands for every value that is not a label.
     """
 
     columns: Columns = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Layout:
     names: Mapping[str, str] = field(default_factory=dict)  # language -> what {lg} becomes here
     languages: tuple[str, ...] = ()  # languages of this copy; () is every language of the task
     hidden: tuple[str, ...] = ()  # splits whose labels are placeholders
+    block: int = 0  # so many rows in a row belong together, such as the three hypotheses of a premise
     rows: Mapping[str, int] = field(default_factory=dict)  # "train" or "train/sw" -> official number of rows
     reader: str = "rows"  # a function of waystage.sources.readers
 
@@ -43,7 +45,10 @@ class Hub(Layout):
 
 @dataclass(frozen=True, kw_only=True)
 class Files(Layout):
-    """Files below a data folder. `path` may hold {lg}, {split} and a `*`; several paths belong together."""
+    """Files below a data folder, whose path may hold {lg}, {split} and `*`.
+
+    Several paths are read side by side, such as two sides of parallel text; with `*` one after the other.
+    """
 
     path: str | tuple[str, ...]
     format: str = "tsv"  # a function of waystage.sources.formats

@@ -46,11 +46,11 @@ TASKS = (
         ),
         files=(
             Files(
-                path=("tatoeba/v1/tatoeba.{lg}-eng.{lg}", "tatoeba/v1/tatoeba.{lg}-eng.eng"), format="lines",
+                path=("tatoeba/v1/tatoeba.{lg}-eng.{lg}", "tatoeba/v1/tatoeba.{lg}-eng.eng"), format="parallel_lines",
                 names=ISO3, columns=PAIR, splits=TEST, reader="bitext",
             ),
             Files(
-                path=("tatoeba/{lg}-en.{lg}", "tatoeba/{lg}-en.en"), format="lines",
+                path=("tatoeba/{lg}-en.{lg}", "tatoeba/{lg}-en.en"), format="parallel_lines",
                 columns=PAIR, splits=TEST, hidden=("test",), reader="bitext",
             ),
         ),

@@ -20,8 +20,8 @@ TASKS = (
                 splits={"train": "train"}),
         ),
         files=(
-            Files(path="text/{lg}.{split}.txt", format="lines", columns={"text": "1"}),
-            Files(path="text/{lg}.txt", format="lines", columns={"text": "1"}, splits={"train": "train"}),
+            Files(path="text/{lg}.{split}.txt", format="parallel_lines", columns={"text": "1"}),
+            Files(path="text/{lg}.txt", format="parallel_lines", columns={"text": "1"}, splits={"train": "train"}),
         ),
     ),
 )  # fmt: skip

@@ -1,0 +1,191 @@
+"""A user's own data set: a table in the study file, no Python.
+
+    [task.mytask]
+    form = "pairs"
+    files = { en = "data/en.jsonl", sw = "data/sw.tsv" }     # or files.train.en = ..., files.test.sw = ...
+    columns = { first = "premise", second = "hypothesis", label = "gold" }
+    labels = ["yes", "no"]
+
+Files without splits are divided by row number, eight tenths for training and one each for dev and test, so that row
+17 is in the same split in every language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from waystage.errors import DataError, InputError
+from waystage.forms.examples import Example
+from waystage.sources import folder, hashes
+from waystage.sources.notes import Notes
+from waystage.tasks.task import Files, Task
+
+COLUMNS: dict[str, dict[str, str | tuple[str, ...]]] = {
+    "pairs": {"first": "first", "second": "second", "label": "label"},
+    "choice": {"context": "context", "question": "question", "options": "options", "label": "label"},
+    "similarity": {"first": "first", "second": "second", "score": "score"},
+    "tags": {"words": "tokens", "tags": "tags"},
+    "masked": {"text": "text"},
+    "spans": {
+        "id": "id", "group": "title", "context": "context", "question": "question",
+        "answers": "answers.text", "starts": "answers.answer_start",
+    },
+    "retrieval": {"text": "text", "english": "english"},
+}  # fmt: skip
+METRICS = {
+    "pairs": "accuracy", "choice": "accuracy", "similarity": "spearman", "tags": "f1", "masked": "accuracy",
+    "spans": "f1", "retrieval": "accuracy",
+}  # fmt: skip
+FORMATS = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv", ".json": "squad", ".conllu": "conllu",
+    ".iob2": "iob2", ".conll": "columns", ".txt": "parallel_lines", ".parquet": "parquet",
+}  # fmt: skip
+PARTS = ("train", "dev", "test")
+
+
+def task(name: str, said: Mapping[str, Any]) -> Task:
+    """`said` is the table of the study file."""
+    form = said["form"]
+    if form not in COLUMNS:
+        raise InputError(f"task {name!r}: form must be one of {', '.join(COLUMNS)}, not {form!r}")
+    files = _by_split(name, said["files"])
+    columns = {**COLUMNS[form], **{k: _column(v) for k, v in said.get("columns", {}).items()}}
+    unknown = set(columns) - {*COLUMNS[form], "id", "item", "group"}
+    if unknown:
+        raise InputError(f"task {name!r}: {sorted(unknown)[0]!r} is no field of the form {form!r}, which has "
+                         f"{', '.join(COLUMNS[form])}, id, item, group")  # fmt: skip
+    if form == "pairs" and "second" not in said.get("columns", {}) and said.get("columns"):
+        del columns["second"]  # one text
+    if not said.get("labels") and form == "pairs":
+        raise InputError(f'task {name!r}: say the labels in their order, such as labels = ["no", "yes"]')
+    layouts = tuple(
+        Files(
+            path=path, format=_format(name, form, path), columns=columns, languages=(language,),
+            splits={part: part for part in (PARTS if split == "" else (split,))},
+            header=("text", "english") if form == "retrieval" else (),
+            reader={"spans": "squad_rows", "retrieval": "bitext"}.get(form, "rows"),
+        )
+        for split, by_language in files.items()
+        for language, path in by_language.items()
+    )  # fmt: skip
+    training = tuple(files.get("train", files.get("", {}))) if form != "retrieval" else ()
+    return Task(
+        name=name,
+        title=name,
+        form=form,
+        metric=said.get("metric") or METRICS[form],
+        labels=tuple(said.get("labels", ())),
+        languages=tuple(dict.fromkeys(lg for by_language in files.values() for lg in by_language)),
+        train_languages=training,
+        splits=PARTS if "" in files else tuple(files),
+        train_split="train" if "dev" in files or "" in files else "fit",
+        select_on="dev" if "dev" in files or "" in files else "held",
+        licence="the user's own",
+        options=dict(said.get("options", {})),
+        files=layouts,
+    )
+
+
+def _by_split(name: str, files: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """{split: {language: path}}; the split of a file that serves all is ""."""
+    if not files:
+        raise InputError(f"task {name!r}: `files` names no file")
+    nested = {key: dict(value) for key, value in files.items() if isinstance(value, Mapping)}
+    flat = {key: value for key, value in files.items() if not isinstance(value, Mapping)}
+    if nested and flat:
+        raise InputError(f"task {name!r}: either every file has a split (files.train.en = ...) or none has")
+    wrong = set(nested) - set(PARTS)
+    if wrong:
+        raise InputError(f"task {name!r}: {sorted(wrong)[0]!r} is no split; splits are train, dev and test")
+    for path in (flat or {p: p for by in nested.values() for p in by.values()}).values():
+        if ".." in Path(path).parts:
+            raise InputError(f"task {name!r}: {path!r} leaves its folder with '..': write the whole path instead")
+    return nested or {"": flat}
+
+
+def _column(said: str | tuple[str, ...] | list[str]) -> str | tuple[str, ...]:
+    """ "choice1, choice2" gathers two columns."""
+    if isinstance(said, str):
+        parts = tuple(part.strip() for part in said.split(","))
+        return parts if len(parts) > 1 else said
+    return tuple(said)
+
+
+def _format(name: str, form: str, path: str) -> str:
+    suffix = Path(path.removesuffix(".gz")).suffix.lower()
+    if form == "tags" and suffix in {".tsv", ".txt"}:
+        return "words"
+    if form == "masked" and suffix == ".txt":
+        return "text_lines"
+    if suffix == ".json" and form != "spans":
+        return "jsonl"
+    if suffix not in FORMATS or (suffix == ".txt" and form != "masked"):
+        raise InputError(f"task {name!r}: the kind of {path!r} is not known by its ending; "
+                         f"known are {', '.join(FORMATS)}, each also with .gz")  # fmt: skip
+    return FORMATS[suffix]
+
+
+def declared(said: Task) -> dict[str, Any]:
+    """What of the declaration decides the rows: everything but the places of the files."""
+    layout = said.files[0]
+    return {
+        "form": said.form,
+        "labels": list(said.labels),
+        "columns": {k: v if isinstance(v, str) else list(v) for k, v in layout.columns.items()},
+        "options": dict(said.options),
+        "formats": sorted({f"{','.join(f.splits)}/{f.languages[0]}: {f.format}" for f in said.files}),
+    }
+
+
+def places(said: Task) -> dict[str, str]:
+    """ "train/en" -> file, or "/en" for a file that serves all splits."""
+    found = {}
+    for layout in said.files:
+        split = "" if len(layout.splits) == len(PARTS) else next(iter(layout.splits))
+        found[f"{split}/{layout.languages[0]}"] = str(Path(str(layout.path)).resolve())
+    return found
+
+
+def identify(said: Task, split: str, languages: tuple[str, ...]) -> dict[str, Any]:
+    content = {}
+    for language in languages:
+        path = _path(said, split, language)
+        if not path.is_file():
+            raise DataError(f"there is no such file (task {said.name}, {split}, {language})", path)
+        content[language] = hashes.sha256(path)
+    return {"kind": "files", "declared": declared(said), "sha256": content}
+
+
+def _path(said: Task, split: str, language: str) -> Path:
+    for layout in said.files:
+        if split in layout.splits and language in layout.languages:
+            return Path(str(layout.path))
+    raise DataError(f"task {said.name} names no file for {split} in {language}")
+
+
+def from_identity(name: str, identity: Mapping[str, Any], places: Mapping[str, str]) -> Task:
+    """The same task again, in another process and perhaps with the files elsewhere."""
+    files: dict[str, Any] = {}
+    for key, path in places.items():
+        split, _, language = key.partition("/")
+        if split:
+            files.setdefault(split, {})[language] = path
+        else:
+            files[language] = path
+    said = identity["declared"]
+    return task(name, {**said, "files": files})
+
+
+def read(said: Task, split: str, language: str, notes: Notes) -> Iterator[Example]:
+    whole = any(language in layout.languages and len(layout.splits) == len(PARTS) for layout in said.files)
+    for index, example in enumerate(folder.read(Path("/"), said, split, language, notes)):
+        if not whole or part(index) == split:
+            yield example
+
+
+def part(index: int) -> str:
+    bucket = hashlib.sha256(str(index).encode()).digest()[0] % 10
+    return {0: "test", 1: "dev"}.get(bucket, "train")
