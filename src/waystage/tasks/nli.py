@@ -56,9 +56,8 @@ SNLI = Task(
     ),
 )  # fmt: skip
 
-ANLI_DASH = {"label": {"-": LEAVE_OUT}}
-LINES = {"first": "1", "second": "2", "label": "3"}
-ROUNDS = tuple(
+
+ANLI_ROUNDS = tuple(
     Task(
         name=f"anli_{r}",
         title=f"ANLI, round {r[1]}",
