@@ -47,7 +47,8 @@ class DataError(InputError):
 class UnknownName(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = ""):
         self.kind, self.name = kind, name
-        super().__init__(f"no {kind} is called {name!r}" + did_you_mean(name, known) + (f". {hint}" if hint else ""))
+        joined = "" if not hint else f" {hint}" if hint.startswith("(") else f". {hint}"
+        super().__init__(f"no {kind} is called {name!r}" + did_you_mean(name, known) + joined)
 
 
 class MissingExtra(InputError):

@@ -42,17 +42,20 @@ def score_tree(
                 _refuse_placeholder(task, path)
     result = metrics.score_tree(predictions, gold, benchmark, allow_missing=allow_missing)
     if json:
-        as_json(result.as_dict())
+        as_json(result.official())
         return
     rows = []
     for task, scored in result.tasks.items():
+        languages = {language for values in scored.by_language.values() for language in values}
         averages = ", ".join(f"{name} {value:.2f}" for name, value in scored.averages.items())
-        rows.append([task, len(scored.languages), averages or "incomplete"])
-    table(["task", "languages", "average"], rows, numbers=["languages"], title=benchmark.upper())
+        rows.append([task, len(languages), averages or "incomplete"])
+    table(["task", "languages", "averages"], rows, numbers=["languages"], title=benchmark.upper())
     for name, value in result.overall.items():
         say(f"{name}: {value:.2f}")
-    for missing in result.missing:
-        say(f"missing: {missing}")
+    for problem in result.missing:
+        say(f"missing: {problem}")
+    for folder, why in result.skipped.items():
+        say(f"not scored: {folder}: {why}")
 
 
 def validate(predictions: Path, benchmark: str, reference: Path | None, json: bool) -> None:

@@ -1,0 +1,104 @@
+"""A study survives the way to a file and back; variants and overrides say what they replace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import waystage
+from waystage.errors import StudyError
+from waystage.study import Intermediate, Question, Recipe, Rehearsal, Replay, Sampling, Study, StudyRecipe
+from waystage.study.read import load, schema, to_toml
+
+ROOT = Path(__file__).parent.parent.parent
+STUDIES = sorted((ROOT / "studies").glob("*.toml"))
+
+recipes = st.builds(
+    Recipe,
+    steps=st.none() | st.integers(0, 10**6),
+    learning_rate=st.none() | st.floats(1e-9, 1.0),
+    batch=st.none() | st.integers(1, 4096),
+    select=st.sampled_from([None, "best", "last"]),
+)
+arms = st.builds(
+    Intermediate,
+    tasks=st.lists(st.sampled_from(["mnli", "squad", "qqp", "ccg"]), unique=True, min_size=1).map(tuple),
+    language=st.sampled_from(["en", "zh", "sw"]),
+    sampling=st.builds(Sampling, cap=st.none() | st.integers(1, 2**40), temperature=st.floats(0.1, 10)),
+    replay=st.none() | st.builds(Replay, mlm=st.floats(0, 1)),
+    recipe=recipes,
+)
+studies = st.builds(
+    Study,
+    title=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=50),
+    models=st.just(("xlm-roberta-base",)),
+    targets=st.lists(st.sampled_from(["xnli", "udpos", "xtreme"]), unique=True, min_size=1).map(tuple),
+    seeds=st.lists(st.integers(0, 2**31 - 1), unique=True, min_size=1, max_size=4).map(tuple),
+    intermediate=st.fixed_dictionaries({"none": st.just(Intermediate()), "a.b": arms}),
+    question=st.lists(st.just(Question(compare=("a.b", "none"), ask='Is "it" better?\n')), max_size=2).map(tuple),
+    recipe=st.builds(StudyRecipe, epochs=st.none() | st.floats(0.1, 9), task=st.dictionaries(st.just("xnli"), recipes)),
+    rehearsal=st.builds(Rehearsal, seeds=st.just((1,))),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(studies)
+def test_round_trip(tmp_path_factory: pytest.TempPathFactory, study: Study) -> None:
+    path = tmp_path_factory.mktemp("study") / "s.toml"
+    path.write_text(to_toml(study), encoding="utf-8")
+    assert load(path) == study
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.stem)
+def test_shipped_studies_load_and_survive(path: Path, tmp_path: Path) -> None:
+    study = load(path)
+    again = tmp_path / "again.toml"
+    again.write_text(to_toml(study), encoding="utf-8")
+    assert load(again) == study
+
+
+def test_extends_replaces_values_and_merges_tables(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        'title = "base"\nmodels = ["xlm-roberta-base"]\ntargets = ["xnli"]\n'
+        '[intermediate.none]\n[intermediate.mnli]\ntasks = ["mnli"]\n[recipe]\nbatch = 16\n'
+    )
+    (tmp_path / "variant.toml").write_text(
+        'extends = "base.toml"\ntitle = "variant"\n[intermediate.qqp]\ntasks = ["qqp"]\n[recipe]\nlearning_rate = 2e-5\n'
+    )
+    study = load(tmp_path / "variant.toml")
+    assert (study.title, list(study.intermediate)) == ("variant", ["none", "mnli", "qqp"])
+    assert (study.recipe.batch, study.recipe.learning_rate) == (16, 2e-5)
+
+
+def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('models = ["xlm-roberta-base"]\ntargets = ["xnlj"]\n[intermediate.none]\n')
+    (tmp_path / "variant.toml").write_text('extends = "base.toml"\ntitle = "variant"\n')
+    with pytest.raises(StudyError, match=r"base\.toml, line 2: targets\[1\]: there is no task or benchmark 'xnlj'"):
+        load(tmp_path / "variant.toml")
+
+
+def test_set_parses_toml_and_bare_words() -> None:
+    study = load(STUDIES[0], ["seeds=[7]", "recipe.learning_rate=2e-5", "precision=fp32", "languages=low-resource"])
+    assert (study.seeds, study.recipe.learning_rate, study.precision) == ((7,), 2e-5, "fp32")
+    assert study.languages == "low-resource"
+
+
+def test_python_objects_are_checked_like_files() -> None:
+    with pytest.raises(StudyError) as caught:
+        waystage.Study(title="x", models=["nope"], targets=["xnli"], intermediate={"a": Intermediate(tasks=("mnlj",))})
+    assert len(caught.value.problems) == 2
+    assert "did you mean 'mnli'" in str(caught.value)
+
+
+def test_several_targets_and_benchmarks_spell_out_once() -> None:
+    study = Study(title="x", models=["standin-s/x"], targets=["xnli", "xtreme"], intermediate={"none": {}})
+    assert study.target_tasks()[0] == "xnli"
+    assert len(study.target_tasks()) == 9
+
+
+def test_schema_describes_every_key() -> None:
+    described = schema()
+    assert set(Study.model_fields) | {"extends"} == set(described["properties"])
