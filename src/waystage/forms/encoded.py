@@ -14,6 +14,12 @@ Which head reads what:
     span        every vector                              sequence    (start, end: token positions inside the sequence)
     embed       the mean vector per sequence              unit        (optional float), or none
     vocabulary  the vectors at positions drawn per batch  none: the tokens themselves
+
+A label of -100 (NaN for a float) is never trained on and never counted: a hidden one, or an answer that does not match
+its text.
+
+`extra` may hold, beside what decoding needs: `types` (uint8 [T], token types; only when the tokenizer's template has
+other ones than 0) and `word_start` (bool [T], where a word begins; only for the form `masked`).
 """
 
 from __future__ import annotations
@@ -36,13 +42,22 @@ class Head:
     size: int  # outputs per vector; 0 for embed and vocabulary
 
 
+@dataclass(frozen=True)
+class Targets:
+    """What a form's `loss` gets beside the outputs: torch tensors for the units of one batch, laid side by side."""
+
+    labels: Any  # rows as in the table above, or None
+    sequences: Any  # int64 [s+1], offsets of the batch's sequences into its tokens
+    units: Any  # int64 [u+1], offsets of the batch's units into its sequences
+
+
 @dataclass
 class Encoded:
     ids: np.ndarray  # uint32 [T]
     sequences: np.ndarray  # int64 [S+1], offsets into ids
     units: np.ndarray  # int64 [U+1], offsets into sequences
     example: np.ndarray  # int64 [U], the example of each unit
-    labels: np.ndarray | None = None  # see the table above; None when hidden
+    labels: np.ndarray | None = None  # int32 or float32, see the table above; None when all are hidden
     where: np.ndarray | None = None  # int32 [P], positions inside their sequence
     where_offsets: np.ndarray | None = None  # int64 [S+1], offsets into where
     extra: dict[str, np.ndarray] = field(default_factory=dict)  # what decoding needs, e.g. character offsets
@@ -58,11 +73,11 @@ class Encoded:
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, array in self._arrays().items():
+        for name, array in self.arrays().items():
             np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
         (folder / "facts.json").write_text(json.dumps(self.facts, sort_keys=True, ensure_ascii=False), encoding="utf-8")
 
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, np.ndarray]:
         named = {name: getattr(self, name) for name in _FIELDS}
         named |= {f"extra.{key}": value for key, value in self.extra.items()}
         return {name: value for name, value in named.items() if value is not None}

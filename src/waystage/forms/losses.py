@@ -1,0 +1,80 @@
+"""Summed losses and how many terms they sum, so that a batch may be computed in parts. Torch, imported when called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waystage.forms.encoded import Targets
+
+Loss = tuple[Any, Any]
+TEMPERATURE = 0.05
+
+
+def classes(outputs: Any, targets: Targets) -> Loss:
+    """Cross-entropy of rows of logits [N, C] with a class index each."""
+    import torch.nn.functional as F
+
+    labels = targets.labels.long()
+    return F.cross_entropy(outputs.float(), labels, ignore_index=-100, reduction="sum"), (labels != -100).sum()
+
+
+def options(outputs: Any, targets: Targets) -> Loss:
+    """Cross-entropy over the options of each unit; units may differ in how many they have."""
+    widths = targets.units.diff()
+    return classes(_padded(outputs.float().reshape(-1), widths), targets)
+
+
+def spans(outputs: Any, targets: Targets) -> Loss:
+    """The mean of the start's and the end's cross-entropy over the tokens of each sequence."""
+    lengths = targets.sequences.diff()
+    total, count = 0.0, 0
+    for column in (0, 1):
+        logits = _padded(outputs[:, column].float(), lengths)
+        part = Targets(labels=targets.labels[:, column], sequences=targets.sequences, units=targets.units)
+        loss, count = classes(logits, part)
+        total = total + loss / 2
+    return total, count
+
+
+def squares(outputs: Any, targets: Targets) -> Loss:
+    """Squared error of one number per row; NaN marks a hidden score."""
+    import torch
+
+    wanted = targets.labels.float()
+    known = ~torch.isnan(wanted)
+    error = (outputs.float().reshape(-1) - wanted)[known]
+    return (error * error).sum(), known.sum()
+
+
+def cosines(outputs: Any, targets: Targets) -> Loss:
+    """Squared error of the cosine of the two vectors of each unit."""
+    import torch.nn.functional as F
+
+    first, second = outputs.float()[0::2], outputs.float()[1::2]
+    return squares(F.cosine_similarity(first, second), targets)
+
+
+def contrast(outputs: Any, targets: Targets) -> Loss:
+    """Each unit's first vector must find its second among all second ones of the batch, and the other way round.
+
+    Labels number the second texts: two units with the same one are not each other's negatives.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    first, second = F.normalize(outputs.float()[0::2], dim=-1), F.normalize(outputs.float()[1::2], dim=-1)
+    same = targets.labels[:, None] == targets.labels[None, :]
+    own = torch.eye(len(same), dtype=torch.bool, device=same.device)
+    scores = (first @ second.T / TEMPERATURE).masked_fill(same & ~own, float("-inf"))
+    right = torch.arange(len(same), device=same.device)
+    total = F.cross_entropy(scores, right, reduction="sum") + F.cross_entropy(scores.T, right, reduction="sum")
+    return total / 2, right.new_tensor(len(right))
+
+
+def _padded(values: Any, lengths: Any) -> Any:
+    """Flat values as rows of `lengths`, filled up with -inf."""
+    import torch
+
+    column = torch.arange(int(lengths.max()), device=values.device)
+    mask = column[None, :] < lengths[:, None]
+    return values.new_full(mask.shape, float("-inf")).masked_scatter(mask, values)

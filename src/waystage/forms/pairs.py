@@ -1,0 +1,61 @@
+"""Classification of one or two texts: NLI, paraphrase, topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from waystage.forms import losses
+from waystage.forms.common import Columns, matched, numbered, present
+from waystage.forms.encoded import Encoded, Head, Targets
+from waystage.forms.examples import Pair
+from waystage.forms.pieces import join, pieces, plain
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+NAME = "pairs"
+
+
+def encode(
+    examples: Sequence[Pair], tokenizer: Tokenizer, *, labels: Sequence[str], max_length: int, **options: Any
+) -> Encoded:
+    plain(tokenizer)
+    count = len(examples)
+    both = pieces(tokenizer, [e.first for e in examples] + [e.second for e in examples])
+    joined = join(tokenizer, both.part(0, count), both.part(count, 2 * count), max_length=max_length)
+    return Encoded(
+        ids=joined.ids.values,
+        sequences=joined.ids.offsets,
+        units=np.arange(count + 1),
+        example=np.arange(count),
+        labels=numbered((e.label for e in examples), labels, (e.id for e in examples)),
+        extra=joined.extra(),
+        facts={"examples": count, "units": count, "tokens": len(joined.ids.values), "truncated": joined.truncated},
+    )
+
+
+def head(labels: Sequence[str], options: Mapping[str, Any]) -> Head:
+    return Head("sequence", len(labels))
+
+
+def loss(outputs: Any, targets: Targets) -> losses.Loss:
+    return losses.classes(outputs, targets)
+
+
+def predict(
+    outputs: np.ndarray, encoded: Encoded, examples: Sequence[Pair], *, labels: Sequence[str], **options: Any
+) -> Columns:
+    _, shown = present(encoded, examples)
+    best = np.argmax(outputs, axis=1)
+    return {"id": [e.id for e in shown], "prediction": [labels[i] for i in best]}
+
+
+def score(
+    examples: Sequence[Pair], predictions: Columns, *, metric: str, language: str, **options: Any
+) -> dict[str, float]:
+    from waystage.metrics import score_accuracy
+
+    return score_accuracy([e.label for e in matched(examples, predictions)], predictions["prediction"])
