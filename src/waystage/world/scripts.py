@@ -81,7 +81,9 @@ _KANA = (
 ).split()
 _HANGUL_ONSETS = dict(zip("gntdrlmbpszjchkqfvxw", (0, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 12, 14, 18, 15, 1, 17, 8, 16, 11)))
 _HANGUL_VOWELS = dict(a=0, e=5, i=20, o=8, u=13, y=18)
-_HANGUL_CODAS = dict(k=1, g=1, n=4, t=7, d=7, l=8, r=8, m=16, b=17, p=17, s=19, z=19, h=27, q=24, c=23, x=20, f=26, v=26)
+_HANGUL_CODAS = dict(
+    k=1, g=1, n=4, t=7, d=7, l=8, r=8, m=16, b=17, p=17, s=19, z=19, h=27, q=24, c=23, x=20, f=26, v=26
+)
 
 
 def syllables(word: str) -> list[str]:
@@ -157,7 +159,7 @@ def _kana(word: str) -> str:
             i += 1
             continue
         follower = word[i + 1] if i + 1 < len(word) else ""
-        if sound in "mn" and follower not in VOWELS + "j" or sound in "mn" and not follower:
+        if (sound in "mn" and follower not in VOWELS + "j") or (sound in "mn" and not follower):
             out += "ん"
             i += 1
             continue

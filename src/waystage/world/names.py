@@ -1,0 +1,64 @@
+"""Names of persons, places and organisations, in pools that never share a name.
+
+A name is a beginning and an ending, numbered; a pool is a range of these numbers after a permutation, so that names of
+pretraining, intermediate tasks, target tasks and of their splits are disjoint by construction.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from waystage.world.clauses import Name
+from waystage.world.stream import Stream, mix
+
+_BEGINNINGS = [c + v for c in "ptkbdgmnrlszvf" for v in "aeiou"]
+_TOWNS = ("iburg", "avil", "istan", "agard", "opol", "iton")
+_FIRMS = ("iteks", "amart", "okorp", "asona", "izan", "ograf")
+_ENDINGS = {
+    "PER": [c + v + "n"[: i % 2] for i, c in enumerate("tnrlmskvdbz") for v in ("a", "i", "o", "ia", "ane", "uri")],
+    "LOC": [a + b for a in ("l", "n", "r", "s", "v", "m", "k", "d", "g", "t", "z") for b in _TOWNS],
+    "ORG": [a + b for a in ("l", "n", "r", "s", "v", "m", "k", "d", "g", "t", "z") for b in _FIRMS],
+}
+_TOTAL = len(_BEGINNINGS) * 66
+POOLS = ("pretrain", *(f"{role}/{split}" for role in ("intermediate", "target") for split in ("train", "dev", "test")))
+_SIZES = {"pretrain": 1600}
+_SIZE = 400
+
+
+@cache
+def sounds(seed: int, kind: str, number: int) -> str:
+    """Name number `number` of a kind: a bijection, so different numbers are different names."""
+    assert number < _TOTAL
+    place = (number * 7919 + mix("names", seed, kind)) % _TOTAL  # 7919 is prime and does not divide the total
+    beginning, ending = divmod(place, 66)
+    return _BEGINNINGS[beginning] + _ENDINGS[kind][ending]
+
+
+class Pool:
+    """The names that one role may use."""
+
+    def __init__(self, seed: int, role: str):
+        start = sum(_SIZES.get(earlier, _SIZE) for earlier in POOLS[: POOLS.index(role)])
+        numbers = range(start, start + _SIZES.get(role, _SIZE))
+        half = len(numbers) // 2
+        self.first = [sounds(seed, "PER", i) for i in numbers[:half]]
+        self.last = [sounds(seed, "PER", i) for i in numbers[half:]]
+        self.places = [Name("LOC", (sounds(seed, "LOC", i),)) for i in numbers[:half]]
+        self.groups = [Name("ORG", (sounds(seed, "ORG", i),)) for i in numbers[:half]]
+
+    def person(self, draw: Stream) -> Name:
+        first = self.first[draw.below(len(self.first))]
+        if draw.below(4):
+            return Name("PER", (first,))
+        return Name("PER", (first, self.last[draw.below(len(self.last))]))
+
+    def place(self, draw: Stream) -> Name:
+        return self.places[draw.below(len(self.places))]
+
+    def group(self, draw: Stream) -> Name:
+        return self.groups[draw.below(len(self.groups))]
+
+
+@cache
+def pool(seed: int, role: str) -> Pool:
+    return Pool(seed, role)
