@@ -43,7 +43,8 @@ def text(record: Record, layout: Layout, name: str, *, needed: bool = True) -> s
     if column is None:
         assert not needed, f"the declaration names no column for {name!r}"
         return ""
-    assert isinstance(column, str)
+    if isinstance(column, tuple):
+        return " ".join(part.strip() for part in texts(record, layout, name))
     value = dig(record, column)
     if value is _ABSENT:
         if needed:

@@ -48,7 +48,7 @@ TASKS = (
     _nli(
         "farstail", "FarsTail (Persian)", "fa", "Apache-2.0",
         files=(
-            Files(path="farstail/{split}-word.csv", columns=PAIR, values=LETTERS,
+            Files(path="farstail/{split}-word.csv", format="quoted_tsv", columns=PAIR, values=LETTERS,
                   splits={"train": "Train", "dev": "Val", "test": "Test"}, rows={"dev": 1_537, "test": 1_564}),
         ),
     ),

@@ -13,6 +13,7 @@ ENGLISH_NAMES = {
     "ta": "Tamil", "te": "Telugu", "th": "Thai", "tl": "Tagalog", "tr": "Turkish", "ur": "Urdu",
     "vi": "Vietnamese", "yo": "Yoruba", "zh": "Chinese",
 }  # fmt: skip
+MORE = words("am bho bm br bxr cy fo ga mt myv pcm ug")
 WORDS = {"words": "tokens", "tags": "tags"}
 
 TASKS = (
@@ -42,5 +43,21 @@ TASKS = (
         ),
         epochs=10,
         note="the hub copy keeps split words apart, so its tokens differ from the benchmark's",
+    ),
+    Task(
+        name="udpos_more",
+        title="UD parts of speech in languages outside XTREME-R",
+        form="tags",
+        metric="f1",
+        labels=UPOS,
+        languages=MORE,
+        train_languages=("bxr",),
+        train_on=("udpos",),
+        licence="by treebank, CC BY-SA 3.0/4.0",
+        files=(
+            Files(path="ud/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
+            Files(path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
+        ),
+        epochs=10,
     ),
 )
