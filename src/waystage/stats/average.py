@@ -174,8 +174,8 @@ def _pair(
                 raise InputError(
                     f"{target}: {arm}, seed {seed} has no score in {', '.join(gaps)}, where other seeds or "
                     f"{arms[1] if arm == arms[0] else arms[0]} have one. Different sets of languages are never "
-                    "averaged together: finish the run (`waystage status` shows what lacks), or name in the question the "
-                    "languages that all have"
+                    "averaged together: finish the run (`waystage status` shows what lacks), or name in the question "
+                    "the languages that all have"
                 )
     missing: list[str] = []
     if a_fixed != b_fixed:
