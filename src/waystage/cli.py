@@ -281,12 +281,11 @@ def world_text(
 def main() -> None:
     """Errors meant for people are shown as such; a traceback is a bug in Waystage."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)  # what a command's typer.Exit carried, or None
+        sys.exit(code or 0)
     except WaystageError as error:
         typer.secho(f"error: {error}", err=True, fg="red" if sys.stderr.isatty() else None)
         sys.exit(error.exit_code)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted", err=True)
         sys.exit(130)

@@ -65,7 +65,7 @@ def validate(predictions: Path, benchmark: str, reference: Path | None, json: bo
     elif problems:
         for problem in problems:
             say(str(problem))
-        say(f"{len(problems)} problems")
+        say("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
     else:
         say(f"{predictions}: a complete and well-formed {benchmark} submission")
     if problems:

@@ -286,9 +286,10 @@ def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
     said = raw.get("languages")
     codes = [c for _, c in _strings(said, ())] if isinstance(said, (list, tuple)) else []
     had = {code for name in names for code in task_table.get(name).languages}
+    sources = set(_list(raw.get("source_languages"))) or {"en"}
     for i, code in enumerate(codes):
         resolved = _try(partial(language_table.resolve, code))
-        if resolved and resolved not in had:
+        if resolved and resolved not in had | sources:
             yield Problem(("languages", i), f"no target of this study has {code!r}; they have {', '.join(sorted(had))}")
     for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
         resolved = _try(partial(language_table.resolve, code))

@@ -1,0 +1,131 @@
+"""What a study comes down to: each distinct stage once, and fingerprints that change exactly where they should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from waystage import sources
+from waystage.graph.plan import Plan
+from waystage.study import Study
+from waystage.study.estimate import estimate
+from waystage.study.stages import StudyPlan, plan
+
+
+@pytest.fixture(autouse=True)
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "identify", lambda task, source, split, languages: {"kind": source, "revision": "r"})
+
+
+def study(**more: Any) -> Study:
+    values: dict[str, Any] = {
+        "title": "t",
+        "models": ["xlm-roberta-base"],
+        "targets": ["xnli", "udpos"],
+        "languages": ["en", "de", "tr", "zh"],
+        "seeds": [1, 2],
+        "intermediate": {"none": {}, "mnli": {"tasks": ["mnli"]}, "qqp": {"tasks": ["qqp"]}},
+    }
+    return Study(**{**values, **more})
+
+
+def kinds(made: StudyPlan) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for stage in Plan(made.wanted).stages.values():
+        counts[stage.kind] = counts.get(stage.kind, 0) + 1
+    return counts
+
+
+def fingerprints(made: StudyPlan, kind: str) -> set[str]:
+    return {s.fingerprint for s in Plan(made.wanted).stages.values() if s.kind == kind}
+
+
+def test_every_distinct_stage_once() -> None:
+    made = plan(study())
+    assert len(made.cells) == 3 * 2 * 2
+    # 2 intermediates x 2 seeds, 3 arms x 2 targets x 2 seeds; train, dev and test rows of xnli and udpos, train and dev
+    # rows of mnli and qqp, and as many token arrays
+    assert kinds(made) == {"rows": 10, "tokens": 10, "train": 4 + 12, "evaluate": 12}
+
+
+def test_models_with_one_tokenizer_and_all_models_share_rows() -> None:
+    two = plan(study(models=["xlm-roberta-base", "xlm-roberta-large"]))
+    assert kinds(two)["rows"] == 10
+    assert kinds(two)["train"] == 32
+
+
+def test_title_and_questions_change_nothing() -> None:
+    named = plan(study(title="another", question=[{"compare": ["mnli", "none"]}]))
+    assert Plan(named.wanted).stages.keys() == Plan(plan(study()).wanted).stages.keys()
+
+
+def test_a_new_arm_adds_only_its_own_branch() -> None:
+    before = Plan(plan(study()).wanted).stages
+    arms = {**study().intermediate, "squad": {"tasks": ["squad"]}}
+    after = Plan(plan(study(intermediate=arms)).wanted).stages
+    added = [after[f] for f in after.keys() - before.keys()]
+    assert before.keys() <= after.keys()
+    assert sorted({s.kind for s in added}) == ["evaluate", "rows", "tokens", "train"]
+    assert all("squad" in s.name for s in added)
+
+
+def test_a_learning_rate_of_one_task_changes_only_what_trains_on_it() -> None:
+    changed = plan(study(recipe={"task": {"udpos": {"learning_rate": 2e-5}}}))
+    before = plan(study())
+    assert fingerprints(changed, "rows") == fingerprints(before, "rows")
+    assert fingerprints(changed, "tokens") == fingerprints(before, "tokens")
+    trained = {s.name for s in Plan(changed.wanted).stages.values() if s.kind == "train"}
+    same = {s.name for s in Plan(before.wanted).stages.values() if s.fingerprint in fingerprints(changed, "train")}
+    assert {name.split()[1] for name in trained - same} == {"udpos"}
+
+
+def test_an_arm_of_the_same_tasks_under_another_name_is_the_same_stage() -> None:
+    arms = {"a": {"tasks": ["mnli"]}, "b": {"tasks": ["mnli"]}}
+    assert kinds(plan(study(intermediate=arms)))["train"] == 2 + 4
+
+
+def test_retrieval_takes_the_intermediate_model_directly() -> None:
+    made = plan(study(targets=["tatoeba"]))
+    by_arm = {cell.intermediate: cell.evaluate for cell in made.cells if cell.seed == 1}
+    assert "checkpoint" not in by_arm["none"].inputs
+    assert by_arm["mnli"].inputs["checkpoint"].kind == "train"  # type: ignore[union-attr]
+    assert by_arm["mnli"].config["layer"] == 7  # 14 of 24, in a model of 12
+    none = {cell.evaluate.fingerprint for cell in made.cells if cell.intermediate == "none"}
+    assert len(none) == 1  # nothing random happens: one row serves all seeds
+
+
+def test_reading_targets_train_on_squad_and_choice_targets_on_two_tasks_in_a_row() -> None:
+    made = plan(study(targets=["xquad", "xcopa"], languages="all", intermediate={"none": {}}, seeds=[1]))
+    cells = {cell.target: cell.evaluate for cell in made.cells}
+    squad = cells["xquad"].inputs["checkpoint"]
+    assert [m["task"] for m in squad.config["members"]] == ["squad"]  # type: ignore[union-attr]
+    copa = cells["xcopa"].inputs["checkpoint"]
+    siqa = copa.inputs["start"]  # type: ignore[union-attr]
+    assert [s.config["members"][0]["task"] for s in (siqa, copa)] == ["siqa", "copa"]  # type: ignore[union-attr]
+
+
+def test_source_languages_without_data_are_left_out_and_said() -> None:
+    made = plan(study(source_languages=["en", "zh"], targets=["xnli", "xquad"]))
+    assert {(c.target, c.source_language) for c in made.cells} == {("xnli", "en"), ("xnli", "zh"), ("xquad", "en")}
+    assert made.left_out == ("xquad from zh: squad has no training data in zh",)
+
+
+def test_only_target_checkpoints_are_temporary() -> None:
+    stages = Plan(plan(study()).wanted).stages.values()
+    assert {s.name.split()[1] for s in stages if s.temporary} == {"xnli", "udpos"}
+    assert not any(s.temporary for s in Plan(plan(study(keep="all")).wanted).stages.values())
+
+
+def test_the_published_recipe_is_the_default() -> None:
+    stages = {s.name: s for s in Plan(plan(study()).wanted).stages.values()}
+    recipe = stages["train xnli after none on xlm-roberta-base, en, seed 1"].config["recipe"]
+    assert (recipe["epochs"], recipe["batch"], recipe["learning_rate"], recipe["warmup"]) == (2, 32, 1e-5, 0.1)
+    assert stages["train udpos after none on xlm-roberta-base, en, seed 1"].config["recipe"]["epochs"] == 10
+
+
+def test_estimates_grow_with_the_model() -> None:
+    small = plan(study(models=["xlm-roberta-base"], seeds=[1]))
+    large = plan(study(models=["xlm-roberta-large"], seeds=[1]))
+    hours = [sum(estimate(s, {}).seconds for s in Plan(p.wanted).stages.values()) for p in (small, large)]
+    assert 2.5 < hours[1] / hours[0] < 4  # 303 M parameters against 86 M, and the same rows and tokens
