@@ -80,4 +80,4 @@ def test_public_names_exist() -> None:
     for name in waystage.__all__:
         assert getattr(waystage, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        waystage.nonsense  # noqa: B018
+        waystage.nonsense

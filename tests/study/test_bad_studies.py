@@ -41,7 +41,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="is a folder"):
+    with pytest.raises(StudyError, match=r"is a folder"):
         load(tmp_path)
 
 
