@@ -1,0 +1,61 @@
+"""Where stages run: in this process, in worker processes. One file per engine, found by listing this package.
+
+An engine's file has `start(*, jobs) -> Engine`. Engines know a stage as a `Job` (names, JSON, fingerprints) and run it
+through `job.perform`, so what a stage does never depends on where it runs. `run.execute` decides what runs when.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from waystage.engines.job import Job, Message
+from waystage.errors import UnknownName
+
+__all__ = ["Engine", "Job", "Message", "Tell", "describe", "get", "names"]
+
+Tell = Callable[[Message], None]
+HOUSE = {
+    "devices",
+    "frontier",
+    "job",
+    "memory",
+    "outcome",
+    "progress",
+    "run",
+    "status",
+    "worker",
+}  # modules here that are no engines
+
+
+class Engine(Protocol):
+    def submit(self, job: Job, tell: Tell) -> bool:
+        """Take the job if there is room for it now: then `tell` hears "started", and all else from here or `poll`."""
+
+    def poll(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds for messages and pass them on, in the caller's thread."""
+
+    def close(self, *, cancel: bool = False) -> None:
+        """Let go of all that is held. With `cancel`, running stages are told to stop, then made to."""
+
+
+def names() -> list[str]:
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in HOUSE)
+
+
+def get(name: str) -> Callable[..., Engine]:
+    """`get("local")(jobs=4)`"""
+    start: Callable[..., Engine] = _module(name).start
+    return start
+
+
+def describe(name: str) -> str:
+    return (_module(name).__doc__ or "").strip().partition("\n")[0]
+
+
+def _module(name: str) -> Any:
+    if name not in names():
+        raise UnknownName("engine", name, names(), f"There are: {', '.join(names())}.")
+    return importlib.import_module(f"{__name__}.{name}")

@@ -28,6 +28,12 @@ from waystage.graph.points import reach
 SHARED = "shared"
 
 
+def default_root() -> Path:
+    """$WAYSTAGE_STORE, or a folder of the user's: results cost too much to live in a cache that anybody may empty."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(os.environ.get("WAYSTAGE_STORE") or Path(data) / "waystage")
+
+
 class Corrupt(StoreError):
     """An artifact is not what its manifest says. It has been moved aside; running the plan again makes it anew."""
 
@@ -86,7 +92,11 @@ class Store:
 
     def ls(self) -> Iterator[Entry]:
         for fingerprint in self.fingerprints():
-            record = self.manifest(fingerprint)
+            try:
+                record = self.manifest(fingerprint)
+            except StoreError:
+                yield Entry(fingerprint, "?", "damaged manifest", 0, "")
+                continue
             size = sum(item["size"] for item in record["files"])
             stage = record.get("stage", {})
             yield Entry(fingerprint, stage.get("kind", ""), stage.get("name", ""), size, record.get("finished", ""))

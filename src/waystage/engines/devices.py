@@ -1,0 +1,19 @@
+"""Which accelerators there are, asked without torch: the engine starts before any stage needs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+
+def visible() -> list[str]:
+    """What may be written into CUDA_VISIBLE_DEVICES, one by one. Empty: stages run on the CPU."""
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if said is not None:
+        return [device.strip() for device in said.split(",") if device.strip() not in ("", "-1")]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+    return [str(number) for number in range(len(gpus))]

@@ -1,0 +1,157 @@
+"""One stage as it travels to where it runs, and the one way to run it there."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from waystage import stages
+from waystage.engines import memory
+from waystage.errors import WaystageError
+from waystage.graph import canonical, locks, manifest
+from waystage.graph.stage import Resources, Stage
+from waystage.graph.store import Corrupt, Store
+
+Message = dict[str, Any]  # "event": started, progress, then one of done, reused, busy, bad-input, failed
+
+OFTEN = 0.2  # seconds between two progress messages: stages may report each step
+TAIL = 15  # lines of a log that a failure shows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    fingerprint: str
+    kind: str
+    name: str
+    version: int
+    config: dict[str, Any]
+    inputs: dict[str, str | list[str]]  # fingerprints
+    places: dict[str, str]
+    devices: int
+    threads: int
+    memory: int
+    store: str
+    log: str
+    run: str
+    redo: bool = False
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> Job:
+        return cls(**json.loads(text))
+
+
+def job_of(stage: Stage, store: Store, *, resources: Resources, log: Path, run: str, redo: bool = False) -> Job:
+    return Job(
+        fingerprint=stage.fingerprint,
+        kind=stage.kind,
+        name=stage.name,
+        version=stage.version,
+        config=canonical.plain(stage.config),  # lists, not tuples, on every engine alike
+        inputs={
+            name: [s.fingerprint for s in given] if isinstance(given, tuple) else given.fingerprint
+            for name, given in stage.inputs.items()
+        },
+        places=dict(stage.places),
+        devices=resources.devices,
+        threads=resources.threads,
+        memory=resources.memory,
+        store=str(store.root),
+        log=str(log),
+        run=run,
+        redo=redo,
+    )
+
+
+def perform(job: Job, *, engine: str, device: str, tell: Callable[[Message], None]) -> Message:
+    """Run one stage under its lock, unless its artifact appeared meanwhile. The answer says how it ended."""
+    store = _store(job.store)
+    try:
+        with store.lock(job.fingerprint):
+            if not job.redo and store.verify(job.fingerprint, deep=False) == []:
+                return {"event": "reused"}
+            return _run(job, store, engine, device, tell)
+    except locks.Busy:
+        return {"event": "busy"}
+
+
+@cache
+def _store(root: str) -> Store:
+    """One per process: it remembers which inputs were hashed here already."""
+    return Store(root)
+
+
+def _run(job: Job, store: Store, engine: str, device: str, tell: Callable[[Message], None]) -> Message:
+    log = Path(job.log)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    memory.forget_peak()
+    with log.open("a", encoding="utf-8", buffering=1) as lines:
+        try:
+            inputs = {
+                name: [store.use(one) for one in given] if isinstance(given, list) else store.use(given)
+                for name, given in job.inputs.items()
+            }
+            context = stages.Context(
+                scratch=store.scratch(job.fingerprint),
+                places=job.places,
+                device=device,
+                progress=_seldom(tell),
+                log=lambda line: print(line, file=lines),
+            )
+            out = store.open(job.fingerprint)
+            facts = stages.run(job.kind, job.config, inputs, out, context)
+            record = {
+                "stage": {key: getattr(job, key) for key in ("kind", "name", "version", "config", "inputs")},
+                "facts": facts,
+                "started": started.isoformat(timespec="seconds"),
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": round(time.perf_counter() - clock, 3),
+                "peak_memory": memory.peak(),
+                "engine": engine,
+                "device": device,
+                "run": job.run,
+                "versions": manifest.versions(),
+                "host": manifest.machine(),
+            }
+            store.commit(job.fingerprint, out, record, replace=store.has(job.fingerprint))
+        except Corrupt as error:
+            return {"event": "bad-input", "input": error.fingerprint, "why": str(error)}
+        except (Exception, SystemExit) as error:  # SystemExit: a library that gives up must not end the worker
+            traceback.print_exc(file=lines)
+            text = str(error) if isinstance(error, WaystageError) else f"{type(error).__name__}: {error}"
+            return {"event": "failed", "error": text, "tail": tail(log)}
+    return {"event": "done", "seconds": record["seconds"], "peak_memory": record["peak_memory"], "facts": facts}
+
+
+def _seldom(tell: Callable[[Message], None]) -> Callable[[Mapping[str, Any]], None]:
+    last = 0.0
+
+    def progress(what: Mapping[str, Any]) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= OFTEN or what.get("step") == what.get("of", ...):
+            last = now
+            tell({"event": "progress", **what})
+
+    return progress
+
+
+def tail(log: Path) -> list[str]:
+    """The last lines, without reading a long log."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(0, 2)
+            stream.seek(max(0, stream.tell() - 16_384))
+            return stream.read().decode("utf-8", "replace").splitlines()[-TAIL:]
+    except FileNotFoundError:
+        return []
