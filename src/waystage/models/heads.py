@@ -61,19 +61,18 @@ class VocabularyHead(nn.Module):
 
     kind, size = "vocabulary", 0
 
-    def __init__(self, hidden: int, vocabulary: int, *, transform: bool, eps: float, table: Tensor | None = None):
+    def __init__(self, hidden: int, vocabulary: int, *, transform: bool, eps: float):
         super().__init__()
         self.transform = transform
         if transform:
             self.dense = nn.Linear(hidden, hidden)
             self.norm = nn.LayerNorm(hidden, eps=eps)
             self.bias = nn.Parameter(torch.zeros(vocabulary))
-        if table is not None:  # not tied in the checkpoint
-            self.table = nn.Parameter(table)
+        self.table: nn.Parameter | None = None  # where the checkpoint does not tie it to the embedding
 
     def forward(self, hidden: Tensor, reads: Reads, table: Tensor | None = None) -> Tensor:
         x = hidden[reads.where]
-        own = getattr(self, "table", table)
+        own = table if self.table is None else self.table
         assert own is not None
         if not self.transform:
             return linear(x, own.to(x.dtype))

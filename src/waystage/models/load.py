@@ -14,8 +14,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from waystage.errors import DataError, InputError
+from waystage.forms.encoded import Head
 from waystage.models.backbone import Backbone
 from waystage.models.families import family
+from waystage.models.heads import VocabularyHead, make
 from waystage.models.shapes import STANDINS, is_standin
 
 Model = Mapping[str, str]  # {"name": ..., "revision": ...}
@@ -46,8 +48,8 @@ def folder(model: Model, places: Mapping[str, str], parts: Iterable[str] = PARTS
         return Path(snapshot_download(name, revision=model["revision"], allow_patterns=list(parts)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise InputError(
-            f"model {name!r} at revision {model['revision']!r} is neither in the local cache nor to be had from the hub "
-            f"({type(error).__name__}). Check the name and the network, or name a folder that holds the checkpoint."
+            f"model {name!r} at revision {model['revision']!r} is neither in the local cache nor to be had from the "
+            f"hub ({type(error).__name__}). Check the name and the network, or name a folder that holds the checkpoint."
         ) from error
 
 
@@ -90,6 +92,21 @@ def fresh(config: Any, *, seed: int, dropout: float | None = None) -> Backbone:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Backbone(AutoModel.from_config(config, **options), kind)
+
+
+def vocabulary_head(backbone: Backbone, path: Path, *, seed: int) -> VocabularyHead:
+    """The language-model head of a checkpoint, or a new one over its embedding where the checkpoint has none."""
+    made = make(Head("vocabulary", 0), backbone, drop=0.0, seed=seed)
+    assert isinstance(made, VocabularyHead)
+    names = backbone.family.vocabulary
+    if backbone.family.causal and not getattr(backbone.config, "tie_word_embeddings", False):
+        table = tensors(path, ["lm_head.weight"]).get("lm_head.weight")
+        made.table = None if table is None else torch.nn.Parameter(table.float())
+    elif names:
+        found = tensors(path, names.values())
+        if len(found) == len(names):
+            made.load_state_dict({ours: found[theirs].float() for ours, theirs in names.items()})
+    return made
 
 
 def tensors(path: Path, names: Iterable[str]) -> dict[str, Tensor]:

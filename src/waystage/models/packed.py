@@ -150,8 +150,8 @@ def back_to_stream(rows: Tensor, layout: Layout) -> Tensor:
 
 
 def attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *, layout: Layout, noise: Noise,
-    dropout: float = 0.0, scaling: float | None = None, sliding_window: int | None = None,
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *,
+    layout: Layout, noise: Noise, dropout: float = 0.0, scaling: float | None = None, sliding_window: int | None = None,
     softcap: float | None = None, **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
     """Called by transformers in every layer: query [1, heads, T, size] -> [1, T, heads, size]."""

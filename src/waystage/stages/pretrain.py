@@ -1,0 +1,119 @@
+"""Pretrain a small language model from random weights and write it as an ordinary transformers checkpoint.
+
+config: shape {family: "xlm-r" | "llama", layers, hidden, heads, intermediate, positions?, kv_heads?}, tokenizer,
+recipe, seed, threads, precision, exponent (languages are sampled by size to this power), store ("fp32" | "bf16").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waystage.errors import InputError
+from waystage.forms import masked
+from waystage.stages import Context, Inputs
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+VERSION = 1
+HEAD = "language model"
+
+
+def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    from waystage.forms.encoded import Head
+    from waystage.models import heads, load
+    from waystage.training import setup
+    from waystage.training.corpus import Corpus
+    from waystage.training.loop import Job, Member, train
+    from waystage.training.mixture import Mixture
+    from waystage.training.network import Network
+
+    setup.threads(config["threads"])
+    tokenizer = load.tokenizer(config["tokenizer"], context.places)
+    recipe = {"batch": 64, "learning_rate": 1e-3, "warmup": 0.05, "select": "last", **config["recipe"]}
+    backbone = load.fresh(model_config(config["shape"], tokenizer), seed=config["seed"], dropout=recipe.get("dropout"))
+    head = heads.make(Head("vocabulary", 0), backbone, drop=0.0, seed=config["seed"])
+    network = Network(backbone, {HEAD: head})
+    setup.place(network, context.device)
+    if config["precision"] == "bf16":
+        setup.half(backbone)
+
+    assert isinstance(inputs["tokens"], Path)
+    corpus = Corpus.load(inputs["tokens"], exponent=float(config.get("exponent", 1.0)))
+    vocabulary = masked.vocabulary(tokenizer)
+    if backbone.family.causal:
+        vocabulary["mask_id"] = None
+    elif vocabulary["mask_id"] is None:
+        raise InputError("the tokenizer has no mask token (<mask> or [MASK]), which an encoder is pretrained with")
+    steps = recipe.get("steps") or math.ceil(recipe.get("epochs", 1) * len(corpus) / recipe["batch"])
+    job = Job(
+        network=network,
+        members=(Member("text", HEAD, masked, corpus, vocabulary),),
+        mixture=Mixture((len(corpus),), (1.0,), int(recipe["batch"]), config["seed"], int(steps)),
+        recipe=recipe,
+        seed=config["seed"],
+        precision=config["precision"],
+        scratch=context.scratch,
+        progress=context.progress,
+        log=context.log,
+    )
+    done = train(job)
+    write(out, network, done.weights.named(), tokenizer, store=config.get("store", "fp32"))
+    setup.curve(out / "curve.parquet", job, done.state)
+    last = done.state.losses[-100:]
+    return {**done.facts, "loss": sum(last) / len(last), "sequences": len(corpus)}
+
+
+def model_config(shape: Mapping[str, Any], tokenizer: Tokenizer) -> Any:
+    from transformers import AutoConfig
+
+    special = {name: tokenizer.token_to_id(name) for name in ("<s>", "<pad>", "</s>")}
+    common: dict[str, Any] = {
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": shape["hidden"],
+        "num_hidden_layers": shape["layers"],
+        "num_attention_heads": shape["heads"],
+        "intermediate_size": shape["intermediate"],
+        "bos_token_id": special["<s>"],
+        "pad_token_id": special["<pad>"],
+        "eos_token_id": special["</s>"],
+        "tie_word_embeddings": True,
+    }
+    positions = int(shape.get("positions", 512))
+    if shape["family"] == "llama":
+        return AutoConfig.for_model(
+            "llama", **common, max_position_embeddings=positions,
+            num_key_value_heads=shape.get("kv_heads", shape["heads"]), architectures=["LlamaForCausalLM"],
+        )  # fmt: skip
+    if shape["family"] == "xlm-r":
+        return AutoConfig.for_model(
+            "xlm-roberta", **common, max_position_embeddings=positions + special["<pad>"] + 1, type_vocab_size=1,
+            layer_norm_eps=1e-5, architectures=["XLMRobertaForMaskedLM"],
+        )  # fmt: skip
+    raise InputError(f"pretrain: shape.family is {shape['family']!r}, but it can be 'xlm-r' or 'llama'")
+
+
+def write(out: Path, network: Any, weights: Mapping[str, Any], tokenizer: Tokenizer, *, store: str) -> None:
+    """A folder that `AutoModelForMaskedLM` or `AutoModelForCausalLM` reads."""
+    from safetensors.torch import save_file
+
+    from waystage.training.network import key
+
+    family = network.backbone.family
+    heading = f"heads.{key(HEAD)}."
+    tensors = {}
+    for name, tensor in sorted(weights.items()):
+        if name.startswith("backbone.model."):
+            their = family.prefix + name.removeprefix("backbone.model.")
+        else:
+            their = family.vocabulary[name.removeprefix(heading)]
+        tensors[their] = (tensor.bfloat16() if store == "bf16" else tensor).detach().clone().contiguous().cpu()
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
+    described = network.backbone.config
+    described.dtype = "bfloat16" if store == "bf16" else "float32"
+    described.save_pretrained(out)
+    tokenizer.save(str(out / "tokenizer.json"))

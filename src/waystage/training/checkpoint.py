@@ -1,0 +1,121 @@
+"""Exact checkpoints of a running stage: whole or absent, verified when read, the last two kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from waystage.graph.points import reach
+
+KEPT = 2
+POINTS = (
+    "state-begun",
+    "state-tensors",
+    "state-json",
+    "state-renamed",
+    "state-rotated",
+    "best-written",
+    "best-renamed",
+)
+
+
+def save(scratch: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    final = scratch / f"state-{step:09d}"
+    work = scratch / f"writing-{step:09d}"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(final, ignore_errors=True)
+    work.mkdir(parents=True)
+    reach("state-begun")
+    save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, work / "tensors.safetensors")
+    reach("state-tensors")
+    said = {"step": step, "crc": _crc(work / "tensors.safetensors"), **facts}
+    (work / "state.json").write_text(json.dumps(said), encoding="utf-8")
+    for path in work.iterdir():
+        sync(path)
+    reach("state-json")
+    work.rename(final)
+    sync(scratch)
+    reach("state-renamed")
+    for old in _states(scratch)[:-KEPT]:
+        shutil.rmtree(old)
+    reach("state-rotated")
+
+
+def newest(scratch: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """The newest whole checkpoint; damaged ones are put away with a word."""
+    for folder in reversed(_states(scratch)):
+        try:
+            said = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            if _crc(folder / "tensors.safetensors") != said["crc"]:
+                raise ValueError("its checksum is wrong")
+            return said, load_file(folder / "tensors.safetensors")
+        except (OSError, ValueError, KeyError) as problem:
+            log(f"checkpoint {folder.name} is damaged ({problem}): going back to the one before")
+            shutil.rmtree(folder)
+    return None
+
+
+def save_best(scratch: Path, step: int, weights: Tensor) -> str:
+    """The best weights so far, kept beside the checkpoints until the stage ends."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    name = f"best-{step:09d}.safetensors"
+    work = scratch / f"writing-{name}"
+    save_file({"master": weights.cpu()}, work)
+    sync(work)
+    reach("best-written")
+    work.rename(scratch / name)
+    reach("best-renamed")
+    return name
+
+
+def load_best(scratch: Path, name: str) -> Tensor:
+    return load_file(scratch / name)["master"]
+
+
+def forget_best(scratch: Path, current: str) -> None:
+    """Drop the best weights that neither the run nor a kept checkpoint speaks of."""
+    spoken = {current}
+    for folder in _states(scratch):
+        spoken.add(str(json.loads((folder / "state.json").read_text(encoding="utf-8")).get("best_file")))
+    for path in scratch.glob("best-*.safetensors"):
+        if path.name not in spoken:
+            path.unlink()
+
+
+def sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """A safetensors file whose bytes depend on the weights alone."""
+    save_file({name: weights[name].detach().contiguous().cpu().clone() for name in sorted(weights)}, path)
+
+
+def _states(scratch: Path) -> list[Path]:
+    return sorted(path for path in scratch.glob("state-*") if re.fullmatch(r"state-\d+", path.name))
+
+
+def _crc(path: Path) -> int:
+    value = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            value = zlib.crc32(block, value)
+    return value
+
+
+def floats(values: list[float]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)

@@ -1,0 +1,214 @@
+"""The training loop: one batch, one gradient, one step, until the schedule or patience ends.
+
+Everything random is a function of (seed, role, step) and everything else is in the checkpoint, so a run that was killed
+anywhere goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from waystage.errors import TrainingDiverged
+from waystage.training import checkpoint, masking
+from waystage.training.corpus import Batch, Corpus, labels_of, micro_batches
+from waystage.training.mixture import Mixture
+from waystage.training.network import Network
+from waystage.training.weights import Adam, Weights, linear_rate
+
+DROPOUT = 0xD0  # the roles that a seed plays
+MASK = 0x3A5C
+
+
+@dataclass(frozen=True)
+class Member:
+    """One task of the mixture."""
+
+    name: str
+    head: str
+    form: ModuleType
+    corpus: Corpus
+    vocabulary: Mapping[str, Any] | None = None  # of the tokenizer, for language-model members
+
+
+@dataclass(frozen=True)
+class Job:
+    network: Network
+    members: tuple[Member, ...]
+    mixture: Mixture
+    recipe: Mapping[str, Any]
+    seed: int
+    precision: str
+    scratch: Path
+    dev: Callable[[], dict[str, float]] | None = None  # scores of the present weights; their mean selects
+    micro_tokens: int = 8192
+    checkpoint_seconds: float = 300.0
+    progress: Callable[[dict[str, Any]], None] = lambda _: None
+    log: Callable[[str], None] = lambda _: None
+
+
+@dataclass
+class State:
+    """Where a run stands, beside its weights."""
+
+    step: int = 0
+    best: float = -math.inf
+    best_step: int = 0
+    best_file: str = ""
+    stale: int = 0  # looks since the best one
+    losses: list[float] = field(default_factory=list)
+    norms: list[float] = field(default_factory=list)
+    looks: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    tokens: int = 0
+    units: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    weights: Weights
+    state: State
+    step: int  # the step whose weights were kept
+    facts: dict[str, Any]
+
+
+def train(job: Job) -> Trained:
+    network, steps = job.network, job.mixture.steps
+    weights = Weights(network, precision=job.precision, full=full_precision(network))
+    state = resume(job, weights)
+    adam = Adam.of(job.recipe)
+    begun, first, units, tokens = time.monotonic(), state.step, state.units, state.tokens
+    saved = told = begun
+    network.train()
+    while state.step < steps and not _patience_ended(job, state):
+        rate = linear_rate(state.step, steps, adam.learning_rate, float(job.recipe.get("warmup", 0.1)))
+        _step(job, weights, adam, rate, state)
+        now = time.monotonic()
+        if now - told > 0.5 or state.step == steps:
+            told = now
+            speed = (state.units - units) / (now - begun)
+            job.progress({"step": state.step, "of": steps, "loss": state.losses[-1], "rate": speed})
+        if job.dev and (state.step % int(job.recipe.get("eval_every", 1000)) == 0 or state.step == steps):
+            _look(job, weights, state)
+            network.train()
+        if now - saved > job.checkpoint_seconds and state.step < steps:
+            save(job, weights, state)
+            saved = time.monotonic()
+    kept = state.step
+    if state.best_file:
+        kept = state.best_step
+        weights.master.copy_(checkpoint.load_best(job.scratch, state.best_file))
+        weights.publish()
+    seconds = time.monotonic() - begun
+    facts = {
+        "steps": state.step, "kept_step": kept, "resumed_at": first, "seconds": round(seconds, 3),
+        "units_per_second": round((state.units - units) / max(seconds, 1e-9), 2),
+        "tokens_per_second": round((state.tokens - tokens) / max(seconds, 1e-9), 1),
+        "micro_tokens": job.micro_tokens,
+    }  # fmt: skip
+    return Trained(weights, state, kept, facts)
+
+
+def full_precision(network: Network) -> Iterator[torch.nn.Parameter]:
+    """What stays fp32 in a bf16 run: the embedding table, whose rows are summed over many tokens, and small heads."""
+    yield network.backbone.embedding.weight
+    for head in network.heads.values():
+        if head.kind != "vocabulary":
+            yield from head.parameters()
+
+
+def _step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> None:
+    number, epoch, part = job.mixture.at(state.step)
+    member = job.members[number]
+    units = member.corpus.order(job.seed + number, epoch)[part]
+    kind = job.network.head(member.head).kind
+    whole = member.corpus.gather(units)
+    if member.vocabulary is not None:
+        whole = masking.ask(whole, member.vocabulary, seed=job.seed ^ MASK, step=state.step)
+    loss, count = 0.0, 0
+    for index, batch in enumerate(_parts(whole, kind, job.micro_tokens)):
+        job.network.backbone.noise.seed(job.seed, DROPOUT, state.step, index)
+        total, terms = member.form.loss(job.network(batch, member.head), job.network.targets(batch))
+        total.backward()
+        weights.collect()
+        loss, count = loss + float(total.detach()), count + int(terms)
+    norm = weights.step(adam, rate, max(count, 1))
+    mean = loss / max(count, 1)
+    limit = 100 * max(1.0, state.losses[0]) if state.losses else math.inf
+    if not (math.isfinite(mean) and math.isfinite(norm)) or mean > limit:
+        raise _diverged(state.step, mean, norm, rate, member, units)
+    state.losses.append(mean)
+    state.norms.append(norm)
+    state.tokens += len(whole.ids)
+    state.units += len(units)
+    state.step += 1
+
+
+def _parts(batch: Batch, kind: str, budget: int) -> list[Batch]:
+    """What goes through the model at once. A contrast needs the whole batch: each unit is judged against all others."""
+    if kind == "embed" or len(batch.ids) <= budget:
+        return [batch]
+    return [batch.part(units, labels_of(kind)) for units in micro_batches(batch.tokens(), budget)]
+
+
+def _diverged(step: int, loss: float, norm: float, rate: float, member: Member, units: np.ndarray) -> TrainingDiverged:
+    names = [f"{language}:{row}" for language, row in map(member.corpus.name_of, units[:8])]
+    return TrainingDiverged(
+        f"training diverged at step {step}: loss {loss:.4g}, gradient norm {norm:.4g}, learning rate {rate:.3g}, "
+        f"task {member.name!r}, rows {', '.join(names)}{' ...' if len(units) > 8 else ''} of its training data. "
+        'Try a lower learning_rate, a longer warmup, a larger batch, or precision = "fp32"; '
+        "if the rows look broken, mend the data."
+    )
+
+
+def _look(job: Job, weights: Weights, state: State) -> None:
+    assert job.dev is not None
+    scores = job.dev()
+    value = sum(scores.values()) / len(scores)
+    state.looks.append((state.step, scores))
+    job.log(f"step {state.step}: " + ", ".join(f"{name} {score:.4g}" for name, score in scores.items()))
+    if value > state.best:
+        state.best, state.best_step, state.stale = value, state.step, 0
+        if job.recipe.get("select", "best") == "best":
+            state.best_file = checkpoint.save_best(job.scratch, state.step, weights.master)
+            checkpoint.forget_best(job.scratch, state.best_file)
+    else:
+        state.stale += 1
+
+
+def _patience_ended(job: Job, state: State) -> bool:
+    patience = job.recipe.get("patience")
+    return bool(patience) and state.stale >= int(patience or 0)
+
+
+def save(job: Job, weights: Weights, state: State) -> None:
+    tensors = {**weights.state(), "losses": checkpoint.floats(state.losses), "norms": checkpoint.floats(state.norms)}
+    facts = {name: value for name, value in vars(state).items() if name not in ("losses", "norms", "step")}
+    facts["best"] = None if state.best == -math.inf else state.best
+    checkpoint.save(job.scratch, state.step, tensors, {**facts, "micro_tokens": job.micro_tokens})
+    if state.best_file:
+        checkpoint.forget_best(job.scratch, state.best_file)
+
+
+def resume(job: Job, weights: Weights) -> State:
+    found = checkpoint.newest(job.scratch, job.log)
+    if found is None:
+        return State()
+    said, tensors = found
+    if said["micro_tokens"] != job.micro_tokens:
+        job.log(f"the checkpoint was made with micro-batches of {said['micro_tokens']} tokens: starting afresh")
+        return State()
+    weights.load(tensors)
+    said["best"] = -math.inf if said["best"] is None else said["best"]
+    fields = {name: said[name] for name in vars(State()) if name in said}
+    state = State(**{**fields, "losses": tensors["losses"].tolist(), "norms": tensors["norms"].tolist()})
+    state.looks = [(step, scores) for step, scores in state.looks]
+    job.log(f"going on at step {state.step} of {job.mixture.steps}")
+    return state

@@ -1,0 +1,53 @@
+"""A backbone with the heads of one stage, and how a batch of numpy arrays goes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from waystage.forms.encoded import Targets
+from waystage.forms.ragged import offsets_of
+from waystage.models.backbone import Backbone
+from waystage.models.heads import Reads
+from waystage.models.packed import Stream, stream
+from waystage.training.corpus import Batch
+
+
+class Network(nn.Module):
+    def __init__(self, backbone: Backbone, heads: Mapping[str, nn.Module]):
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleDict({key(name): head for name, head in heads.items()})
+        self.names = tuple(heads)
+        self.device = torch.device("cpu")
+
+    def head(self, name: str) -> Any:
+        return self.heads[key(name)]
+
+    def forward(self, batch: Batch, head: str) -> Tensor:
+        """The outputs of a head, as `models.heads` lists them."""
+        return self.read(self.backbone(self.stream(batch)), batch, head)
+
+    def stream(self, batch: Batch) -> Stream:
+        ids = batch.ids if self.backbone.rows is None else self.backbone.rows[batch.ids]
+        return stream(ids, batch.lengths, types=batch.types, device=self.device)
+
+    def read(self, hidden: Tensor, batch: Batch, head: str) -> Tensor:
+        where = None if batch.where is None else torch.from_numpy(batch.where).to(self.device)
+        out: Tensor = self.head(head)(hidden, Reads(batch.lengths, where), self.backbone.embedding.weight)
+        return out
+
+    def targets(self, batch: Batch) -> Targets:
+        return Targets(
+            labels=None if batch.labels is None else torch.from_numpy(np.asarray(batch.labels)).to(self.device),
+            sequences=torch.from_numpy(offsets_of(batch.lengths)).to(self.device),
+            units=torch.from_numpy(batch.units).to(self.device),
+        )
+
+
+def key(name: str) -> str:
+    return name.replace(".", "-")  # torch keeps the dot for itself

@@ -1,0 +1,52 @@
+"""What the torch stages have in common: threads, device and precision at the start, the curve at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from waystage.models.backbone import Backbone
+from waystage.training.loop import Job, State
+from waystage.training.network import Network
+from waystage.training.weights import Adam, linear_rate
+
+
+def threads(count: int) -> None:
+    """Set by the stage itself: the same count gives the same bits, whatever started the process."""
+    torch.set_num_threads(count)
+
+
+def place(network: Network, device: str) -> None:
+    network.to(device)
+    network.device = torch.device(device)
+
+
+def half(backbone: Backbone) -> None:
+    """Compute in bf16 from the embedding on. The table itself stays fp32, its rows are rounded when they are read."""
+    backbone.embedding.register_forward_hook(_rounded)
+
+
+def _rounded(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    return output.bfloat16()
+
+
+def curve(path: Path, job: Job, state: State) -> None:
+    """The whole run as a long table: step, task, name (loss, learning_rate, gradient_norm or a dev score), value."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    adam = Adam.of(job.recipe)
+    warmup = float(job.recipe.get("warmup", 0.1))
+    rows: list[tuple[int, str, str, float]] = []
+    for step, (loss, norm) in enumerate(zip(state.losses, state.norms, strict=True)):
+        task = job.members[job.mixture.members[step]].name
+        rate = linear_rate(step, job.mixture.steps, adam.learning_rate, warmup)
+        rows += [(step, task, "loss", loss), (step, task, "gradient_norm", norm), (step, task, "learning_rate", rate)]
+    rows += [(step, "", name, value) for step, scores in state.looks for name, value in scores.items()]
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    types = {"step": pa.int64(), "task": pa.string(), "name": pa.string(), "value": pa.float64()}
+    arrays = [pa.array(list(column), kind) for column, kind in zip(columns, types.values(), strict=True)]
+    pq.write_table(pa.table(arrays, names=list(types)), path, compression="zstd", store_schema=False)
