@@ -20,28 +20,43 @@ from waystage.sources import folder, own, world
 from waystage.sources.notes import Notes
 from waystage.tasks.task import Task
 
-__all__ = ["Notes", "identify", "is_held", "own_task", "places", "read", "task_of"]
+__all__ = ["Notes", "identify", "is_held", "own_task", "places", "read", "resolve", "task_of"]
 
 own_task = own.task
 BASE = {"fit": "train", "held": "train"}
 
 
-def identify(task: Task, source: str, split: str, languages: Iterable[str]) -> dict[str, Any]:
-    """What decides the rows of a split: revision or content, and how it is read. Goes into a stage's config."""
+def identify(
+    task: Task, source: str, split: str, languages: Iterable[str], *, lock: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What decides the rows of a split: revision or content, and how it is read. Goes into a stage's config.
+
+    `lock` gives commits for data sets of the hub that are not pinned: {"owner/name@main": commit}, see `resolve`.
+    """
     languages = tuple(languages)
     if source == "world":
         return world.identify()
     base = BASE.get(split, split)
     if task.members:
-        members = {name: identify(tasks.get(name), source, base, languages) for name in task.members}
+        members = {name: identify(tasks.get(name), source, base, languages, lock=lock) for name in task.members}
         return {"kind": "union", "members": members}
     if source == "files":
         return own.identify(task, base, languages)
     if source == "hub":
         from waystage.sources import hub
 
-        return hub.identify(task, base, languages)
+        return hub.identify(task, base, languages, lock)
     return folder.identify(Path(source), task, base, languages)
+
+
+def resolve(task: Task) -> dict[str, str]:
+    """Today's commits of a task's copies on the hub, for a lock. Asks the network."""
+    from waystage.sources import hub
+
+    found: dict[str, str] = {}
+    for one in (task, *(tasks.get(name) for name in task.members)):
+        found |= hub.resolve(one)
+    return found
 
 
 def places(task: Task, source: str) -> dict[str, str]:

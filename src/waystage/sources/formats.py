@@ -145,14 +145,14 @@ def _sentences(path: Path, fields_of: Any, *, last: bool) -> Records:
 def parallel_lines(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
     """Files that belong together line by line; the columns are called 1, 2, 3."""
     missing = object()
-    together = zip_longest(*(lines(path) for path in paths), fillvalue=missing)
+    together: Any = zip_longest(*(lines(path) for path in paths), fillvalue=missing)
     for number, parts in enumerate(together, start=1):
         if missing in parts:
             short = paths[parts.index(missing)]
             raise DataError(
                 f"ends after {number - 1} lines, but {paths[0].name} and its companions go on", short, number
             )
-        yield number, {str(i): text for i, (_, text) in enumerate(parts, start=1)}  # type: ignore[misc]
+        yield number, {str(i): part[1] for i, part in enumerate(parts, start=1)}
 
 
 def squad(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 FRESH = 2.0  # seconds: a file that changed just now may change again within the same tick of the clock
 
@@ -38,7 +39,7 @@ def many(paths: Iterable[Path]) -> list[str]:
                 new[key] = digest
         found.append(digest)
     if new:
-        _write(book, {**_read(book), **new})
+        write_json(book, {**_read(book), **new})
     return found
 
 
@@ -55,7 +56,7 @@ def _read(book: Path) -> dict[str, str]:
     return value if isinstance(value, dict) else {}
 
 
-def _write(book: Path, entries: dict[str, str]) -> None:
+def write_json(book: Path, entries: dict[str, Any]) -> None:
     """A home that cannot be written to costs speed only."""
     with contextlib.suppress(OSError):
         book.parent.mkdir(parents=True, exist_ok=True)

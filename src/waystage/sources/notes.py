@@ -38,6 +38,7 @@ class Notes:
     rows: int = 0
     excluded: dict[str, Count] = field(default_factory=dict)
     kept: dict[str, Count] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)  # which copy, commit and files were used
 
     def exclude(self, reason: str, where: str) -> None:
         self.excluded.setdefault(reason, Count()).add(where)
@@ -59,4 +60,5 @@ class Notes:
             "rows": self.rows,
             "excluded": {reason: vars(count) for reason, count in sorted(self.excluded.items())},
             "kept": {reason: vars(count) for reason, count in sorted(self.kept.items())},
+            **({"source": self.source} if self.source else {}),
         }

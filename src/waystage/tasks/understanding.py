@@ -1,8 +1,8 @@
-"""Further targets: topics, reading with options, story endings, pronouns, inference in American and Indian languages."""
+"""Further targets: topics, reading with options, story endings, pronouns, inference in further languages."""
 
 from waystage.tasks.benchmarks import words
 from waystage.tasks.bitext import FLORES
-from waystage.tasks.task import Files, Hub, Task
+from waystage.tasks.task import Columns, Files, Hub, Task
 from waystage.tasks.xnli import LABELS
 
 PAIR = {"first": "premise", "second": "hypothesis", "label": "label"}
@@ -12,7 +12,7 @@ AMERICAS = {
 }  # fmt: skip
 INDIC = words("as bn gu hi kn ml mr or pa ta te")
 STORIES = words("ar en es eu hi id my ru sw te zh")
-STORY = {
+STORY: Columns = {
     "id": "InputStoryid",
     "context": tuple(f"InputSentence{i}" for i in range(1, 5)),
     "options": ("RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2"),
