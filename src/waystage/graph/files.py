@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from waystage.graph.points import reach
@@ -17,6 +19,12 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_all(paths: Collection[Path]) -> None:
+    """The same for many, side by side: the disk then joins them into few writes of its journal."""
+    with ThreadPoolExecutor(max_workers=min(8, len(paths) or 1)) as pool:
+        list(pool.map(sync, paths))
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from waystage.errors import StoreError
 from waystage.graph import locks, manifest
-from waystage.graph.files import sha256, sync, write_text
+from waystage.graph.files import sha256, sync, sync_all, write_text
 from waystage.graph.points import reach
 
 SHARED = "shared"
@@ -197,23 +197,17 @@ class Store:
         files = manifest.payload(folder)
         if folder / manifest.NAME in files:
             raise StoreError(f"a stage wrote {manifest.NAME}: this name belongs to the store. Name the file otherwise")
-        for path in files:
-            sync(path)
-        for inner in sorted({path.parent for path in files} - {folder}):
-            sync(inner)
+        sync_all([*files, *{path.parent for path in files}])
         reach("payload-synced")
         described = [manifest.describe(folder, path) for path in files]
         reach("before-manifest")
         last = folder / manifest.NAME
         last.write_text(manifest.dump({**record, "fingerprint": fingerprint, "files": described}), encoding="utf-8")
         reach("manifest-written")
-        sync(last)
-        sync(folder)
-        reach("manifest-synced")
         final = self.path(fingerprint)
-        if not final.parent.exists():
-            final.parent.mkdir(parents=True, exist_ok=True)
-            sync(final.parent.parent)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        sync_all([last, folder, final.parent.parent])
+        reach("manifest-synced")
         reach("before-rename")
         self._publish(folder, final, replace)
         reach("after-rename")
