@@ -8,10 +8,10 @@ is no word character (`\\b` sees a border, as at the end of a text) and because 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 
 from waystage.errors import InputError
 from waystage.metrics.totals import add_up
@@ -35,9 +35,8 @@ class Rules:
         return "".join(c for c in self.punctuation if c.isascii()).encode()
 
     @cached_property
-    def _other(self) -> re.Pattern[str] | None:
-        other = "".join(c for c in self.punctuation if not c.isascii())
-        return re.compile(f"[{re.escape(other)}]+") if other else None
+    def _other(self) -> frozenset[str]:
+        return frozenset(c for c in self.punctuation if not c.isascii())
 
     @cached_property
     def _article(self) -> re.Pattern[str] | None:
@@ -47,14 +46,17 @@ class Rules:
         joined = _SEPARATOR.join(texts)
         if joined.count(_SEPARATOR) >= max(len(texts), 1):  # a text holds the separator itself
             return [" ".join(self._clean(text).split()) for text in texts]
-        return [" ".join(text.split()) for text in self._clean(joined).split(_SEPARATOR)] if texts else []
+        # Separators become tokens, so that one split and one join give single spaces everywhere and one more around.
+        tokens = self._clean(joined).replace(_SEPARATOR, f" {_SEPARATOR} ").split()
+        return [text[1:-1] for text in f" {' '.join(tokens)} ".split(_SEPARATOR)] if texts else []
 
     def _clean(self, text: str) -> str:
         # Bytes: `bytes.translate` deletes ASCII far faster than `str.translate`. JSON may hold lone surrogates.
         raw = text.lower().encode("utf-8", "surrogatepass")
         text = raw.translate(None, self._ascii).decode("utf-8", "surrogatepass")
-        if self._other and not text.isascii():
-            text = self._other.sub("", text)
+        if not text.isascii():
+            for mark in self._other.intersection(text):  # few of them occur; a pattern of 800 characters is slow
+                text = text.replace(mark, "")
         if self._article:
             text = self._article.sub(" ", text)
         return _IDEOGRAPH.sub(r" \1 ", text) if self.ideographs else text
@@ -74,12 +76,12 @@ def _article_pattern(articles: tuple[str, ...], inside_words: bool) -> re.Patter
 def token_f1(prediction: str, gold: str) -> float:
     """F1 of the tokens (as a multiset) of two normalised answers."""
     p, g = prediction.split(), gold.split()
-    left: dict[str, int] = {}
+    left = dict.fromkeys(g, 0)
     for token in g:
-        left[token] = left.get(token, 0) + 1
+        left[token] += 1
     same = 0
     for token in p:
-        if left.get(token, 0) > 0:
+        if left.get(token):
             left[token] -= 1
             same += 1
     if same == 0:
@@ -96,43 +98,31 @@ def answer_scores(
         raise InputError(f"{len(predictions)} predictions for {len(golds)} questions: the numbers must be equal")
     exact: list[bool] = []
     f1: list[float] = []
-    for prediction, answers in _normalized(golds, predictions, rules):
-        if prediction is None:
-            exact.append(False)
-            f1.append(0.0)
-            continue
-        best = 0.0
-        for gold in answers:
-            if prediction == gold:
-                value = 1.0 if gold else 0.0  # nothing in common of two empty answers: F1 is 0 although EM is 1
-            elif " " in prediction or " " in gold:
-                value = token_f1(prediction, gold)
-            else:
-                value = 0.0  # two different single tokens
-            best = max(best, value)
-        exact.append(prediction in answers)
-        f1.append(best)
-    return exact, f1
-
-
-def _normalized(
-    golds: Sequence[Sequence[str]], predictions: Sequence[str | None], rules: Rules
-) -> Iterator[tuple[str | None, list[str]]]:
     for start in range(0, len(golds), _BATCH):
-        texts: list[str] = []
-        pairs = list(zip(predictions[start : start + _BATCH], golds[start : start + _BATCH], strict=True))
-        for number, (prediction, answers) in enumerate(pairs, start):
-            if prediction is not None:
-                if not answers:
-                    raise InputError(f"question number {number + 1} has an empty list of gold answers")
-                texts.append(prediction)
-                texts.extend(answers)
-        clean = iter(rules.normalize(texts))
-        for prediction, answers in pairs:
-            if prediction is None:
-                yield None, []
-            else:
-                yield next(clean), [next(clean) for _ in answers]
+        some, answers = predictions[start : start + _BATCH], golds[start : start + _BATCH]
+        texts = dict.fromkeys(chain(chain.from_iterable(answers), (text for text in some if text is not None)))
+        clean = dict(zip(texts, rules.normalize(list(texts)), strict=True))
+        for number, (text, right) in enumerate(zip(some, answers, strict=True), start + 1):
+            if text is None:
+                exact.append(False)
+                f1.append(0.0)
+                continue
+            if not right:
+                raise InputError(f"question number {number} has an empty list of gold answers")
+            prediction, same, best = clean[text], False, 0.0
+            for gold in map(clean.__getitem__, right):
+                if prediction == gold:
+                    same = True
+                    value = 1.0 if gold else 0.0  # two empty answers share no token: F1 is 0 although EM is 1
+                elif " " in prediction or " " in gold:
+                    value = token_f1(prediction, gold)
+                else:
+                    value = 0.0  # two different single tokens
+                if value > best:
+                    best = value
+            exact.append(same)
+            f1.append(best)
+    return exact, f1
 
 
 def score_answers(golds: Sequence[Sequence[str]], predictions: Sequence[str | None], rules: Rules) -> dict[str, float]:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 from waystage.errors import DataError, InputError, UnknownName
 from waystage.metrics.benchmarks import LABEL_TASKS, QA_TASKS, TAG_TASKS, check_task
-from waystage.metrics.reading import kind_of, read_lines, read_object, read_questions, read_tags, read_xcopa
+from waystage.metrics.reading import (
+    kind_of,
+    no_collection,
+    read_lines,
+    read_object,
+    read_questions,
+    read_tags,
+    read_xcopa,
+)
 
 
 def score_files(
@@ -20,7 +28,8 @@ def score_files(
     check_task(task)
     gold, predictions = Path(gold), Path(predictions)
     try:
-        return _score(task, language, gold, predictions, extras)
+        with no_collection():
+            return _score(task, language, gold, predictions, extras)
     except (DataError, UnknownName):
         raise
     except InputError as problem:

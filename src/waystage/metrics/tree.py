@@ -17,6 +17,11 @@ class TaskScore:
     by_language: Mapping[str, Mapping[str, float]]  # metric -> language -> percent
     averages: Mapping[str, float]  # empty where a language is missing
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that have a score."""
+        return tuple(next(iter(self.by_language.values()), ()))
+
 
 @dataclass(frozen=True)
 class TreeScore:
@@ -33,6 +38,11 @@ class TreeScore:
             for name, task in self.tasks.items()
         }
         return {"overall": dict(self.overall), "detailed": detailed}
+
+    def as_dict(self) -> dict[str, object]:
+        """`official()` and what was left out, ready for JSON."""
+        missing = [str(problem.path) for problem in self.missing]
+        return {"benchmark": self.benchmark, **self.official(), "missing": missing, "skipped": dict(self.skipped)}
 
 
 def score_tree(
