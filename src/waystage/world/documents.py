@@ -31,10 +31,10 @@ class Teller:
         )
 
 
-def document(seed: int, code: str, number: int, *, role: str = "pretrain") -> str:
+def document(seed: int, code: str, number: int, *, role: str = "pretrain", tongue: Language | None = None) -> str:
     """Document `number` of a language. Numbers of different languages are different documents: nothing is parallel."""
     plan = Stream("document", seed, code, role, number)
-    tongue = language(seed, code)
+    tongue = tongue or language(seed, code)
     teller = Teller(tongue, plan)
     names = pool(seed, role)
     kind = plan.below(20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from waystage.world.clauses import FEW, MANY, SOME, Clause, Name, Phrase, named
+from waystage.world.clauses import MANY, SOME, Clause, Name, Phrase, named
 from waystage.world.concepts import Frame, Ontology, Step, ontology
 from waystage.world.language import is_mass
 from waystage.world.names import Pool
@@ -54,7 +54,7 @@ class Facts:
                 if choice == 0:
                     count = 2 + (bits >> 5) % 9
                 elif choice == 1:
-                    count = (MANY, SOME, FEW)[(bits >> 5) % 3]
+                    count = (MANY, SOME)[(bits >> 5) % 2]
         adjective = -1
         if draw.below(100) < rich:
             fitting = self.ontology.fitting.get(noun)

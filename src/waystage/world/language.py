@@ -323,7 +323,7 @@ class Language:
         return [*self.clause(it, style), self.stop]
 
     def question(self, it: Clause, ask: str, style: int = 0) -> list[Token]:
-        return [*self.clause(it, style & ~1, ask=ask), self.ask]
+        return [*self.clause(it, style & ~5, ask=ask), self.ask]
 
     def joined(self, first: list[Token], link: str, second: list[Token]) -> list[Token]:
         """Two clauses as one sentence: `first LINK second`. Subordinators may follow their clause instead."""

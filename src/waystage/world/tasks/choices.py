@@ -1,0 +1,222 @@
+"""Multiple choice: how something goes on, why something happened, what everybody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from waystage.forms.examples import Choice
+from waystage.world.clauses import PRESENT, Clause, Phrase, named
+from waystage.world.documents import askable
+from waystage.world.facts import Facts
+from waystage.world.names import Pool
+from waystage.world.stream import Stream
+from waystage.world.tasks.questions import QUESTIONS, ask, passage_of, tell
+from waystage.world.tasks.setting import Setting, Voice
+
+Cast = dict[str, Phrase]
+
+
+def _cast(draw: Stream, names: Pool) -> Cast:
+    one, two = names.person(draw), names.person(draw)
+    while one == two:
+        two = names.person(draw)
+    return {"X": named(one), "Y": named(two)}
+
+
+def _placed(draw: Stream, right: Clause, wrong: list[Clause]) -> tuple[list[Clause], int]:
+    at = draw.below(len(wrong) + 1)
+    return [*wrong[:at], right, *wrong[at:]], at
+
+
+def endings(setting: Setting, n: int, *, options: int = 4) -> Iterator[Choice]:
+    """The first steps of a script; which step comes next? Wrong ones are of other scripts, or were there before."""
+    facts = setting.facts
+    for number in range(n):
+        plan, voice = setting.plan(number), setting.voice(number)
+        told, right, wrong = ending(plan, facts, setting.names, options)
+        offered, at = _placed(plan, right, wrong)
+        yield Choice(
+            id=setting.name(number),
+            context=voice.tongue.join([voice.say(step) for step in told]),
+            options=tuple(voice.say(step) for step in offered),
+            label=at,
+        )
+
+
+def ending(draw: Stream, facts: Facts, names: Pool, options: int) -> tuple[list[Clause], Clause, list[Clause]]:
+    scripts = facts.ontology.scripts
+    script = draw.pick(scripts)
+    cast = _cast(draw, names)
+    steps = [facts.bound(step, cast, draw) for step in script]
+    known = 2 + draw.below(len(steps) - 2)
+    wrong: list[Clause] = [steps[draw.below(known - 1)]] if draw.below(2) else []
+    while len(wrong) < options - 1:
+        other = draw.pick(scripts)
+        if other is script:
+            continue
+        step = facts.bound(draw.pick(other), dict(cast), draw)
+        if step not in steps and step not in wrong:
+            wrong.append(step)
+    return steps[:known], steps[known], wrong
+
+
+def _linked(draw: Stream, facts: Facts, names: Pool, options: int, *, of_persons: bool) -> tuple:
+    """A cause with its effect, which of them is asked for, and clauses that do not belong to the one that is told."""
+    causes = facts.ontology.causes
+    rule = draw.pick(causes)
+    cast = _cast(draw, names)
+    cause, effect = (facts.bound(step, cast, draw) for step in rule)
+    backward = bool(draw.below(2))
+    told, right = (effect, cause) if backward else (cause, effect)
+    fit = {a if backward else b for a, b in causes if (b if backward else a) == rule[1 if backward else 0]}
+    wrong: list[Clause] = []
+    while len(wrong) < options - 1:
+        other = draw.pick(causes)[draw.below(2)]
+        if other in fit or (of_persons and other.subject not in ("X", "Y")):
+            continue
+        clause = facts.bound(other, dict(cast), draw)._replace(subject=right.subject)
+        if clause not in (told, right) and clause not in wrong and clause.object != clause.subject:
+            wrong.append(clause)
+    return told, right, wrong, backward
+
+
+def reasons(setting: Setting, n: int, *, options: int = 2, around: int = 0) -> Iterator[Choice]:
+    """As in COPA: what was the cause, or the effect? `around` more sentences of the same people stand before."""
+    facts = setting.facts
+    for number in range(n):
+        plan, voice = setting.plan(number), setting.voice(number)
+        told, right, wrong, backward = _linked(plan, facts, setting.names, options, of_persons=True)
+        offered, at = _placed(plan, right, wrong)
+        cast = (told.subject.name,) if told.subject.name else ()
+        before = [facts.event(plan, setting.names, cast=cast, names=90) for _ in range(around)]
+        yield Choice(
+            id=setting.name(number),
+            context=voice.tongue.join([voice.say(clause) for clause in (*before, told)]),
+            question=_why(voice, backward),
+            options=tuple(voice.say(clause) for clause in offered),
+            label=at,
+        )
+
+
+def _why(voice: Voice, backward: bool) -> str:
+    """`Why?`, or `And what next?`"""
+    tongue = voice.tongue
+    words = (
+        [tongue.word("why", "ADV", "S/S")]
+        if backward
+        else [tongue.word("so", "CCONJ", "conj"), tongue.word("what", "PRON", "NP"), tongue.word("next", "ADV", "S\\S")]
+    )
+    return tongue.text([*words, tongue.ask])
+
+
+def knowledge(setting: Setting, n: int, *, options: int = 5) -> Iterator[Choice]:
+    """As in CommonsenseQA: with what, where, on what is something done; what kind of thing is it, what is it like?"""
+    facts = setting.facts
+    makers: tuple[Callable, ...] = (_kind_of, _done_where, _done_with, _done_to, _done_by)
+    for number in range(n):
+        plan, voice = setting.plan(number), setting.voice(number)
+        clause, role, right, wrong = plan.pick(makers)(plan, facts, options, setting.domain)
+        at = plan.below(options)
+        nouns = [*wrong[:at], right, *wrong[at:]]
+        yield Choice(
+            id=setting.name(number),
+            context="",
+            question=voice.ask(clause, role),
+            options=tuple(voice.text(voice.tongue.phrase(Phrase(noun, definite=False))) for noun in nouns),
+            label=at,
+        )
+
+
+def _wrong(draw: Stream, facts: Facts, good: tuple[int, ...], options: int) -> list[int]:
+    """Nouns of other kinds than the good ones."""
+    kinds = {facts.ontology.concepts[noun].type for noun in good}
+    pool = [noun for kind, nouns in facts.ontology.types.items() if kind not in kinds for noun in nouns[:12]]
+    return draw.sample([noun for noun in pool if noun not in good], options - 1)
+
+
+def _frames(facts: Facts, domain: str, what: str) -> list:
+    mine = [f for f in facts.verbs[domain] if getattr(f, what)]
+    return mine or [f for f in facts.verbs["general"] if getattr(f, what)]
+
+
+def _many(facts: Facts, noun: int) -> Phrase:
+    return Phrase(noun, not facts.is_mass[noun], 0, -1, False)
+
+
+def _kind_of(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+    types = facts.ontology.types
+    kind = draw.pick([t for t in sorted(types) if len(types[t]) > 2])
+    noun = draw.pick(types[kind])
+    right = facts.ontology.type_word[kind]
+    pool = [w for t, w in facts.ontology.type_word.items() if t != kind]
+    question = Clause(_many(facts, noun), -1, Phrase(facts.ontology.by_name["what"]), tense=PRESENT)
+    return question, "what", right, draw.sample(pool, options - 1)
+
+
+def _question(facts: Facts, draw: Stream, frame, **roles) -> Clause:  # noqa: ANN001, ANN003
+    name = facts.ontology.by_name
+    subject = Phrase(name["who"]) if roles.get("who") else _many(facts, facts.subjects[frame.verb][0])
+    thing = None
+    if frame.objects:
+        noun = draw.pick(facts.objects[frame.verb])
+        thing = Phrase(name["what"]) if roles.get("what") else _many(facts, noun)
+    others: tuple = ()
+    if roles.get("where"):
+        others = (("in", Phrase(name["what"])),)
+    elif roles.get("with"):
+        others = (("with", Phrase(name["what"])),)
+    return Clause(subject, frame.verb, thing, -1, others, tense=PRESENT)
+
+
+def _done_where(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+    frame = draw.pick(_frames(facts, domain, "places"))
+    question = _question(facts, draw, frame, where=True)
+    return question, "where", draw.pick(frame.places), _wrong(draw, facts, frame.places, options)
+
+
+def _done_with(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+    frame = draw.pick(_frames(facts, domain, "tools"))
+    return (
+        _question(facts, draw, frame, **{"with": True}),
+        "what",
+        draw.pick(frame.tools),
+        _wrong(draw, facts, frame.tools, options),
+    )
+
+
+def _done_to(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+    frame = draw.pick(_frames(facts, domain, "objects"))
+    right = draw.pick(facts.objects[frame.verb])
+    return _question(facts, draw, frame, what=True), "what", right, _wrong(draw, facts, frame.objects, options)
+
+
+def _done_by(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+    frame = draw.pick(_frames(facts, domain, "subjects"))
+    right = draw.pick(facts.subjects[frame.verb])
+    return _question(facts, draw, frame, who=True), "who", right, _wrong(draw, facts, frame.subjects, options)
+
+
+def reading(setting: Setting, n: int, *, options: int = 4) -> Iterator[Choice]:
+    """As in Belebele: a passage, a question, and answers of which only one answers this question."""
+    for passage in range((n + QUESTIONS - 1) // QUESTIONS):
+        plan, voice = setting.plan(passage), setting.voice(passage)
+        told = passage_of(plan, setting.facts, setting.names, setting.domain, 5)
+        context, spans = tell(voice, told)
+        for turn in range(min(QUESTIONS, n - passage * QUESTIONS)):
+            asked = ask(plan, setting.facts, setting.names, told, 0, False)
+            right = spans(asked.clause, asked.role)[1]
+            pool = [spans(i, role)[1] for i, clause in enumerate(told) for role in _roles(clause)]
+            wrong = plan.sample(sorted(set(pool) - {right}), options - 1)
+            at = plan.below(options)
+            yield Choice(
+                id=setting.name(passage * QUESTIONS + turn),
+                cluster=setting.name(passage),
+                context=context,
+                question=voice.ask(asked.question, asked.role),
+                options=(*wrong[:at], right, *wrong[at:]),
+                label=at,
+            )
+
+
+def _roles(clause: Clause) -> list[str]:
+    return [role for role in askable(clause) if role != "how-many"]

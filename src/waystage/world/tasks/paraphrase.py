@@ -1,0 +1,81 @@
+"""Paraphrases: two questions that ask the same or not (as in QQP), two statements of the same words (as in PAWS)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waystage.forms.examples import Pair
+from waystage.world.clauses import Clause, named
+from waystage.world.documents import askable, question_of
+from waystage.world.facts import Facts
+from waystage.world.names import Pool
+from waystage.world.stream import Stream
+from waystage.world.tasks.nli import against, premise
+from waystage.world.tasks.setting import Setting
+
+
+def questions(setting: Setting, n: int) -> Iterator[Pair]:
+    """Duplicate questions differ in wording only; the others in one thing, or in what is asked."""
+    for number in range(n):
+        plan, voice = setting.plan(number), setting.voice(number)
+        same = plan.below(2)
+        first, role, second, other = question_pair(plan, setting.facts, setting.names, setting.domain, bool(same))
+        yield Pair(
+            id=setting.name(number),
+            first=voice.ask(question_of(first, role), role),
+            second=voice.ask(question_of(second, other), other),
+            label=setting.labels[same],
+        )
+
+
+def question_pair(draw: Stream, facts: Facts, names: Pool, domain: str, same: bool) -> tuple[Clause, str, Clause, str]:
+    """Two clauses with the roles that are asked for. Different ones differ in something that the question shows."""
+    while True:
+        clause = premise(draw, facts, names, domain)._replace(negative=False)
+        roles = askable(clause)
+        if roles:
+            break
+    role = draw.pick(roles)
+    if same:
+        return clause, role, clause, role
+    change = draw.below(3)
+    if change == 0 and len(roles) > 1:
+        return clause, role, clause, draw.pick([r for r in roles if r != role])
+    shown = question_of(clause, role)
+    for _ in range(6):
+        other = against(draw, facts, clause)
+        if question_of(other, role) != shown:
+            return clause, role, other, role
+    return clause, role, clause._replace(negative=True), role
+
+
+def swapped(setting: Setting, n: int) -> Iterator[Pair]:
+    """Statements with the same words. Those that do not mean the same have two of them exchanged."""
+    for number in range(n):
+        plan, voice = setting.plan(number), setting.voice(number)
+        same = plan.below(2)
+        first, second = swap_pair(plan, setting.facts, setting.names, setting.domain, bool(same))
+        yield Pair(
+            id=setting.name(number), first=voice.say(first), second=voice.say(second), label=setting.labels[same]
+        )
+
+
+def swap_pair(draw: Stream, facts: Facts, names: Pool, domain: str, same: bool) -> tuple[Clause, Clause]:
+    """A statement about two persons or places, and either itself or itself with the two exchanged."""
+    while True:
+        one, two = names.person(draw), names.person(draw)
+        if one != two:
+            break
+    frames = [f for f in facts.transitive[domain] if any(facts.is_person[o] for o in f.objects)]
+    frames = frames or [f for f in facts.transitive["general"] if any(facts.is_person[o] for o in f.objects)]
+    giving = [f for f in facts.transitive["general"] if any(facts.is_person[o] for o in (*f.goals, *f.sources))]
+    if draw.below(2):
+        clause = facts.event(draw, names, frame=draw.pick(frames))._replace(subject=named(one), object=named(two))
+        other = clause._replace(subject=named(two), object=named(one))
+    else:
+        frame = draw.pick(giving)
+        relation = "to" if frame.goals else "from"
+        clause = facts.event(draw, names, frame=frame)
+        clause = clause._replace(subject=named(one), others=((relation, named(two)),))
+        other = clause._replace(subject=named(two), others=((relation, named(one)),))
+    return clause, clause if same else other

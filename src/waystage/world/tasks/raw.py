@@ -1,0 +1,37 @@
+"""Running text for masked language modelling, and texts by topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waystage.forms.examples import Pair, Text
+from waystage.world.documents import document
+from waystage.world.tasks.setting import Setting
+
+
+def texts(setting: Setting, n: int) -> Iterator[Text]:
+    for number in range(n):
+        start = {"train": 0, "dev": 50_000_000, "test": 60_000_000}[setting.split]
+        name = setting.name(number)
+        yield Text(
+            id=name, cluster=name, text=document(setting.seed, setting.language, start + number, role="pretrain")
+        )
+
+
+def topics(setting: Setting, n: int) -> Iterator[Pair]:
+    """Which kinds of things a text is about: the kinds are dealt out to the labels in turn."""
+    facts = setting.facts
+    kinds = sorted(facts.ontology.types)
+    for number in range(n):
+        plan, voice = setting.plan(number), setting.voice(number)
+        label = plan.below(len(setting.labels))
+        mine = [kind for i, kind in enumerate(kinds) if i % len(setting.labels) == label]
+        nouns = frozenset(noun for kind in mine for noun in facts.ontology.types[kind])
+        frames = [f for table in facts.transitive.values() for f in table if nouns.intersection(f.objects)]
+        said = []
+        for _ in range(3):
+            frame = plan.pick(frames)
+            favourites = plan.sample(sorted(nouns.intersection(frame.objects)), 1)
+            clause = facts.event(plan, setting.names, frame=frame)
+            said.append(voice.say(clause._replace(object=facts.phrase(plan, favourites[0]))))
+        yield Pair(id=setting.name(number), first=voice.tongue.join(said), label=setting.labels[label])

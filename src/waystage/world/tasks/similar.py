@@ -1,0 +1,57 @@
+"""Graded similarity: how much of what one sentence says the other says too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from waystage.forms.examples import Similar
+from waystage.world.clauses import Clause
+from waystage.world.facts import Facts
+from waystage.world.names import Pool
+from waystage.world.stream import Stream
+from waystage.world.tasks.nli import premise
+from waystage.world.tasks.setting import Setting
+
+WEIGHTS = {"verb": 30, "subject": 25, "object": 20, "others": 13, "time": 12}
+
+
+def examples(setting: Setting, n: int) -> Iterator[Similar]:
+    for number in range(n):
+        plan, voice = setting.plan(number), setting.voice(number)
+        first, second = pair(plan, setting.facts, setting.names, setting.domain)
+        yield Similar(
+            id=setting.name(number), first=voice.say(first), second=voice.say(second), score=similarity(first, second)
+        )
+
+
+def pair(draw: Stream, facts: Facts, names: Pool, domain: str) -> tuple[Clause, Clause]:
+    """A statement and one of which between none and all is different."""
+    one = premise(draw, facts, names, domain)._replace(negative=False)
+    two = premise(draw, facts, names, domain)._replace(negative=False)
+    parts = draw.sample(["subject", "object", "others", "time"], draw.below(5))
+    if draw.below(4) == 0:
+        return one, two
+    out = one
+    for part in parts:
+        if part == "object" and (one.object is None or two.object is None):
+            continue
+        out = out._replace(**{part: getattr(two, part)})
+    opposite = facts.ontology.opposites.get(one.verb, -1)
+    if opposite >= 0 and draw.below(6) == 0:
+        out = out._replace(verb=opposite)
+    return one, out
+
+
+def similarity(a: Clause, b: Clause) -> float:
+    """0 to 5: the weighted share of parts that agree, among the parts that either has."""
+    agree = total = 0
+    for part, weight in WEIGHTS.items():
+        one, two = getattr(a, part), getattr(b, part)
+        if not one and not two:
+            continue
+        total += weight
+        if one == two:
+            agree += weight
+        elif part in ("subject", "object") and one and two and one.head == two.head and one.head >= 0:
+            agree += weight // 2
+    return round(50 * agree / total) / 10
