@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from waystage import sources
+from waystage.errors import InputError
 from waystage.graph.plan import Plan
 from waystage.study import Study
 from waystage.study.estimate import estimate
@@ -129,3 +130,14 @@ def test_estimates_grow_with_the_model() -> None:
     large = plan(study(models=["xlm-roberta-large"], seeds=[1]))
     hours = [sum(estimate(s, {}).seconds for s in Plan(p.wanted).stages.values()) for p in (small, large)]
     assert 2.5 < hours[1] / hours[0] < 4  # 303 M parameters against 86 M, and the same rows and tokens
+
+
+def test_missing_data_is_said_in_the_plan_and_does_not_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def identify(task: Any, source: str, split: str, languages: Any) -> dict[str, Any]:
+        if task.name == "qqp" and source == "hub":
+            raise InputError("qqp is nowhere")
+        return {"kind": source}
+
+    monkeypatch.setattr(sources, "identify", identify)
+    assert plan(study()).blocked == ("qqp is nowhere",)
+    assert plan(study(sources={"qqp": "./my-copy"})).blocked == ()

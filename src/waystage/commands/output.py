@@ -30,7 +30,7 @@ def table(
 
 
 def say(text: str = "") -> None:
-    console().print(text, markup=False)
+    console().print(text, markup=False, soft_wrap=True)
 
 
 def as_json(value: Any) -> None:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from waystage.commands.output import as_json, say, size, span, table
+from waystage.commands.output import as_json, console, say, size, span, table
+from waystage.errors import InputError
 from waystage.graph.draw import mermaid
 from waystage.graph.plan import Plan, Todo
+from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store, default_root
 from waystage.results import Results, load
 from waystage.study import estimate
 
+if TYPE_CHECKING:
+    from waystage.engines.outcome import Outcome
+
 HISTORY = 2000  # manifests that estimates look at; more would slow the plan and say nothing new
+RUNS = 10  # runs that `status` shows
 
 
 def open_store(root: Path | None) -> Store:
@@ -36,14 +45,22 @@ def plan(
         graph.write_text(mermaid(whole, todo), encoding="utf-8")
         say(f"stage graph: {graph}")
     if json:
-        as_json(whole.export(todo) | {"totals": _totals(todo, costs), "left_out": list(results.plan.left_out)})
+        as_json(
+            whole.export(todo)
+            | {
+                "totals": _totals(todo, costs),
+                "left_out": list(results.plan.left_out),
+                "blocked": list(results.plan.blocked),
+            }
+        )
         return
     _print_plan(results, whole, todo, costs, stages)
 
 
 def study_id(results: Results) -> str:
     """Under this name the store remembers what a study consists of; a rehearsal is a study of its own."""
-    return results.study.title + (" (rehearsal)" if results.rehearsal else "")
+    name = re.sub(r"[^a-z0-9]+", "-", results.study.title.lower()).strip("-")[:60] or "study"
+    return name + ("-rehearsal" if results.rehearsal else "")
 
 
 def _costs(todo: Todo, store: Store) -> dict[str, estimate.Estimate]:
@@ -100,6 +117,8 @@ def _print_plan(
         say(f"about {span(totals['cpu_hours'] * 3600)} of one CPU core; --jobs N runs N stages side by side")
     for reason in results.plan.left_out:
         say(f"not planned: {reason}")
+    for reason in results.plan.blocked:
+        say(f"cannot run yet: {reason}")
     for line in _licences(results):
         say(line)
     if stages:
@@ -134,39 +153,57 @@ def run(
     engine: str, existing: str, only: str | None, limit: int | None, quiet: bool, json: bool,
 ) -> None:  # fmt: skip
     from waystage import engines
-    from waystage.engines.progress import view
+    from waystage.engines.progress import show
     from waystage.engines.run import execute
 
+    start = engines.get(engine)
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
-    whole = Plan(results.plan.wanted)
-    if not quiet and not json:
+    if results.plan.blocked and existing != "only":
+        raise InputError("some data is missing:\n" + "\n".join(f"  - {reason}" for reason in results.plan.blocked))
+    quiet = quiet or json
+    if not quiet:
         for change in results.substitutions:
             say(f"rehearsal, {change}")
         for reason in results.plan.left_out:
             say(f"not planned: {reason}")
-    with view(quiet=quiet or json) as events:
-        outcome = execute(
-            whole, results.store, engines.get(engine)(jobs=jobs or os.cpu_count() or 1),
-            existing=existing, only=only, limit=limit, events=events, study=study_id(results),
-        )  # fmt: skip
-    _after(results, outcome, path, json)
+    known = estimate.history(_manifests(results.store))
+    outcome = execute(
+        Plan(results.plan.wanted), results.store, start(jobs=jobs or os.cpu_count() or 1),
+        existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),
+        resources=lambda stage: _resources(stage, known), events=show(quiet=quiet),
+    )  # fmt: skip
+    _after(results, outcome, json)
 
 
-def _after(results: Results, outcome: Any, path: Path, json: bool) -> None:
+def _resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured]) -> Resources:
+    """What the scheduler places stages by. An accelerator is asked for where there is one; else the CPU has to do."""
+    cost = estimate.estimate(stage, known)
+    threads = int(stage.config.get("threads", 1))
+    return Resources(devices=int(cost.device == "gpu"), memory=cost.memory, threads=threads, seconds=cost.seconds)
+
+
+def _after(results: Results, outcome: Outcome, json: bool) -> None:
     from waystage import reports
 
     page = reports.default_path(results)
-    reports.write(results, page, "html")
+    reports.write(results, page, "html", command=_command())
     if json:
-        as_json({**outcome.as_dict(), "report": str(page)})
+        as_json({"status": outcome.status, **vars(outcome), "failed": [vars(f) for f in outcome.failed],
+                 "report": str(page)})  # fmt: skip
     else:
+        for warning in outcome.warnings:
+            say(f"warning: {warning}")
         say(reports.summary(results))
         say(outcome.text())
         say(f"report: {page}")
     if outcome.interrupted:
         raise typer.Exit(130)
-    if outcome.failed:
+    if not outcome.ok:
         raise typer.Exit(1)
+
+
+def _command() -> str:
+    return shlex.join(["waystage", *sys.argv[1:]])
 
 
 def report(
@@ -186,12 +223,17 @@ def report(
 
 def status(root: Path | None, json: bool) -> None:
     from waystage.engines import status as running
+    from waystage.engines.progress import table as live
 
     runs = running.read(open_store(root))
     if json:
-        as_json([run.as_dict() for run in runs])
-    elif runs:
-        for run in runs:
-            say(run.text())
-    else:
+        as_json([{**vars(run), "rows": {f: vars(row) for f, row in run.rows.items()}} for run in runs])
+        return
+    for run in runs[:RUNS]:
+        if run.status == "running":
+            console().print(live(run))
+        else:
+            counts = ", ".join(f"{count} {word}" for word, count in run.counts().items())
+            say(f"{run.run}  {run.study or ''}  {run.status}: {counts or 'nothing to do'}, {run.reused} reused")
+    if not runs:
         say("nothing is running in this store, and nothing has run")

@@ -194,6 +194,9 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
             if name not in known:
                 path = ("recipe", "task", name) if place == "recipe" else ("rehearsal", "recipe", "task", name)
                 yield Problem(path, f"there is no task {name!r}{did_you_mean(name, known)}{hint}")
+    for name in _table(raw, "sources"):
+        if name not in known:
+            yield Problem(("sources", name), f"there is no task {name!r}{did_you_mean(name, known)}{hint}")
     for name, body in _table(raw, "task").items():
         form = _get(body, "form")
         if isinstance(form, str) and form not in FORMS:

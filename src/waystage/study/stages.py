@@ -9,6 +9,7 @@ from typing import Any
 
 from waystage import sources
 from waystage import tasks as task_table
+from waystage.errors import InputError
 from waystage.graph.stage import Stage
 from waystage.models import shapes
 from waystage.models.identity import identity, local_folder, tokenizer
@@ -35,6 +36,7 @@ class StudyPlan:
     study: Study
     cells: tuple[Cell, ...]
     left_out: tuple[str, ...] = ()  # combinations that cannot exist, and why
+    blocked: tuple[str, ...] = ()  # data that is nowhere to be had yet: the study cannot run before that is mended
 
     @cached_property
     def wanted(self) -> tuple[Stage, ...]:
@@ -53,10 +55,11 @@ def plan(study: Study) -> StudyPlan:
 class _Planner:
     study: Study
     left_out: dict[str, None] = field(default_factory=dict)
+    blocked: dict[str, None] = field(default_factory=dict)
     made: dict[tuple[Any, ...], Stage] = field(default_factory=dict)
 
     def plan(self) -> StudyPlan:
-        return StudyPlan(self.study, tuple(self.cells()), tuple(self.left_out))
+        return StudyPlan(self.study, tuple(self.cells()), tuple(self.left_out), tuple(self.blocked))
 
     def cells(self) -> Iterator[Cell]:
         study = self.study
@@ -198,13 +201,13 @@ class _Planner:
 
     def rows(self, task: Task, split: str, languages: tuple[str, ...]) -> Stage:
         def make() -> Stage:
-            source = self.own_source(task) or self.study.source
+            source = self.source_of(task)
             config: dict[str, Any] = {
                 "task": task.name,
                 "form": task.form,
                 "split": split,
                 "languages": list(languages),
-                "source": sources.identify(task, source, split, languages),
+                "source": self.identified(task, source, split, languages),
             }
             if source == "world":
                 config["limit"] = WORLD_TRAIN if split in ("train", "fit") else self.study.rehearsal.test_examples
@@ -231,8 +234,18 @@ class _Planner:
     def task(self, name: str) -> Task:
         return find_task(self.study, name)
 
-    def own_source(self, task: Task) -> str | None:
-        return "files" if task.name in self.study.task and self.study.source != "world" else None
+    def source_of(self, task: Task) -> str:
+        if self.study.source == "world":
+            return "world"
+        return "files" if task.name in self.study.task else self.study.sources.get(task.name, self.study.source)
+
+    def identified(self, task: Task, source: str, split: str, languages: tuple[str, ...]) -> dict[str, Any]:
+        """A plan is drawn also where data is missing: the user reads there what to fetch before the run."""
+        try:
+            return sources.identify(task, source, split, languages)
+        except InputError as error:
+            self.blocked[str(error)] = None
+            return {"kind": "missing"}
 
     def target_languages(self, target: Task) -> tuple[str, ...]:
         """The study's choice among the task's own languages, and always the sources, where they are scored."""
