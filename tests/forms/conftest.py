@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+settings.register_profile("no clock", deadline=None)
+settings.load_profile("no clock")
 
 TEXT = [
     "The quick brown fox jumps over the lazy dog near the river bank.",
@@ -83,16 +87,23 @@ def llama() -> Tokenizer:
 KINDS = {"unigram": unigram, "wordpiece": wordpiece, "byte_level": byte_level, "llama": llama}
 
 
+class Kinds(dict[str, Tokenizer]):
+    """Hypothesis prints the arguments of a failing test, and a tokenizer prints its whole vocabulary."""
+
+    def __repr__(self) -> str:
+        return "tokenizers"
+
+
 @pytest.fixture(scope="session")
-def tokenizers_by_kind() -> dict[str, Tokenizer]:
-    return {kind: make() for kind, make in KINDS.items()}
+def tokenizers_by_kind() -> Kinds:
+    return Kinds({kind: make() for kind, make in KINDS.items()})
 
 
 @pytest.fixture(scope="session", params=list(KINDS))
-def tokenizer(request: pytest.FixtureRequest, tokenizers_by_kind: dict[str, Tokenizer]) -> Tokenizer:
+def tokenizer(request: pytest.FixtureRequest, tokenizers_by_kind: Kinds) -> Tokenizer:
     return tokenizers_by_kind[request.param]
 
 
 @pytest.fixture(scope="session")
-def xlmr(tokenizers_by_kind: dict[str, Tokenizer]) -> Tokenizer:
+def xlmr(tokenizers_by_kind: Kinds) -> Tokenizer:
     return tokenizers_by_kind["unigram"]

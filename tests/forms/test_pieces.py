@@ -16,7 +16,7 @@ texts = st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), min_size
 def test_pairs_are_what_the_tokenizers_library_makes_of_them(tokenizers_by_kind, kind, both, max_length):
     tokenizer = tokenizers_by_kind[kind]
     first, second = (pieces(tokenizer, [pair[i] for pair in both]) for i in (0, 1))
-    joined = join(tokenizer, first, second, max_length=max_length)
+    joined = join(tokenizer, [first], second, max_length=max_length)
     tokenizer.enable_truncation(max_length, strategy="longest_first")
     sizes = zip(both, second.lengths, strict=True)
     expected = [tokenizer.encode(a, b) if n else tokenizer.encode(a) for (a, b), n in sizes]
@@ -28,7 +28,7 @@ def test_pairs_are_what_the_tokenizers_library_makes_of_them(tokenizers_by_kind,
 
 def test_the_second_text_begins_where_it_says(tokenizer):
     first, second = pieces(tokenizer, ["a b c", "d"]), pieces(tokenizer, ["e f", "g h i"])
-    joined = join(tokenizer, first, second, max_length=64)
+    joined = join(tokenizer, [first], second, max_length=64)
     for row in range(2):
         rest = joined.ids[row][joined.second[row] :].tolist()
         assert rest[: int(second.lengths[row])] == second.ids[row].tolist()
@@ -36,12 +36,12 @@ def test_the_second_text_begins_where_it_says(tokenizer):
 
 def test_a_tokenizer_without_special_tokens_keeps_two_texts_apart(tokenizers_by_kind):
     tokenizer = tokenizers_by_kind["byte_level"]
-    joined = join(tokenizer, pieces(tokenizer, ["one"]), pieces(tokenizer, ["two"]), max_length=32)
+    joined = join(tokenizer, [pieces(tokenizer, ["one"])], pieces(tokenizer, ["two"]), max_length=32)
     assert tokenizer.decode(joined.ids.values.tolist()) == "one\ntwo"
 
 
 def test_no_sequence_is_ever_empty(tokenizer):
-    joined = join(tokenizer, pieces(tokenizer, [""]), pieces(tokenizer, [""]), max_length=16)
+    joined = join(tokenizer, [pieces(tokenizer, [""])], pieces(tokenizer, [""]), max_length=16)
     assert len(joined.ids.values) >= 1
 
 
@@ -72,7 +72,7 @@ def test_byte_level_words_are_those_of_running_text(tokenizers_by_kind):
 
 def test_too_short_a_sequence_says_what_to_use(xlmr):
     with pytest.raises(InputError, match="at least 6"):
-        join(xlmr, pieces(xlmr, ["a"]), pieces(xlmr, ["b"]), max_length=5)
+        join(xlmr, [pieces(xlmr, ["a"])], pieces(xlmr, ["b"]), max_length=5)
 
 
 def test_the_frame_is_the_tokenizers_own(tokenizers_by_kind):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,3 +52,15 @@ def matched(examples: Iterable[E], predictions: Columns) -> list[E]:
     if missing:
         raise DataError(f"{len(missing)} predictions have an id that no example has, the first is {missing[0]!r}")
     return [by_id[i] for i in predictions["id"]]
+
+
+def scored(
+    examples: Iterable[E],
+    predictions: Columns,
+    gold: Callable[[E], Any],
+    metric: Callable[[list[Any], list[Any]], dict[str, float]],
+) -> dict[str, float]:
+    """A metric of gold and prediction over the rows whose gold is known; nothing where all of it is hidden."""
+    rows = zip(map(gold, matched(examples, predictions)), predictions["prediction"], strict=True)
+    known = [row for row in rows if row[0] is not None]
+    return metric([g for g, _ in known], [p for _, p in known]) if known else {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from waystage.forms import losses
-from waystage.forms.common import Columns, matched, numbered, present
+from waystage.forms.common import Columns, numbered, present, scored
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Pair
 from waystage.forms.pieces import join, pieces, plain
@@ -25,7 +25,7 @@ def encode(
     plain(tokenizer)
     count = len(examples)
     both = pieces(tokenizer, [e.first for e in examples] + [e.second for e in examples])
-    joined = join(tokenizer, both.part(0, count), both.part(count, 2 * count), max_length=max_length)
+    joined = join(tokenizer, [both.part(0, count)], both.part(count, 2 * count), max_length=max_length)
     return Encoded(
         ids=joined.ids.values,
         sequences=joined.ids.offsets,
@@ -58,4 +58,4 @@ def score(
 ) -> dict[str, float]:
     from waystage.metrics import score_accuracy
 
-    return score_accuracy([e.label for e in matched(examples, predictions)], predictions["prediction"])
+    return scored(examples, predictions, lambda e: e.label, score_accuracy)

@@ -7,17 +7,19 @@ encoding.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from waystage.errors import InputError
-from waystage.forms.ragged import Part, Ragged, constant, lay, ragged
+from waystage.forms.ragged import Part, Ragged, constant, lay, offsets_of, ragged
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+BLOCK = 8192  # texts
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class Pieces:
     def part(self, start: int, stop: int) -> Pieces:
         return Pieces(self.ids, self.index[start:stop], self.chars)
 
+    def cut(self, lengths: np.ndarray) -> Part:
+        """The first so many pieces of each text."""
+        return Part(self.ids.values, self.starts, lengths)
+
     @property
     def lengths(self) -> np.ndarray:
         return self.ids.lengths[self.index]
@@ -88,9 +94,9 @@ class Pieces:
 def pieces(tokenizer: Tokenizer, texts: Sequence[str], *, chars: bool = False) -> Pieces:
     distinct, index = unique(texts)
     if not chars:  # the fast way knows no offsets
-        return Pieces(_ids(tokenizer.encode_batch_fast(distinct, add_special_tokens=False)), index)
+        return Pieces(_ids(tokenizer.encode_batch_fast, distinct), index)
     encodings = tokenizer.encode_batch(distinct, add_special_tokens=False)
-    ids = _ids(encodings)
+    ids = ragged([e.ids for e in encodings], np.uint32)
     offsets = [np.asarray(e.offsets, np.int32).reshape(-1, 2) for e in encodings]
     return Pieces(ids, index, Ragged(np.concatenate([np.empty((0, 2), np.int32), *offsets]), ids.offsets))
 
@@ -98,12 +104,12 @@ def pieces(tokenizer: Tokenizer, texts: Sequence[str], *, chars: bool = False) -
 def word_pieces(tokenizer: Tokenizer, words: Sequence[str]) -> Pieces:
     """The pieces of words that stand in a sentence already cut into words, each word by itself."""
     distinct, index = unique(words)
-    lead = _lead(tokenizer)
-    batch = [[lead + word] for word in distinct]
-    return Pieces(_ids(tokenizer.encode_batch_fast(batch, is_pretokenized=True, add_special_tokens=False)), index)
+    before = lead(tokenizer)
+    batch = [[before + word] for word in distinct]
+    return Pieces(_ids(tokenizer.encode_batch_fast, batch, is_pretokenized=True), index)
 
 
-def _lead(tokenizer: Tokenizer) -> str:
+def lead(tokenizer: Tokenizer) -> str:
     """A space where the tokenizer would otherwise take every word for the middle of one, as byte-level ones may."""
 
     def ids(text: str | list[str]) -> list[int]:
@@ -115,8 +121,15 @@ def _lead(tokenizer: Tokenizer) -> str:
     return " " if bare != running and spaced == running else ""
 
 
-def _ids(encodings: Sequence[Any]) -> Ragged:
-    return ragged([e.ids for e in encodings], np.uint32)
+def _ids(encode: Callable[..., list[Any]], texts: Sequence[Any], **how: bool) -> Ragged:
+    """In blocks, because what the library gives back takes many times the memory of the ids in it."""
+    starts = range(0, len(texts), BLOCK)
+    blocks = [
+        ragged([e.ids for e in encode(texts[start : start + BLOCK], add_special_tokens=False, **how)], np.uint32)
+        for start in starts
+    ]
+    lengths = np.concatenate([np.empty(0, np.int64), *(block.lengths for block in blocks)])
+    return Ragged(np.concatenate([np.empty(0, np.uint32), *(block.values for block in blocks)]), offsets_of(lengths))
 
 
 def unique(values: Sequence[Any]) -> tuple[list[Any], np.ndarray]:
@@ -154,37 +167,51 @@ class Joined:
     ids: Ragged
     types: np.ndarray | None  # uint8 [T], None where all are 0
     second: np.ndarray  # int64 [S], where the second text begins in its sequence
-    kept: tuple[np.ndarray, np.ndarray]  # how many pieces of each text are left
-    truncated: int
+    truncated: int = 0
 
     def extra(self) -> dict[str, np.ndarray]:
         return {} if self.types is None else {"types": self.types}
 
 
-def join(tokenizer: Tokenizer, first: Pieces, second: Pieces, *, max_length: int) -> Joined:
-    """Pairs in their frame, shortened longest first. An empty second text gives a single one."""
+def join(tokenizer: Tokenizer, first: Sequence[Pieces], second: Pieces, *, max_length: int) -> Joined:
+    """Pairs in their frame, shortened longest first. An empty second text gives a single one.
+
+    A first text in several parts loses the end of its first part before anything of the last: a context is shortened,
+    the question after it is not.
+    """
     around = frame(tokenizer)
     alone = second.lengths == 0
     room = np.where(alone, room_for(around.single_size, max_length), room_for(around.pair_size, max_length))
-    one, two = fit(first.lengths, second.lengths, room)
-    one = np.where(alone, np.minimum(first.lengths, room), one)
-    cut = int(((one < first.lengths) | (two < second.lengths)).sum())
-    empty = (around.single_size == 0) & (one + two == 0) & alone
+    full = np.sum([part.lengths for part in first], axis=0)
+    one, two = fit(full, second.lengths, room)
+    one = np.where(alone, np.minimum(full, room), one)
+    left, parts = one, []
+    for part in reversed(first):
+        parts.insert(0, part.cut(np.minimum(part.lengths, left)))
+        left = left - parts[0].lengths
+    joined = lay_out(around, parts, second.cut(two), alone=alone)
+    return replace(joined, truncated=int(((one < full) | (two < second.lengths)).sum()))
+
+
+def lay_out(around: Frame, first: Sequence[Part], second: Part, *, alone: np.ndarray) -> Joined:
+    """The frame and the texts of every row side by side. Where `alone`, there is no second text."""
+    empty = (around.single_size == 0) & alone & (np.sum([part.lengths for part in first], axis=0) == 0)
     parts = [
         _either(around.pair[0], around.single[0], alone),
-        Part(first.ids.values, first.starts, one),
+        *first,
         constant(around.pair[1], ~alone),
-        Part(second.ids.values, second.starts, two),
+        second,
         _either(around.pair[2], around.single[1], alone),
         constant((around.filler,), empty),
     ]
     ids, begins = lay(parts)
     types = None
     if any(around.types):
-        kinds = [*around.types, around.types[1]]
-        types, _ = lay([_typed(part, kind) for part, kind in zip(parts, kinds, strict=True)], np.uint8)
-        types = np.where(np.repeat(alone, ids.lengths), 0, types.values).astype(np.uint8)
-    return Joined(ids, types, begins[3] - ids.starts, (one, two), cut)
+        before, one, between, two, after = around.types
+        kinds = [before, *[one] * len(first), between, two, after, one]
+        flat, _ = lay([_typed(part, kind) for part, kind in zip(parts, kinds, strict=True)], np.uint8)
+        types = np.where(np.repeat(alone, ids.lengths), 0, flat.values).astype(np.uint8)
+    return Joined(ids, types, begins[len(first) + 2] - ids.starts)
 
 
 def _either(pair: tuple[int, ...], single: tuple[int, ...], alone: np.ndarray) -> Part:

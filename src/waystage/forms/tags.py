@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from waystage.forms import losses
-from waystage.forms.common import HIDDEN, Columns, matched, numbered, present
+from waystage.forms.common import HIDDEN, Columns, numbered, present, scored
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Tags
 from waystage.forms.pieces import Pieces, frame, plain, room_for, word_pieces
@@ -142,4 +142,4 @@ def score(
 ) -> dict[str, float]:
     from waystage.metrics import score_pos
 
-    return score_pos([e.tags or () for e in matched(examples, predictions)], predictions["prediction"])
+    return scored(examples, predictions, lambda e: e.tags, score_pos)

@@ -1,0 +1,87 @@
+"""Multiple choice: one sequence per option, any number of options. Context and question first, then the option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from waystage.errors import DataError
+from waystage.forms import losses
+from waystage.forms.common import HIDDEN, Columns, present, scored
+from waystage.forms.encoded import Encoded, Head, Targets
+from waystage.forms.examples import Choice
+from waystage.forms.pieces import Pieces, join, lead, pieces, plain
+from waystage.forms.ragged import offsets_of
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+NAME = "choice"
+
+
+def encode(
+    examples: Sequence[Choice], tokenizer: Tokenizer, *, labels: Sequence[str], max_length: int, **options: Any
+) -> Encoded:
+    plain(tokenizer)
+    widths = np.fromiter((len(e.options) for e in examples), np.int64, len(examples))
+    example_of = np.repeat(np.arange(len(examples)), widths)
+    space = lead(tokenizer)
+    contexts = pieces(tokenizer, [e.context for e in examples])
+    questions = pieces(tokenizer, [space + e.question if e.context and e.question else e.question for e in examples])
+    second = pieces(tokenizer, list(chain.from_iterable(e.options for e in examples)))
+    first = [Pieces(part.ids, part.index[example_of]) for part in (contexts, questions)]
+    joined = join(tokenizer, first, second, max_length=max_length)
+    return Encoded(
+        ids=joined.ids.values,
+        sequences=joined.ids.offsets,
+        units=offsets_of(widths),
+        example=np.arange(len(examples)),
+        labels=_labels(examples),
+        extra=joined.extra(),
+        facts={
+            "examples": len(examples),
+            "units": len(examples),
+            "sequences": len(joined.ids),
+            "tokens": len(joined.ids.values),
+            "truncated": joined.truncated,
+        },
+    )
+
+
+def _labels(examples: Sequence[Choice]) -> np.ndarray | None:
+    for e in examples:
+        if not e.options:
+            raise DataError(f"example {e.id!r} has no options to choose from")
+        if e.label is not None and not 0 <= e.label < len(e.options):
+            raise DataError(f"example {e.id!r} says that option {e.label} is right and has {len(e.options)} of them")
+    found = np.asarray([HIDDEN if e.label is None else e.label for e in examples], np.int32)
+    return found if len(found) == 0 or (found != HIDDEN).any() else None
+
+
+def head(labels: Sequence[str], options: Mapping[str, Any]) -> Head:
+    return Head("option", 1)
+
+
+def loss(outputs: Any, targets: Targets) -> losses.Loss:
+    return losses.options(outputs, targets)
+
+
+def predict(
+    outputs: np.ndarray, encoded: Encoded, examples: Sequence[Choice], *, labels: Sequence[str], **options: Any
+) -> Columns:
+    _, shown = present(encoded, examples)
+    widths = np.diff(encoded.units)
+    table = np.full((len(widths), int(widths.max(initial=1))), -np.inf, np.float32)
+    table[np.arange(table.shape[1]) < widths[:, None]] = np.asarray(outputs).reshape(-1)
+    return {"id": [e.id for e in shown], "prediction": table.argmax(axis=1).tolist()}
+
+
+def score(
+    examples: Sequence[Choice], predictions: Columns, *, metric: str, language: str, **options: Any
+) -> dict[str, float]:
+    from waystage.metrics import score_accuracy
+
+    return scored(examples, predictions, lambda e: e.label, score_accuracy)
