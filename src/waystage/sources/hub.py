@@ -1,8 +1,8 @@
 """Rows from the Hugging Face hub: pinned commits, fallbacks, checked files.
 
 `datasets` says which files make a configuration and split; `huggingface_hub` fetches them into the usual cache; they
-are read from there, a batch at a time. What was fetched is written down, so that the same files are found without network,
-and so that a file which changed under the same commit is noticed.
+are read from there, a batch at a time. What was fetched is written down, so that the same files are found without
+network, and so that a file which changed under the same commit is noticed.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TypeVar
 from waystage.errors import DataError
 
 T = TypeVar("T")
-TRIES = 5
+TRIES = 3  # of ours; huggingface_hub itself repeats a refused request several times before it gives up
 
 
 class Gone(Exception):
@@ -41,7 +41,9 @@ def patiently(repo: str, ask: Callable[[], T]) -> T:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 
@@ -73,7 +75,11 @@ _PASSING = {
 def _said(repo: str, error: BaseException, status: int | None) -> Exception:
     """An error that ends the search, or `Gone` where another copy may do."""
     names = {type(one).__name__ for one in _chain(error)}
-    if "GatedRepoError" in names or (status in (401, 403) and "RepositoryNotFoundError" not in names):
+    if (
+        "GatedRepoError" in names
+        or "gated dataset" in str(error)
+        or (status in (401, 403) and "RepositoryNotFoundError" not in names)
+    ):
         return Gone(f"it asks for an agreement: accept it at {_page(repo)}, then type `hf auth login`")
     if "RevisionNotFoundError" in names:
         return Gone(f"this commit or branch is gone (see {_page(repo)})")
