@@ -15,8 +15,10 @@ from waystage.models.packed import Stream, back_to_stream
 
 
 class Backbone(nn.Module):
-    def __init__(self, model: Any, family: Family):
+    def __init__(self, model: Any, family: Family, described: dict[str, Any]):
+        """`described` is the config as published, without what a recipe changes in it."""
         super().__init__()
+        self.described = {k: v for k, v in described.items() if k not in ("transformers_version", "_name_or_path")}
         self.model = model
         self.family = family
         self.noise = dropout.Noise()
@@ -87,7 +89,7 @@ class Backbone(nn.Module):
         return {"use_cache": False} if self.family.causal else {}
 
     def cut(self, used: np.ndarray) -> Tensor:
-        """Keep only these rows of the embedding table, and give the whole table back for `restore`.
+        """Keep only these rows of the embedding table, and give the whole table back for `whole_table`.
 
         Optimizer steps cost as much as the table is long; fine-tuning data uses a small part of a large vocabulary.
         """
@@ -102,14 +104,9 @@ class Backbone(nn.Module):
         table.padding_idx = int(rows[pad]) if pad is not None and rows[pad] >= 0 else None
         return whole
 
-    def restore(self, whole: Tensor, decayed: float = 1.0) -> None:
-        """Put the trained rows back; the others have only decayed meanwhile."""
+    def whole_table(self, whole: Tensor, trained: Tensor, decayed: float) -> Tensor:
+        """The full table with the trained rows put back; the idle ones have only decayed meanwhile."""
         assert self.rows is not None
-        used = torch.from_numpy(np.flatnonzero(self.rows >= 0))
-        table = self.embedding
-        full = whole * decayed
-        full[used] = table.weight.data.to(full)
-        table.weight = nn.Parameter(full)
-        table.num_embeddings = len(full)
-        table.padding_idx = getattr(self.config, "pad_token_id", None)
-        self.rows = None
+        full = whole.float() * decayed
+        full[torch.from_numpy(np.flatnonzero(self.rows >= 0))] = trained.to(full)
+        return full

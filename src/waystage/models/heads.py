@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -88,8 +89,8 @@ def mean(hidden: Tensor, lengths: np.ndarray) -> Tensor:
     return sums / torch.from_numpy(lengths).to(sums)[:, None]
 
 
-def make(head: Head, backbone: Any, *, drop: float, seed: int) -> nn.Module:
-    """A new head. Its weights are drawn from `seed` alone, the same on every machine and whatever was drawn before."""
+def make(head: Head, backbone: Any, *, drop: float, seed: int, name: str = "") -> nn.Module:
+    """A new head. Its weights are drawn from `seed` and `name` alone, the same on every machine and in any order."""
     hidden = int(backbone.config.hidden_size)
     causal = backbone.family.causal
     with torch.random.fork_rng(devices=[]):
@@ -101,7 +102,7 @@ def make(head: Head, backbone: Any, *, drop: float, seed: int) -> nn.Module:
         else:
             made = HeadLayer(head.kind, head.size, hidden, drop=drop, causal=causal, noise=backbone.noise)
     spread = float(getattr(backbone.config, "initializer_range", 0.02) or 0.02)
-    words = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence([seed, 0x4EAD])))
+    words = np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence([seed, 0x4EAD, crc32(name.encode())])))
     for name, weight in made.named_parameters():
         if name == "norm.weight":
             weight.data.fill_(1.0)

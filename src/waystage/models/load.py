@@ -61,11 +61,12 @@ def backbone(
 
     path = folder(model, places)
     if start is not None:
-        described = json.loads((start / "model.json").read_text(encoding="utf-8"))["config"]
-        config = AutoConfig.for_model(**described)
+        saved = json.loads((start / "model.json").read_text(encoding="utf-8"))["config"]
+        config = AutoConfig.for_model(**saved)
     else:
         config = AutoConfig.from_pretrained(path)
     kind = family(config)
+    described = config.to_dict()
     if start is None and not any(path.glob("*.safetensors")):
         raise DataError("there are no weights in safetensors, the only format that is read", path)
     _set_dropout(config, kind.dropouts, dropout)
@@ -77,7 +78,7 @@ def backbone(
         built.load_state_dict(load_file(start / "encoder.safetensors"))
     else:
         built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options)
-    return Backbone(built, kind)
+    return Backbone(built, kind, described)
 
 
 def fresh(config: Any, *, seed: int, dropout: float | None = None) -> Backbone:
@@ -85,13 +86,14 @@ def fresh(config: Any, *, seed: int, dropout: float | None = None) -> Backbone:
     from transformers import AutoModel
 
     kind = family(config)
+    described = config.to_dict()
     _set_dropout(config, kind.dropouts, dropout)
     options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": "packed" if kind.packed else "eager"}
     if kind.pooler:
         options["add_pooling_layer"] = False
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Backbone(AutoModel.from_config(config, **options), kind)
+        return Backbone(AutoModel.from_config(config, **options), kind, described)
 
 
 def vocabulary_head(backbone: Backbone, path: Path, *, seed: int) -> VocabularyHead:

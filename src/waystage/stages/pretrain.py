@@ -57,6 +57,7 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
         seed=config["seed"],
         precision=config["precision"],
         scratch=context.scratch,
+        checkpoint_seconds=setup.checkpoint_seconds(),
         progress=context.progress,
         log=context.log,
     )

@@ -67,8 +67,11 @@ def weigh(
 
 
 def count_steps(
-    sizes: Sequence[int], recipe: Mapping[str, Any], sampling: Mapping[str, Any], replay: Mapping[int, float] | None = None
-) -> int:  # fmt: skip
+    sizes: Sequence[int],
+    recipe: Mapping[str, Any],
+    sampling: Mapping[str, Any],
+    replay: Mapping[int, float] | None = None,
+) -> int:
     """An epoch passes over as many units as the members have together, each counted up to the cap."""
     if recipe.get("steps") is not None:
         return int(recipe["steps"])

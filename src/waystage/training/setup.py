@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from waystage.models.backbone import Backbone
-from waystage.training.loop import Job, State
+from waystage.training.loop import Job, State, full_precision
 from waystage.training.network import Network
 from waystage.training.weights import Adam, linear_rate
 
@@ -19,9 +20,24 @@ def threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
+def checkpoint_seconds() -> float:
+    """How often a run saves itself; shorter only where kills are tested."""
+    return float(os.environ.get("WAYSTAGE_CHECKPOINT_SECONDS", "300"))
+
+
 def place(network: Network, device: str) -> None:
     network.to(device)
     network.device = torch.device(device)
+
+
+def compute(network: Network, precision: str) -> None:
+    """For prediction: everything in bf16 but the embedding table and small heads, as in training."""
+    if precision == "bf16":
+        kept = {id(p) for p in full_precision(network)}
+        for parameter in network.parameters():
+            if id(parameter) not in kept:
+                parameter.data = parameter.data.bfloat16()
+        half(network.backbone)
 
 
 def half(backbone: Backbone) -> None:

@@ -121,10 +121,21 @@ class Weights:
         """The fp32 weights by name."""
         return dict(zip(self.names, self.views, strict=True))
 
+    def is_same(self, name: str, parameter: nn.Parameter) -> bool:
+        return self.parameters[self.names.index(name)] is parameter
+
+
+def idle_decay(adam: Adam, steps: int, warmup: float, until: int) -> float:
+    """What weight decay leaves of a weight that never had a gradient, after `until` of the steps."""
+    factor = 1.0
+    for step in range(until):
+        factor *= 1 - linear_rate(step, steps, adam.learning_rate, warmup) * adam.weight_decay
+    return factor
+
 
 def linear_rate(step: int, steps: int, peak: float, warmup: float) -> float:
     """The learning rate of a step (from 0): up over the first `warmup` share of the steps, then down to zero."""
-    rising = -(-int(round(steps * warmup * 1e9)) // 10**9)
+    rising = -(-round(steps * warmup * 1e9) // 10**9)  # as whole numbers: 0.1 is not quite a tenth
     if step < rising:
         return peak * step / max(1, rising)
     return peak * max(0.0, (steps - step) / max(1, steps - rising))

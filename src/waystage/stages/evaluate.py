@@ -1,0 +1,112 @@
+"""Predict all languages of a target with one loaded model, per example, and score what has labels.
+
+config: model, task, form, labels, options, head, languages, precision, threads; for retrieval layer and pooling.
+Without a `checkpoint` the model is taken as published, which only retrieval can use.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waystage.errors import InputError
+from waystage.stages import Context, Inputs
+from waystage.stages.members import Said, encoded, examples, said
+
+if TYPE_CHECKING:
+    from waystage.training.network import Network
+
+VERSION = 1
+
+
+def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    from waystage.training import setup
+    from waystage.training.predict import outputs
+
+    setup.threads(config["threads"])
+    tokens, rows = _folder(inputs, "tokens"), _folder(inputs, "rows")
+    checkpoint = inputs.get("checkpoint")
+    assert not isinstance(checkpoint, list)
+    task = said(config, tokens)
+    network, task = _network(config, task, checkpoint, context)
+    (out / "predictions").mkdir(parents=True, exist_ok=True)
+    languages = encoded(tokens)
+    scores: list[dict[str, Any]] = []
+    begun, sequences, count = time.monotonic(), 0, 0
+    for done, (language, arrays) in enumerate(languages):
+        context.progress({"step": done, "of": len(languages)})
+        gold = examples(rows, language, task.form.NAME)
+        raw = outputs(network, task.head_name, arrays)
+        answers = task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
+        write(out / "predictions" / f"{language}.parquet", answers)
+        number = len(answers["id"])
+        found = task.score(gold, answers, language)
+        scores += [{"language": language, "metric": m, "value": v, "n": number} for m, v in sorted(found.items())]
+        sequences, count = sequences + len(arrays.sequences) - 1, count + len(arrays.ids)
+        context.log(f"{task.task} {language}: " + ", ".join(f"{m} {v:.2f}" for m, v in sorted(found.items())))
+    (out / "scores.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
+    seconds = time.monotonic() - begun
+    return {
+        "seconds": round(seconds, 3), "sequences": sequences, "tokens": count,
+        "sequences_per_second": round(sequences / max(seconds, 1e-9), 1),
+    }  # fmt: skip
+
+
+def _folder(inputs: Inputs, name: str) -> Path:
+    folder = inputs[name]
+    assert isinstance(folder, Path)
+    return folder
+
+
+def _network(
+    config: dict[str, Any], task: Said, checkpoint: Path | None, context: Context
+) -> tuple[Network, Said]:  # fmt: skip
+    """The trained network, and the task with the labels that its head was trained on."""
+    from dataclasses import replace
+
+    from safetensors.torch import load_file
+
+    from waystage.forms.encoded import Head
+    from waystage.models import load
+    from waystage.models.heads import make
+    from waystage.training import setup
+    from waystage.training.network import Network, key
+
+    backbone = load.backbone(config["model"], context.places, start=checkpoint)
+    head = task.head
+    if head.kind != "embed":
+        if checkpoint is None:
+            raise InputError(
+                f"task {task.task!r} needs a trained head, but no stage before this evaluation trains one. "
+                "Only retrieval can use a model as published: give the target a training stage."
+            )
+        heads = json.loads((checkpoint / "model.json").read_text(encoding="utf-8"))["heads"]
+        if task.head_name not in heads:
+            raise InputError(
+                f"the checkpoint has no head {task.head_name!r}, it has {', '.join(heads) or 'none'}. "
+                "Set `head` of the evaluation to one of them."
+            )
+        stored = heads[task.head_name]
+        head = Head(stored["kind"], stored["size"])
+        if stored["labels"]:
+            task = replace(task, labels=tuple(stored["labels"]))
+    made = make(head, backbone, drop=0.0, seed=0)
+    if head.kind != "embed":
+        assert checkpoint is not None
+        mine = f"{key(task.head_name)}."
+        weights = load_file(checkpoint / "heads.safetensors")
+        made.load_state_dict({k.removeprefix(mine): v for k, v in weights.items() if k.startswith(mine)})
+    network = Network(backbone, {task.head_name: made})
+    setup.compute(network, config["precision"])
+    setup.place(network, context.device)
+    return network, task
+
+
+def write(path: Path, columns: dict[str, Any]) -> None:
+    """One row per example. The same columns give the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(dict(columns)), path, compression="zstd", store_schema=False)

@@ -1,0 +1,71 @@
+"""What a config says of a task, made into what training and prediction need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from waystage import forms, tasks
+from waystage.errors import UnknownName
+from waystage.forms import table
+from waystage.forms.encoded import Encoded, Head
+
+
+@dataclass(frozen=True)
+class Said:
+    task: str
+    form: ModuleType
+    labels: tuple[str, ...]
+    options: dict[str, Any]
+    metric: str
+    head_name: str
+
+    @property
+    def head(self) -> Head:
+        head: Head = self.form.head(self.labels, self.options)
+        return head
+
+    def score(self, examples: list[Any], predictions: dict[str, Any], language: str) -> dict[str, float]:
+        scores: dict[str, float] = self.form.score(
+            examples, predictions, metric=self.metric, language=language, **self.options
+        )
+        return scores
+
+
+def said(config: Mapping[str, Any], tokens: Path) -> Said:
+    """`tokens` is the folder of training data, which knows the labels where the declaration leaves them to the data."""
+    options = {k: v for k, v in (config.get("options") or {}).items() if k != "labels"}
+    labels = tuple(config["labels"])
+    if (config.get("options") or {}).get("labels") == "from train":
+        labels = tuple(encoded(tokens)[0][1].facts["labels"])
+    form = forms.get(config["form"])
+    return Said(config["task"], form, labels, options, _metric(config), config.get("head") or config["task"])
+
+
+def encoded(folder: Path) -> list[tuple[str, Encoded]]:
+    """(language, its arrays), in the order of the codes."""
+    return [(path.name, Encoded.load(path)) for path in sorted(folder.iterdir()) if (path / "ids.npy").exists()]
+
+
+def examples(rows: Path, language: str, form: str) -> list[Any]:
+    return table.read(rows / f"{language}.parquet", form)
+
+
+def headline(scores: Mapping[str, float], metric: str) -> float:
+    """One number, higher is better."""
+    value = scores.get(metric, next(iter(scores.values())))
+    return -value if metric == "loss" else value
+
+
+def _metric(config: Mapping[str, Any]) -> str:
+    if config.get("metric"):
+        return str(config["metric"])
+    if config["form"] == "masked":
+        return "loss"
+    try:
+        return tasks.get(config["task"]).metric
+    except UnknownName:
+        return ""  # a task of the user's own: the form's first score

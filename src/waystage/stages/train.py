@@ -1,0 +1,288 @@
+"""Fine-tune a model on one task or a mixture of tasks; keep the encoder, the heads and the curve.
+
+config: model, members [{task, form, labels, options, head}], head_policy ("new" | "keep"), recipe, seed, threads,
+precision; for mixtures sampling, and replay {mlm, exponent} which gives the members of the form `masked` their share.
+Members that name the same `head` share it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waystage.errors import InputError, StageError
+from waystage.forms import masked
+from waystage.stages import Context, Inputs
+from waystage.stages.members import Said, encoded, examples, headline, said
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from waystage.models.backbone import Backbone
+    from waystage.training.loop import Job, Member, Trained
+    from waystage.training.network import Network
+
+VERSION = 1
+MICRO = 8192  # tokens that go through the model at once, halved when memory does not suffice
+
+
+def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    from waystage.training import setup
+
+    setup.threads(config["threads"])
+    micro = MICRO
+    while True:
+        try:
+            return _run(config, inputs, out, context, micro)
+        except (MemoryError, RuntimeError) as problem:
+            if not _out_of_memory(problem):
+                raise
+            _can_halve(config, micro, problem)
+            micro //= 2
+            context.log(f"out of memory: starting again with micro-batches of {micro} tokens")
+            shutil.rmtree(context.scratch, ignore_errors=True)
+
+
+def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, micro: int) -> dict[str, Any]:
+    from waystage.training import loop, setup
+    from waystage.training.network import Network
+
+    tokens = _folders(inputs, "tokens")
+    tasks = [said(member, folder) for member, folder in zip(config["members"], tokens, strict=True)]
+    backbone = _backbone(config, inputs, context)
+    heads = _heads(config, tasks, inputs, backbone, context)
+    network = Network(backbone, heads)
+    members = _members(config, tasks, tokens, context)
+    whole = _cut(backbone, members, _folders(inputs, "dev"))
+    setup.place(network, context.device)
+    if config["precision"] == "bf16":
+        setup.half(backbone)
+    job = _job(config, inputs, network, members, tasks, context, micro)
+    done = loop.train(job)
+    _write(out, config, tasks, job, done, whole)
+    context.log(f"kept the weights of step {done.step}")
+    return done.facts
+
+
+def _folders(inputs: Inputs, name: str) -> list[Path]:
+    found = inputs.get(name) or []
+    return [found] if isinstance(found, Path) else found
+
+
+def _start(inputs: Inputs) -> Path | None:
+    start = inputs.get("start")
+    assert not isinstance(start, list)
+    return start
+
+
+def _backbone(config: dict[str, Any], inputs: Inputs, context: Context) -> Backbone:
+    from waystage.models import load
+
+    dropout = config["recipe"].get("dropout")
+    return load.backbone(config["model"], context.places, dropout=dropout, start=_start(inputs))
+
+
+def _heads(
+    config: dict[str, Any], tasks: list[Said], inputs: Inputs, backbone: Backbone, context: Context
+) -> dict[str, nn.Module]:
+    from waystage.models import load
+    from waystage.models.families import head_dropout
+    from waystage.models.heads import make
+
+    drop = head_dropout(backbone.config)
+    made: dict[str, nn.Module] = {}
+    for task in tasks:
+        head = task.head
+        before = made.get(task.head_name)
+        if before is not None:
+            if (before.kind, before.size) != (head.kind, head.size):
+                raise InputError(
+                    f"{task.task!r} cannot share the head {task.head_name!r}: it needs {head.kind} ({head.size}), "
+                    f"that one is {before.kind} ({before.size}). Give it a head of its own."
+                )
+        elif head.kind == "vocabulary":
+            path = load.folder(config["model"], context.places)
+            made[task.head_name] = load.vocabulary_head(backbone, path, seed=config["seed"])
+        else:
+            made[task.head_name] = make(head, backbone, drop=drop, seed=config["seed"], name=task.head_name)
+    start = _start(inputs)
+    if config.get("head_policy", "new") == "keep":
+        if start is None:
+            raise InputError('head_policy = "keep" needs a stage to keep the heads from, but this one starts anew')
+        _keep(made, start)
+    return made
+
+
+def _keep(heads: dict[str, nn.Module], start: Path) -> None:
+    """The head of the same name, or else the only one of the same kind and size."""
+    from safetensors.torch import load_file
+
+    from waystage.training.network import key
+
+    described = json.loads((start / "model.json").read_text(encoding="utf-8"))["heads"]
+    stored = load_file(start / "heads.safetensors")
+    for name, head in heads.items():
+        fitting = [n for n, d in described.items() if (d["kind"], d["size"]) == (head.kind, head.size)]
+        chosen = name if name in fitting else fitting[0] if len(fitting) == 1 else None
+        if chosen is None:
+            raise InputError(
+                f'head_policy = "keep", but the stage before has no one head that fits {name!r} '
+                f"({head.kind}, size {head.size}); it has {', '.join(described) or 'none'}"
+            )
+        mine = f"{key(chosen)}."
+        head.load_state_dict({k.removeprefix(mine): v for k, v in stored.items() if k.startswith(mine)}, strict=False)
+
+
+def _members(
+    config: dict[str, Any], tasks: list[Said], tokens: list[Path], context: Context
+) -> tuple[Member, ...]:  # fmt: skip
+    from waystage.models import load
+    from waystage.training.corpus import Corpus, labels_of
+    from waystage.training.loop import Member
+
+    members = []
+    for task, folder in zip(tasks, tokens, strict=True):
+        vocabulary = None
+        exponent = 1.0
+        if task.form is masked:
+            vocabulary = masked.vocabulary(load.tokenizer(config["model"], context.places))
+            exponent = float((config.get("replay") or {}).get("exponent", 1.0))
+        corpus = Corpus.load(folder, exponent=exponent, labels_of=labels_of(task.head.kind))
+        if not len(corpus):
+            raise InputError(f"task {task.task!r} has no example that can be trained on in {folder}")
+        members.append(Member(task.task, task.head_name, task.form, corpus, vocabulary))
+    return tuple(members)
+
+
+def _cut(backbone: Backbone, members: tuple[Member, ...], dev: list[Path]) -> Tensor | None:
+    """Where no language model needs the whole vocabulary, train only the embedding rows that the data uses."""
+    import numpy as np
+
+    from waystage.training.corpus import Corpus
+
+    if any(member.vocabulary is not None for member in members):
+        return None
+    used = np.zeros(backbone.embedding.num_embeddings, bool)
+    for member in members:
+        member.corpus.mark(used)
+    for folder in dev:
+        Corpus.load(folder).mark(used)
+    return backbone.cut(np.flatnonzero(used))
+
+
+def _job(
+    config: dict[str, Any], inputs: Inputs, network: Network, members: tuple[Member, ...], tasks: list[Said],
+    context: Context, micro: int,
+) -> Job:  # fmt: skip
+    from waystage.training import setup
+    from waystage.training.loop import Job
+    from waystage.training.mixture import Mixture, count_steps, weigh
+
+    recipe = {"batch": 32, "learning_rate": 1e-5, **config["recipe"]}
+    sampling = config.get("sampling") or {}
+    masks = [i for i, member in enumerate(members) if member.vocabulary is not None]
+    replay = {i: config["replay"]["mlm"] / len(masks) for i in masks} if config.get("replay") else {}
+    sizes = tuple(len(member.corpus) for member in members)
+    return Job(
+        network=network,
+        members=members,
+        mixture=Mixture(
+            sizes=sizes,
+            weights=weigh(sizes, [m.name for m in members], sampling, replay),
+            batch=int(recipe["batch"]),
+            seed=config["seed"],
+            steps=count_steps(sizes, recipe, sampling, replay),
+        ),
+        recipe=recipe,
+        seed=config["seed"],
+        precision=config["precision"],
+        scratch=context.scratch,
+        dev=_dev(network, members, tasks, _folders(inputs, "dev"), _folders(inputs, "dev_rows")),
+        micro_tokens=micro,
+        checkpoint_seconds=setup.checkpoint_seconds(),
+        progress=context.progress,
+        log=context.log,
+    )
+
+
+def _dev(
+    network: Network, members: tuple[Member, ...], tasks: list[Said], dev: list[Path], rows: list[Path]
+) -> Callable[[], dict[str, float]] | None:
+    from waystage.training.predict import outputs
+
+    if not dev:
+        return None
+    looks = []
+    for member, task, folder, table in zip(members, tasks, dev, rows, strict=True):
+        for language, arrays in encoded(folder):
+            looks.append((member, task, language, arrays, examples(table, language, task.form.NAME)))
+
+    def look() -> dict[str, float]:
+        scores = {}
+        for member, task, language, arrays, gold in looks:
+            raw = outputs(network, task.head_name, arrays, vocabulary=member.vocabulary)
+            answers = task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
+            found = task.score(gold, answers, language)
+            scores[f"{task.task}/{language}"] = headline(found, task.metric)
+        return scores
+
+    return look
+
+
+def _write(
+    out: Path, config: dict[str, Any], tasks: list[Said], job: Job, done: Trained, whole: Tensor | None
+) -> None:  # fmt: skip
+    from waystage.training import setup
+    from waystage.training.checkpoint import save_weights
+    from waystage.training.weights import Adam, idle_decay
+
+    out.mkdir(parents=True, exist_ok=True)
+    backbone = job.network.backbone
+    weights = done.weights.named()
+    if whole is not None:
+        warmup = float(job.recipe.get("warmup", 0.1))
+        decayed = idle_decay(Adam.of(job.recipe), job.mixture.steps, warmup, done.step)
+        name = next(n for n in weights if done.weights.is_same(n, backbone.embedding.weight))
+        weights[name] = backbone.whole_table(whole, weights[name], decayed)
+    frozen = {f"backbone.model.{n}": b for n, b in backbone.model.state_dict().items()}
+    every = {**frozen, **weights}
+    encoder = {n.removeprefix("backbone.model."): t for n, t in every.items() if n.startswith("backbone.model.")}
+    save_weights(out / "encoder.safetensors", encoder)
+    heads = {n.removeprefix("heads."): t for n, t in weights.items() if n.startswith("heads.")}
+    save_weights(out / "heads.safetensors", heads)
+    described: dict[str, Any] = {}
+    for task in tasks:
+        mine = described.setdefault(
+            task.head_name, {"kind": task.head.kind, "size": task.head.size, "labels": list(task.labels), "tasks": []}
+        )
+        mine["tasks"].append(task.task)
+    _json(out / "model.json", {"model": config["model"], "config": backbone.described, "heads": described})
+    state = done.state
+    best = None if state.best == -math.inf else state.best
+    _json(out / "training.json", {
+        "steps": state.step, "of": job.mixture.steps, "kept_step": done.step, "best": best, "tokens": state.tokens,
+        "units": state.units, "looks": state.looks,
+    })  # fmt: skip
+    setup.curve(out / "curve.parquet", job, state)
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _out_of_memory(problem: BaseException) -> bool:
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(problem, MemoryError) or any(w in str(problem).lower() for w in words)
+
+
+def _can_halve(config: dict[str, Any], micro: int, problem: BaseException) -> None:
+    if micro <= 512:
+        recipe = config["recipe"]
+        raise StageError(
+            f"out of memory even with micro-batches of {micro} tokens. What to turn down: max_length (now "
+            f"{recipe.get('max_length')}), batch (now {recipe.get('batch')}), precision (now {config['precision']})"
+        ) from problem
