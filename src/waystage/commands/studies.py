@@ -185,8 +185,7 @@ def _resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured])
 def _after(results: Results, outcome: Outcome, json: bool) -> None:
     from waystage import reports
 
-    page = reports.default_path(results)
-    reports.write(results, page, "html", command=_command())
+    page = reports.write(results, _page(results, "html"), "html", command=_command())
     if json:
         as_json({"status": outcome.status, **vars(outcome), "failed": [vars(f) for f in outcome.failed],
                  "report": str(page)})  # fmt: skip
@@ -200,6 +199,11 @@ def _after(results: Results, outcome: Outcome, json: bool) -> None:
         raise typer.Exit(130)
     if not outcome.ok:
         raise typer.Exit(1)
+
+
+def _page(results: Results, format: str) -> Path:
+    """Beside the store, under the name of the study: a report can always be made again."""
+    return results.store.root / "reports" / f"{study_id(results)}.{format}"
 
 
 def _command() -> str:
@@ -216,9 +220,7 @@ def report(
     if text:
         say(reports.text(results))
         return
-    page = out or reports.default_path(results, format)
-    reports.write(results, page, format)
-    say(str(page))
+    say(str(reports.write(results, out or _page(results, format), format, command=_command())))
 
 
 def status(root: Path | None, json: bool) -> None:

@@ -62,15 +62,16 @@ def sort_of(kind: str, config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def history(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], Measured]:
-    """From manifests of finished stages, newest last."""
+    """From manifests of finished stages."""
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for record in records:
-        groups.setdefault(sort_of(record["kind"], record["config"]), []).append(record)
+        stage = record["stage"]
+        groups.setdefault(sort_of(stage["kind"], stage["config"]), []).append(record)
     return {
         sort: Measured(
             seconds=median(r["seconds"] for r in group),
             memory=max(r.get("peak_memory") or 0 for r in group),
-            disk=max(sum(f["size"] for f in r["files"].values()) for r in group),
+            disk=max(sum(f["size"] for f in r["files"]) for r in group),
             runs=len(group),
         )
         for sort, group in groups.items()
@@ -86,7 +87,7 @@ def _computed(stage: Stage) -> Estimate:
         count = _examples(_input(stage, "rows"), config.get("examples"))
         tokens = count * _tokens(config)
         return Estimate(1 + tokens / 300_000, 400_000_000, tokens * 5, "cpu", "computed")
-    shape = shapes.shape(config["model"]["name"])
+    shape = shapes.shape(stage.places.get("model", config["model"]["name"]))
     encoder, parameters = (shape.encoder_parameters, shape.parameters) if shape else (85_000_000, 280_000_000)
     device = "gpu" if parameters >= LARGE else "cpu"
     rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
