@@ -1,0 +1,196 @@
+"""Scores become answers, gains and gaps. Every interval and verdict is one of `waystage.stats`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from waystage.errors import InputError
+from waystage.reports.about import baseline
+from waystage.results import COLUMNS, Results
+from waystage.study.stages import find_task
+
+
+def of(results: Results) -> dict[str, Any]:
+    """The parts of a report that compare arms; empty while nothing is scored."""
+    frame = results.scores
+    headline = frame[frame["headline"].astype(bool)] if len(frame) else frame
+    untrained = [t for t in results.study.target_tasks() if not find_task(results.study, t).has_training_data]
+    return {
+        "answers": _answers(results, frame, untrained),
+        "gains": _gains(results, headline, untrained),
+        "by_language": by_language(results, headline, untrained),
+        "transfer": transfer(results, headline),
+        "trends": [],
+    }
+
+
+def _answers(results: Results, frame: Any, untrained: list[str]) -> list[dict[str, Any]]:
+    from waystage import stats
+
+    found: list[dict[str, Any]] = []
+    for number, question in enumerate(results.study.question, 1):
+        for model in results.study.models:
+            for source in results.study.source_languages:
+                key = {"number": number, "ask": question.ask, "a": question.compare[0], "b": question.compare[1],
+                       "model": model, "source_language": source}  # fmt: skip
+                try:
+                    if not len(frame):
+                        raise InputError("nothing has been scored yet")
+                    said = stats.answer(
+                        question, frame, results.study, model=model, source_language=source, untrained=untrained,
+                        rehearsal=results.rehearsal,
+                    )  # fmt: skip
+                    found.append({**plain(said.as_dict()), **key, "answered": True})
+                except InputError as error:
+                    found.append({**key, "answered": False, "why": str(error)})
+    return found
+
+
+def _gains(results: Results, rows: Any, untrained: list[str]) -> dict[str, Any]:
+    """The gain matrix over what can be compared so far; a cell without a seed in common with the baseline is named."""
+    from waystage import stats
+
+    zero = baseline(results)
+    kept, waiting = _comparable(rows, zero, untrained)
+    table = (
+        stats.gain_matrix(kept, zero, untrained=untrained).to_dict("records")
+        if zero in set(kept["intermediate"])
+        else []
+    )
+    return {
+        "baseline": zero,
+        "rows": [plain(row) for row in table],
+        "waiting": waiting,
+        "additive": _additive(results, kept),
+    }
+
+
+def _comparable(rows: Any, zero: str, untrained: list[str]) -> tuple[Any, list[str]]:
+    """While a study runs, an arm and the baseline may not have a seed in common yet."""
+    keep, waiting = [], []
+    having = {
+        key: set(group["seed"]) for key, group in rows.groupby(["model", "target", "source_language", "intermediate"])
+    }
+    for key, group in rows.groupby(["model", "target", "source_language", "intermediate"], sort=False):
+        model, target, source, arm = key
+        if arm == zero or target in untrained or having[key] & having.get((model, target, source, zero), set()):
+            keep += list(group.index)
+        else:
+            waiting.append(f"{target} after {arm} ({model}, {source}): no seed in common with {zero} yet")
+    return rows.loc[sorted(keep)], waiting
+
+
+def _additive(results: Results, rows: Any) -> list[dict[str, Any]]:
+    """How much of the matrix is more than good arms and easily moved targets."""
+    from waystage.stats.gains import interaction
+
+    said = []
+    for model in results.study.models:
+        for source in results.study.source_languages:
+            found = interaction(rows, model=model, source_language=source) if len(rows) else None
+            if found:
+                null, arms, targets, seeds = found
+                said.append(
+                    {"model": model, "source_language": source, "arms": arms, "targets": targets, "seeds": seeds,
+                     "f": null.f, "df": list(null.df), "p": null.p, "share": null.interaction_share}
+                )  # fmt: skip
+    return [plain(one) for one in said]
+
+
+CELL = ("language", "score", "baseline_score", "gain", "low", "high")
+
+
+def by_language(results: Results, rows: Any, untrained: list[str]) -> list[dict[str, Any]]:
+    """Each arm against the baseline on each target, language by language; `cells` are rows of `CELL`."""
+    from waystage import stats
+
+    zero, blocks = baseline(results), []
+    every = sorted(set(rows["language"]))
+    for (model, target), group in rows.groupby(["model", "target"], sort=False):
+        free = target in untrained
+        for source in dict.fromkeys(group["source_language"]):
+            for arm in [name for name in results.study.intermediate if name != zero]:
+                both = group[group["intermediate"].isin([arm, zero])]
+                try:
+                    found = stats.contrast(
+                        both, arm, zero, model=model, source_language=source, targets=[target], languages=every,
+                        untrained=[target] if free else [],
+                    )  # fmt: skip
+                except InputError:
+                    continue  # named in the gain matrix as waiting, or in the progress as missing
+                (pair,) = found.pairs
+                blocks.append(
+                    {"model": model, "target": target, "source_language": source, "intermediate": arm,
+                     "baseline": zero, "metric": pair.metric, "seeds": list(pair.seeds),
+                     "cells": [_cell(found, code) for code in pair.languages]}
+                )  # fmt: skip
+    return blocks
+
+
+def _cell(found: Any, code: str) -> list[Any]:
+    alone = found.in_languages([code])
+    (pair,), gain = alone.pairs, alone.interval()
+    values = [code, pair.a[code].mean(), pair.b[code].mean(), gain.estimate, gain.low, gain.high]
+    return [plain(value) for value in values]
+
+
+def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
+    """How far the other languages stay behind the language of the training data, per seed, then over seeds."""
+    from waystage.stats import seeds
+
+    found = []
+    keys = ["model", "source_language", "target", "intermediate"]
+    for key, group in rows.groupby(keys, sort=False):
+        source = key[1]
+        wide = group.pivot_table(index="seed", columns="language", values="value")
+        if source not in wide or len(wide.columns) < 2 or group["stage"].nunique() < len(wide):
+            continue
+        wide = wide.dropna()
+        first, others = wide[source], wide.drop(columns=source).mean(axis=1)
+        gap = seeds.mean(list(first - others))
+        found.append(
+            {**dict(zip(keys, key, strict=True)), "metric": group["metric"].iloc[0],
+             "source": seeds.mean(list(first)).estimate, "others": seeds.mean(list(others)).estimate,
+             "gap": gap.estimate, "low": gap.low, "high": gap.high, "n": gap.n, "note": gap.note,
+             "languages": len(wide.columns) - 1}
+        )  # fmt: skip
+    return [plain(row) for row in found]
+
+
+def variants(results: Results) -> list[dict[str, Any]]:
+    """Scores beside the headline: other metrics, other layers, baselines without a model. Means over languages."""
+    frame = results.scores
+    rows = frame[~frame["headline"].astype(bool)] if len(frame) else frame
+    keys = ["model", "target", "source_language", "intermediate", "metric", "variant"]
+    return [
+        {**dict(zip(keys, key, strict=True)), "score": float(group.groupby("seed")["value"].mean().mean()),
+         "languages": int(group["language"].nunique()), "seeds": int(group["seed"].nunique())}
+        for key, group in rows.groupby(keys, sort=False)
+    ]  # fmt: skip
+
+
+def scores(results: Results) -> dict[str, Any]:
+    """The long table, a list per row: the ground on which everything else stands."""
+    frame = results.scores
+    columns = [*COLUMNS[1:], *(["note"] if results.rehearsal else [])]
+    return {
+        "columns": columns,
+        "rows": [[plain(value) for value in row] for row in frame[columns].itertuples(index=False)],
+    }
+
+
+def plain(value: Any) -> Any:
+    """What JSON knows: no NaN, no numpy, no tuples."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, str | bool) or value is None:
+        return value
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Iterable):
+        return [plain(inner) for inner in value]
+    return value

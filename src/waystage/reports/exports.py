@@ -1,0 +1,123 @@
+"""Write a report: a page, or the same tables as CSV, Markdown or LaTeX, or everything as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from waystage.errors import UnknownName
+from waystage.graph.files import write_text
+from waystage.reports import words
+from waystage.reports.content import content
+from waystage.reports.tables import Table, marked, scores, tables
+from waystage.results import Results
+
+
+def write(results: Results, path: str | Path, format: str = "html", *, command: str = "") -> Path:
+    """Write the report and give the path back. CSV is a folder of tables, or the long table for a path in .csv."""
+    if format not in FORMATS:
+        raise UnknownName("format", format, FORMATS, f"There are: {', '.join(FORMATS)}.")
+    path = Path(path)
+    found = content(results, command=command)
+    if format == "csv" and path.suffix != ".csv":
+        for table in tables(found, long=True):
+            write_text(path / f"{table.name}.csv", as_csv(table), durable=False)
+        return path
+    write_text(path, FORMATS[format](found), durable=False)
+    return path
+
+
+def html(found: dict[str, Any]) -> str:
+    from waystage.reports.page import page
+
+    return page(found)
+
+
+def as_json(found: dict[str, Any]) -> str:
+    return json.dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def long_table(found: dict[str, Any]) -> str:
+    return as_csv(marked(scores(found), found))
+
+
+def as_csv(table: Table) -> str:
+    """Numbers in full, not as printed: a program reads this."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow([column.name for column in table.columns])
+    lines.writerows([_harmless(value) for value in row] for row in table.rows)
+    return out.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    """Spreadsheets run what begins with these signs as a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def markdown(found: dict[str, Any]) -> str:
+    parts = [f"# {_plain(found['study']['title'])}", "", *(f"{_plain(line)}  " for line in words.opening(found)), ""]
+    for answer in found["answers"]:
+        said = answer["sentence"] if answer["answered"] else f"No answer yet: {answer['why']}"
+        parts += [f"**{answer['number']}. {_plain(answer['ask'])}** {_plain(said)}", ""]
+        parts += [f"- {_plain(warning)}" for warning in answer.get("warnings", ())]
+        parts += [""] if answer.get("warnings") else []
+    for table in tables(found):
+        parts += [f"## {_plain(table.caption)}", "", *_markdown(table), ""]
+    parts += [_plain(words.meaning(found)), ""]
+    return "\n".join(parts)
+
+
+def _markdown(table: Table) -> list[str]:
+    lines = [
+        "| " + " | ".join(_plain(column.name) for column in table.columns) + " |",
+        "|" + "|".join("---" if column.kind == "text" else "--:" for column in table.columns) + "|",
+    ]
+    return lines + ["| " + " | ".join(_plain(text) for text in row) + " |" for row in table.texts()]
+
+
+def _plain(text: str) -> str:
+    """Text in Markdown that stays text."""
+    for sign in "\\`*_[]<>|#":
+        text = text.replace(sign, f"&#{ord(sign)};" if sign in "<>|" else f"\\{sign}")
+    return " ".join(text.split())
+
+
+TEX = str.maketrans(
+    {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
+     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "±": r"$\pm$"}
+)  # fmt: skip
+
+
+def latex(found: dict[str, Any]) -> str:
+    """Tables for a paper: booktabs and longtable, captions and labels, nothing else is needed."""
+    parts = ["% needs: \\usepackage{booktabs,longtable}", f"% {' '.join(found['study']['title'].split())}", ""]
+    parts += [_latex(table) for table in tables(found)]
+    return "\n".join(parts)
+
+
+def _latex(table: Table) -> str:
+    columns = "".join("l" if column.kind == "text" else "r" for column in table.columns)
+    head = " & ".join(_tex(column.name) for column in table.columns)
+    rows = "\n".join("  " + " & ".join(map(_tex, row)) + r" \\" for row in table.texts())
+    return (
+        f"\\begin{{longtable}}{{{columns}}}\n\\caption{{{_tex(table.caption)}}}\\label{{tab:{table.name}}}\\\\\n"
+        f"\\toprule\n  {head} \\\\\n\\midrule\n\\endhead\n{rows}\n\\bottomrule\n\\end{{longtable}}\n"
+    )
+
+
+def _tex(text: str) -> str:
+    return " ".join(text.split()).translate(TEX)
+
+
+FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "html": html,
+    "csv": long_table,
+    "md": markdown,
+    "latex": latex,
+    "json": as_json,
+}

@@ -1,0 +1,152 @@
+"""The plots of a report: what is drawn, from the content alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from waystage.reports import numbers, svg
+from waystage.reports.svg import Axis, axis, figure, line, mark, path, text
+
+Point = tuple[float, float]
+
+
+def answer(found: dict[str, Any], note: str) -> str:
+    """The difference with its interval, over all and target by target, on one scale with a line at zero."""
+    parts = [("all together", found["interval"]), *((t["what"], t["interval"]) for t in found["targets"])]
+    if len(found["targets"]) == 1:
+        parts = parts[1:]
+    known = [v for _, i in parts for v in (i["estimate"], i["low"], i["high"]) if v is not None]
+    scale = axis(known, 12, svg.WIDTH - 12, zero=True)
+    top, step = 20 if note else 4, 34
+    base = top + step * len(parts)
+    body = [line(scale(0), top, scale(0), base, "zero")]
+    for number, (what, interval) in enumerate(parts):
+        y = top + step * number
+        said = f"{what}: {numbers.gain(interval['estimate'])} ({_interval(interval)})"
+        row = [text(12, y + 12, _short(said, 58), kind="small"), f"<title>{svg.safe(said)}</title>"]
+        if interval["low"] is not None and interval["high"] is not None:
+            row.append(line(scale(interval["low"]), y + 22, scale(interval["high"]), y + 22, "bar"))
+        dot = f'<circle class="dot" cx="{svg.number(scale(interval["estimate"]))}" cy="{y + 22}" r="4.5"/>'
+        main = ' class="main"' if number == 0 else ""
+        body.append(f"<g{main}>{''.join(row)}{dot}</g>")
+    body.append(svg.bottom_axis(scale, base + 2, f"points by which {found['a']} is above {found['b']}"))
+    title = f"{found['a']} against {found['b']}: difference with its interval"
+    return figure(title, "".join(body), height=base + 40, note=note)
+
+
+def _interval(interval: dict[str, Any]) -> str:
+    return numbers.interval(interval["low"], interval["high"])
+
+
+def _short(said: str, most: int) -> str:
+    return said if len(said) <= most else said[: most - 1] + "…"
+
+
+def matrix(
+    rows: list[str], columns: list[str], cells: dict[tuple[str, str], dict[str, Any]], title: str, note: str
+) -> str:
+    """The gain matrix for a paper: numbers with shades of grey for their size, a star where they are no chance."""
+    left, wide, high, top = 104, 62, 24, 34 if note else 22
+    largest = max((abs(cell["gain"]) for cell in cells.values()), default=1.0) or 1.0
+    body = [
+        text(left + wide * n + wide / 2, top - 6, _short(name, 10), anchor="middle", kind="small")
+        for n, name in enumerate(columns)
+    ]
+    for i, row in enumerate(rows):
+        y = top + high * i
+        body.append(text(left - 6, y + 16, _short(row, 16), anchor="end"))
+        for j, column in enumerate(columns):
+            cell = cells.get((row, column))
+            if cell is None:
+                continue
+            x, star = left + wide * j, "*" if cell["star"] else ""
+            shade = abs(cell["gain"]) / largest * 0.35
+            said = f"{row}, {column}: {numbers.gain(cell['gain'])} ({_interval(cell)}){star}"
+            body.append(
+                f'<g><title>{svg.safe(said)}</title><rect x="{x}" y="{y}" width="{wide - 2}" height="{high - 2}" '
+                f'fill="{"#0b5394" if cell["gain"] >= 0 else "#b35a00"}" fill-opacity="{shade:.2f}"/>'
+                f"{text(x + wide / 2, y + 16, numbers.gain(cell['gain']) + star, anchor='middle')}</g>"
+            )
+    return figure(
+        title, "".join(body), width=left + wide * len(columns) + 4, height=top + high * len(rows) + 4, note=note
+    )
+
+
+def scatter(
+    series: dict[str, list[tuple[float, float, str, str]]],
+    *,
+    title: str,
+    x: str,
+    y: str,
+    note: str,
+    fit: list[tuple[float, float, float, float]] = (),  # type: ignore[assignment]
+    zero: bool = True,
+) -> str:
+    """Points (x, y, what it is, language) in the shape of their series, with a fitted line and its band."""
+    top, bottom, height = 40 if note else 28, 250, 290
+    points = [point for found in series.values() for point in found]
+    across = axis([p[0] for p in points], 44, svg.WIDTH - 10)
+    up = axis([p[1] for p in points] + [v for _, _, low, high in fit for v in (low, high)], bottom, top, zero=zero)
+    body = [svg.bottom_axis(across, bottom, x), svg.left_axis(up, 44, y)]
+    if zero:
+        body.append(line(across.start, up(0), across.end, up(0), "zero"))
+    if fit:
+        band = [(across(a), up(high)) for a, _, _, high in fit] + [
+            (across(a), up(low)) for a, _, low, _ in reversed(fit)
+        ]
+        body += [path(band, "band", closed=True), path([(across(a), up(b)) for a, b, _, _ in fit], "fit")]
+    for number, found in enumerate(series.values()):
+        body += [
+            mark(across(a), up(b), number, said, data=f' data-code="{svg.safe(code)}"' if code else "")
+            for a, b, said, code in found
+        ]
+    legend, deep = _legend(list(series), height)
+    return figure(title, "".join([*body, legend]), height=height + deep, note=note)
+
+
+def _legend(names: list[str], y: float, *, lines: bool = False) -> tuple[str, float]:
+    """Two columns of names under a plot, with their shape or dash."""
+    if len(names) < 2:
+        return "", 0
+    parts = []
+    for n, name in enumerate(names):
+        x, at = 12 + (n % 2) * svg.WIDTH / 2, y + 12 + 16 * (n // 2)
+        sign = line(x, at - 4, x + 18, at - 4, f"line s{n % svg.SHAPES}") if lines else mark(x + 6, at - 4, n, name)
+        parts += [sign, text(x + 24, at, _short(name, 24), kind="small")]
+    return "".join(parts), 16 * ((len(names) + 1) // 2) + 6
+
+
+def curves(lines: dict[str, list[list[float]]], *, title: str, y: str, note: str) -> str:
+    """Lines over steps."""
+    top, bottom, height = 40 if note else 28, 200, 240
+    points = [point for line_ in lines.values() for point in line_]
+    across = axis([p[0] for p in points], 48, svg.WIDTH - 10, room=0.02)
+    up = axis([p[1] for p in points], bottom, top)
+    body = [svg.bottom_axis(across, bottom, "steps"), svg.left_axis(up, 48, y)]
+    for number, (name, found) in enumerate(lines.items()):
+        drawn = [(across(a), up(b)) for a, b in found]
+        body.append(path(drawn, f"line s{number % svg.SHAPES}", title=name))
+    legend, deep = _legend(list(lines), height, lines=True)
+    return figure(title, "".join([*body, legend]), height=height + deep, note=note)
+
+
+def dots(rows: Iterable[tuple[str, float, float]], *, title: str, names: tuple[str, str], x: str, note: str) -> str:
+    """Two values per row on one line: how far apart they are is what is seen."""
+    found = list(rows)
+    top, step = 34 if note else 22, 26
+    base = top + step * len(found)
+    scale = Axis(0, 100, 12, svg.WIDTH - 12)
+    body = []
+    for number, (what, first, second) in enumerate(found):
+        y = top + step * number + 18
+        said = f"{what}: {names[0]} {numbers.score(first)}, {names[1]} {numbers.score(second)}"
+        body += [
+            text(12, y - 7, _short(what, 40), kind="small"),
+            line(scale(first), y, scale(second), y, "tick"),
+            mark(scale(first), y, 0, said),
+            mark(scale(second), y, 1, said),
+        ]
+    body.append(svg.bottom_axis(scale, base + 4, x))
+    legend, deep = _legend(list(names), base + 40)
+    return figure(title, "".join([*body, legend]), height=base + 40 + deep, note=note)

@@ -1,0 +1,243 @@
+"""How the results were made, read from the manifests: stages, time, memory, disk, versions, data, learning curves."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from statistics import median
+from typing import Any
+
+from waystage.errors import StoreError
+from waystage.graph.stage import Stage
+from waystage.results import Results
+
+Records = dict[str, tuple[Stage, dict[str, Any] | None]]
+POINTS = 60  # of a curve on the page
+
+
+def records(results: Results) -> Records:
+    """Every distinct stage of the study in the order of work, with its manifest, or None where it has not run."""
+    found: Records = {}
+    for cell in results.plan.cells:
+        for stage in _lineage(cell.evaluate):
+            if stage.fingerprint not in found:
+                found[stage.fingerprint] = (stage, _manifest(results, stage))
+    return found
+
+
+def _lineage(stage: Stage) -> list[Stage]:
+    """A stage after all that it is made from, each once."""
+    order: dict[str, Stage] = {}
+    todo = [(stage, False)]
+    while todo:
+        one, ready = todo.pop()
+        if one.fingerprint in order:
+            continue
+        if ready:
+            order[one.fingerprint] = one
+        else:
+            todo.append((one, True))
+            todo += [(parent, False) for parent in one.parents()]
+    return list(order.values())
+
+
+def _manifest(results: Results, stage: Stage) -> dict[str, Any] | None:
+    try:
+        return results.store.manifest(stage.fingerprint)
+    except StoreError:
+        return None
+
+
+def group_of(stage: Stage) -> str:
+    """Which row of the cost table a stage belongs to."""
+    if stage.kind == "train":
+        return "train: after an intermediate task" if "start" in stage.inputs else "train: from the model as published"
+    return stage.kind
+
+
+def costs(results: Results, found: Records) -> dict[str, Any]:
+    """Per kind of stage, and what sharing saved: each combination by itself against each distinct stage once."""
+    groups: dict[str, list[tuple[Stage, dict[str, Any] | None]]] = defaultdict(list)
+    for stage, record in found.values():
+        groups[group_of(stage)].append((stage, record))
+    rows = [_cost(name, members) for name, members in groups.items()]
+    seconds = {print_: record["seconds"] for print_, (_, record) in found.items() if record}
+    alone = alone_seconds = 0
+    for cell in results.plan.cells:
+        chain = _lineage(cell.evaluate)
+        alone += len(chain)
+        alone_seconds += sum(seconds.get(stage.fingerprint, 0) for stage in chain)
+    return {
+        "rows": rows,
+        "seconds": sum(seconds.values()),
+        "distinct": len(found),
+        "alone": alone,
+        "alone_seconds": alone_seconds,
+        "combinations": len(results.plan.cells),
+    }
+
+
+def _cost(name: str, members: list[tuple[Stage, dict[str, Any] | None]]) -> dict[str, Any]:
+    done = [record for _, record in members if record]
+    rates = [rate for record in done if (rate := _rate(record))]
+    return {
+        "what": name,
+        "stages": len(members),
+        "done": len(done),
+        "seconds": sum(record["seconds"] for record in done),
+        "median_seconds": median(record["seconds"] for record in done) if done else None,
+        "examples_per_second": median(rates) if rates else None,
+        "peak_memory": max((record.get("peak_memory") or 0 for record in done), default=None),
+        "disk": sum(item["size"] for record in done for item in record["files"]),
+    }
+
+
+def _rate(record: dict[str, Any]) -> float | None:
+    rate: float | None = record.get("facts", {}).get("examples_per_second")
+    return rate
+
+
+def stages(results: Results, found: Records) -> list[dict[str, Any]]:
+    """Each distinct stage: what it is, whether it is there, its hash, what it took."""
+    return [
+        {
+            "name": stage.name,
+            "kind": stage.kind,
+            "fingerprint": stage.fingerprint,
+            "state": _state(results, stage, record),
+            "seconds": record["seconds"] if record else None,
+            "device": record.get("device", "") if record else "",
+            "finished": record.get("finished", "") if record else "",
+        }
+        for stage, record in found.values()
+    ]
+
+
+def _state(results: Results, stage: Stage, record: dict[str, Any] | None) -> str:
+    if results.store.has(stage.fingerprint):
+        return "there"
+    return "dropped after use" if record else "missing"
+
+
+def provenance(results: Results, found: Records) -> dict[str, Any]:
+    """Versions, machines, revisions. Two versions of one library are a mixture, which is said."""
+    done = [record for _, record in found.values() if record]
+    libraries: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in done:
+        for library, version in record.get("versions", {}).items():
+            libraries[library][version] += 1
+    models = {
+        (model["name"], str(model["revision"]))
+        for stage, _ in found.values()
+        if (model := stage.config.get("model")) and "name" in model
+    }
+    times = sorted(record[key] for record in done for key in ("started", "finished") if record.get(key))
+    return {
+        "versions": {name: dict(sorted(counts.items())) for name, counts in sorted(libraries.items())},
+        "mixed": sorted(name for name, counts in libraries.items() if len(counts) > 1),
+        "models": [{"name": name, "revision": revision} for name, revision in sorted(models)],
+        "data": _sources(stage for stage, _ in found.values()),
+        "machines": _counted(_machine(record.get("host", {})) for record in done),
+        "devices": _counted(record.get("device", "") for record in done),
+        "engines": _counted(record.get("engine", "") for record in done),
+        "precisions": _counted(
+            str(stage.config["precision"]) for stage, _ in found.values() if "precision" in stage.config
+        ),
+        "threads": _counted(str(stage.config["threads"]) for stage, _ in found.values() if "threads" in stage.config),
+        "first": times[0] if times else "",
+        "last": times[-1] if times else "",
+        "store": str(results.store.root),
+    }
+
+
+def _sources(stages: Iterable[Stage]) -> list[dict[str, Any]]:
+    rows = {
+        (stage.config["task"], stage.config["split"]): stage.config.get("source", {})
+        for stage in stages
+        if stage.kind == "rows"
+    }
+    return [
+        {"task": task, "split": split, "identity": json.dumps(identity, sort_keys=True)}
+        for (task, split), identity in sorted(rows.items())
+    ]
+
+
+def _machine(host: dict[str, Any]) -> str:
+    return f"{host['host']}: {host['system']}, {host['cpus']} cores" if host else ""
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    return {value: count for value, count in sorted(Counter(values).items()) if value}
+
+
+def data(results: Results, found: Records) -> list[dict[str, Any]]:
+    """Per task, split and language: examples, what was left out, tokens, truncation. One row per language."""
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for stage, record in found.values():
+        if not record or stage.kind not in ("rows", "tokens"):
+            continue
+        of = stage if stage.kind == "rows" else next(iter(stage.parents()))
+        for code, facts in _facts(results, stage, record).items():
+            row = rows.setdefault(
+                (of.config["task"], of.config["split"], code),
+                {"task": of.config["task"], "split": of.config["split"], "language": code},
+            )
+            row.update(_row_facts(facts) if stage.kind == "rows" else _token_facts(facts))
+    return list(rows.values())
+
+
+def _facts(results: Results, stage: Stage, record: dict[str, Any]) -> dict[str, Any]:
+    """By language, from the manifest or from the file beside the data."""
+    if "languages" in record.get("facts", {}):
+        return dict(record["facts"]["languages"])
+    path = results.store.path(stage.fingerprint) / "facts.json"
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return dict(found.get("languages", {}))
+
+
+def _row_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    left = {reason: count["count"] for reason, count in facts.get("excluded", {}).items()}
+    odd = {reason: count["count"] for reason, count in facts.get("kept", {}).items()}
+    return {"examples": facts["examples"], "left_out": left, "odd": odd}
+
+
+def _token_facts(facts: dict[str, Any]) -> dict[str, Any]:
+    keys = ("units", "tokens", "truncated", "words")
+    found = {key: facts[key] for key in keys if key in facts}
+    if facts.get("words"):
+        found["pieces_per_word"] = round(facts.get("pieces", facts["tokens"]) / facts["words"], 3)
+    elif "pieces_per_word" in facts:
+        found["pieces_per_word"] = facts["pieces_per_word"]
+    return found
+
+
+def curves(results: Results, found: Records) -> list[dict[str, Any]]:
+    """What each training saw on the way: loss and, where it was measured, the score on its selection set."""
+    import pyarrow.parquet as pq
+
+    said = []
+    for stage, record in found.values():
+        path = results.store.path(stage.fingerprint) / "curve.parquet"
+        if record is None or not path.exists():
+            continue
+        columns = pq.read_table(path).to_pydict()
+        steps = columns.pop("step")
+        lines = {
+            name: thinned([(x, y) for x, y in zip(steps, values, strict=True) if isinstance(y, int | float)])
+            for name, values in columns.items()
+        }
+        tasks = [member["task"] for member in stage.config["members"]]
+        said.append({"name": stage.name, "stage": stage.fingerprint, "tasks": tasks, "seed": stage.config["seed"],
+                     "after": stage.inputs["start"].name if "start" in stage.inputs else "",
+                     "lines": {name: line for name, line in lines.items() if line}})  # fmt: skip
+    return said
+
+
+def thinned(points: list[tuple[Any, Any]]) -> list[list[float]]:
+    """At most POINTS, evenly taken, the last one always."""
+    step = max(1, -(-len(points) // POINTS))
+    kept = points[::-step][::-1]
+    return [[x, round(float(y), 5)] for x, y in kept]

@@ -1,0 +1,145 @@
+"""Plots as text: small pure functions that give the same bytes for the same data, need no library and print well.
+
+A figure is at most 360 units wide, so that its text is readable on a phone. Meaning never rests on colour alone: series
+differ in shape or dash too, and every mark has a title.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH = 360
+
+# Grey-safe and colour-blind safe: Okabe and Ito's colours, each with a shape and a dash of its own.
+SHAPES = 8
+STYLE = """
+svg{font:12px system-ui,sans-serif;color:#1a1a1a;background:#fff}
+.axis,.tick{stroke:#888;stroke-width:1;fill:none}.zero{stroke:#444;stroke-width:1;stroke-dasharray:3 3}
+text{fill:#1a1a1a}text.small{font-size:11px;fill:#444}text.note{font-size:11px;font-weight:700;fill:#8a3b00}
+.bar{stroke:#0b5394;stroke-width:2.5}.dot{fill:#0b5394}.main .bar{stroke-width:4}.band{fill:#0b5394;opacity:.15}
+.fit{stroke:#0b5394;stroke-width:2;fill:none}.line{fill:none;stroke-width:1.6}
+.s0{fill:#0072b2;stroke:#0072b2}.s1{fill:#b35a00;stroke:#b35a00}.s2{fill:#00735a;stroke:#00735a}
+.s3{fill:#a03d78;stroke:#a03d78}.s4{fill:#555;stroke:#555}.s5{fill:#7a6a00;stroke:#7a6a00}
+.s6{fill:#2b7cb0;stroke:#2b7cb0}.s7{fill:#222;stroke:#222}
+.mark{fill-opacity:.75}.line,.hollow{fill:none}.s1.line{stroke-dasharray:6 3}.s2.line{stroke-dasharray:2 2}
+.s3.line{stroke-dasharray:8 3 2 3}.s5.line{stroke-dasharray:1 3}.s6.line{stroke-dasharray:10 4}
+"""
+
+
+def number(value: float) -> str:
+    """A coordinate: a tenth of a unit is enough."""
+    return f"{round(value, 1) + 0:g}"
+
+
+def ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round numbers inside the range."""
+    span = high - low
+    if span <= 0:
+        return [low]
+    rough = span / most
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [round(n * step, 10) for n in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def label(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values to units along one side of the plot."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def axis(values: Sequence[float], start: float, end: float, *, zero: bool = False, room: float = 0.05) -> Axis:
+    """An axis that holds all values with some room, and zero where it is a reference."""
+    found = [v for v in values if math.isfinite(v)] + ([0.0] if zero else [])
+    low, high = (min(found), max(found)) if found else (0.0, 1.0)
+    pad = (high - low) * room or abs(high) * room or 1.0
+    return Axis(low - pad, high + pad, start, end)
+
+
+def text(x: float, y: float, said: str, *, anchor: str = "start", kind: str = "") -> str:
+    named = f' class="{kind}"' if kind else ""
+    where = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return f'<text x="{number(x)}" y="{number(y)}"{where}{named}>{safe(said)}</text>'
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
+    return f'<path class="{kind}" d="M{number(x1)} {number(y1)}L{number(x2)} {number(y2)}"/>'
+
+
+def path(points: Sequence[tuple[float, float]], kind: str, *, closed: bool = False, title: str = "") -> str:
+    said = "L".join(f"{number(x)} {number(y)}" for x, y in points)
+    inner = f"<title>{safe(title)}</title>" if title else ""
+    return f'<path class="{kind}" d="M{said}{"Z" if closed else ""}">{inner}</path>'
+
+
+def mark(x: float, y: float, series: int, title: str, *, size: float = 3.5, data: str = "") -> str:
+    """A point in the shape of its series: circle, square, triangle, diamond, and the same again hollow."""
+    shape, hollow = series % 4, (series // 4) % 2
+    look = f'class="mark s{series % SHAPES}{" hollow" if hollow else ""}"{data}'
+    a, b, s = number(x), number(y), size
+    inner = f"<title>{safe(title)}</title>"
+    if shape == 0:
+        return f'<circle {look} cx="{a}" cy="{b}" r="{number(s)}">{inner}</circle>'
+    corners = {
+        1: [(-s, -s), (s, -s), (s, s), (-s, s)],
+        2: [(0, -s * 1.2), (s * 1.1, s), (-s * 1.1, s)],
+        3: [(0, -s * 1.3), (s * 1.3, 0), (0, s * 1.3), (-s * 1.3, 0)],
+    }[shape]
+    drawn = "L".join(f"{number(x + dx)} {number(y + dy)}" for dx, dy in corners)
+    return f'<path {look} d="M{drawn}Z">{inner}</path>'
+
+
+def bottom_axis(scale: Axis, y: float, name: str, *, at: Sequence[float] | None = None) -> str:
+    values = ticks(scale.low, scale.high) if at is None else at
+    parts = [line(scale.start, y, scale.end, y, "axis")]
+    for value in values:
+        x = scale(value)
+        parts += [line(x, y, x, y + 4, "tick"), text(x, y + 16, label(value), anchor="middle", kind="small")]
+    middle = (scale.start + scale.end) / 2
+    return "".join([*parts, text(middle, y + 31, name, anchor="middle", kind="small")])
+
+
+def left_axis(scale: Axis, x: float, name: str) -> str:
+    parts = [line(x, scale.start, x, scale.end, "axis")]
+    for value in ticks(scale.low, scale.high):
+        y = scale(value)
+        parts += [line(x - 4, y, x, y, "tick"), text(x - 6, y + 4, label(value), anchor="end", kind="small")]
+    return "".join([*parts, text(0, min(scale.start, scale.end) - 8, name, kind="small")])
+
+
+def figure(title: str, body: str, *, width: float = WIDTH, height: float, note: str = "", about: str = "") -> str:
+    """The whole picture. `note` (a rehearsal) is written inside it, so that it cannot be cut off with the caption."""
+    watermark = text(width - 4, 12, note, anchor="end", kind="note") if note else ""
+    described = f"<desc>{safe(about)}</desc>" if about else ""
+    name = f"{title}. {note}" if note else title
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" role="img" '
+        f'aria-label="{safe(name)}"><title>{safe(name)}</title>{described}{body}{watermark}</svg>'
+    )
+
+
+def standalone(svg: str) -> str:
+    """A picture that brings its own colours, for a file of its own."""
+    head, body = svg.split(">", 1)
+    width, height = head.split('viewBox="0 0 ')[1].split('"')[0].split()
+    return f'{head} width="{width}" height="{height}"><style>{STYLE}</style>{body}\n'
+
+
+def safe(said: str) -> str:
+    """Text of data inside markup. Signs that no XML may hold are shown as the sign for "no such character"."""
+    return escape("".join(c if c in "\t\n\r" or (c >= " " and not 0xD800 <= ord(c) < 0xE000) else "�" for c in said))
