@@ -16,7 +16,7 @@ from typing import Any
 from waystage import tasks
 from waystage.errors import DataError, InputError
 from waystage.forms.examples import Example, Span
-from waystage.sources import folder, own, world
+from waystage.sources import folder, own, retrieval, world
 from waystage.sources.notes import Notes
 from waystage.tasks.task import Task
 
@@ -72,8 +72,11 @@ def task_of(name: str, identity: Mapping[str, Any], place: Mapping[str, str]) ->
 
 def languages_of(task: Task, identity: Mapping[str, Any], languages: Iterable[str]) -> tuple[str, ...]:
     """The languages, and `candidates` where a search task brings candidates of no language."""
-    extra = [lg for lg in identity.get("sha256", {}) if lg not in set(languages)] if task.form == "retrieval" else []
-    return (*languages, *extra)
+    if identity["kind"] == "world":
+        pooled = any(layout.reader == "mewslix_mentions" for layout in task.files)
+    else:
+        pooled = retrieval.POOL in identity.get("sha256", {})
+    return (*languages, retrieval.POOL) if pooled else tuple(languages)
 
 
 def read(
@@ -93,7 +96,8 @@ def read(
     examples = _read(task, identity, base, language, place, notes, tuple(languages), limit)
     if base != split and identity["kind"] != "world":
         examples = (example for example in examples if is_held(example) == (split == "held"))
-    return examples if limit is None else _first(examples, limit, task.form)
+    counted = limit is None or identity["kind"] == "world"  # the world makes as many as are wanted
+    return examples if counted else _first(examples, limit, task.form)
 
 
 def _read(
@@ -102,7 +106,7 @@ def _read(
 ) -> Iterator[Example]:  # fmt: skip
     kind = identity["kind"]
     if kind == "world":
-        return world.read(task, split, language, seed=identity["seed"], limit=limit)
+        return world.read(task, split, language, seed=identity["seed"], limit=limit, languages=languages)
     if kind == "union":
         return _union(identity["members"], split, language, place, notes)
     if kind == "files":

@@ -1,25 +1,35 @@
-"""Rows from the built-in world of artificial languages. The seed of the world is part of a study's identity."""
+"""Rows from the built-in world of artificial languages. Its seed and version are part of a study's identity."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from waystage.forms.examples import Example
 from waystage.tasks.task import Task
 
 SEED = 0
-DEFAULT = {"train": 4000, "dev": 300, "test": 300}
+DEFAULT = 300  # examples where nobody says how many; a search counts its queries
 
 
 def identify() -> dict[str, Any]:
-    from waystage import world
+    from waystage.world import VERSION
 
-    return {"kind": "world", "seed": SEED, "version": world.VERSION}
+    return {"kind": "world", "seed": SEED, "version": VERSION}
 
 
-def read(task: Task, split: str, language: str, *, seed: int, limit: int | None) -> Iterator[Example]:
+def read(
+    task: Task, split: str, language: str, *, seed: int, limit: int | None, languages: tuple[str, ...] = ()
+) -> Iterator[Example]:
     from waystage.world import World
 
-    part = {"fit": "train", "held": "dev"}.get(split, split)
-    yield from World(seed).examples(task, language, part, limit or DEFAULT.get(part, 300))
+    if task.options.get("mode") == "pool" and languages:
+        task = replace(task, languages=languages)  # answers are those that the rows hold
+    if not task.members:
+        yield from World(seed).examples(task, language, split, limit or DEFAULT)
+        return
+    share = -(-(limit or DEFAULT) // len(task.members))
+    for name in task.members:
+        for example in World(seed).examples(name, language, split, share):
+            yield replace(example, id=f"{name}/{example.id}")

@@ -8,10 +8,11 @@ from functools import cache
 
 from waystage.errors import UnknownName
 from waystage.tasks.benchmarks import BENCHMARKS, Benchmark
-from waystage.tasks.task import Files, Hub, Layout, Task
+from waystage.tasks.task import LEAVE_OUT, Files, Hub, Layout, Task
 
 __all__ = [
     "BENCHMARKS",
+    "LEAVE_OUT",
     "Benchmark",
     "Files",
     "Hub",
