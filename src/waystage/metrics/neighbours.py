@@ -16,6 +16,7 @@ from waystage.errors import InputError
 
 Vectors = NDArray[np.float32]
 _ROWS, _COLUMNS = 2048, 8192  # one block: 64 MB
+_FEW = 16  # a block of which less than a sixteenth is better than what is known is merged, not searched
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ def mutual_nearest(x: Vectors, y: Vectors, k: int) -> tuple[Neighbours, Neighbou
     """`nearest(x, y)` and `nearest(y, x)` from one pass over the similarities."""
     forward, backward = _Best(len(x), min(k, len(y))), _Best(len(y), min(k, len(x)))
     for rows, columns, block in _blocks(x, y):
-        backward.see(columns, rows, np.ascontiguousarray(block.T))
         forward.see(rows, columns, block)
+        backward.see(columns, rows, block, transposed=True)
     return forward.neighbours(), backward.neighbours()
 
 
@@ -73,26 +74,54 @@ def _blocks(x: Vectors, y: Vectors) -> Iterator[tuple[slice, slice, Vectors]]:
 
 
 class _Best:
-    def __init__(self, rows: int, k: int):
-        self.similarity = np.full((rows, k), -np.inf, dtype=np.float32)
-        self.index = np.zeros((rows, k), dtype=np.int64)
+    """The k best per owner so far. Blocks come in order, so what is already there wins against its equals."""
 
-    def see(self, rows: slice, columns: slice, block: Vectors) -> None:
-        """Takes the block apart: what is found is overwritten."""
+    def __init__(self, owners: int, k: int):
+        self.similarity = np.full((owners, k), -np.inf, dtype=np.float32)
+        self.index = np.zeros((owners, k), dtype=np.int64)
+
+    def see(self, owners: slice, others: slice, block: Vectors, *, transposed: bool = False) -> None:
+        worst = self.similarity[owners, -1]
+        better = block > (worst if transposed else worst[:, None])
+        if np.count_nonzero(better) > block.size // _FEW:
+            self._see_many(owners, others, block.T.copy() if transposed else block.copy())
+            return
+        row, column = np.divmod(np.flatnonzero(better), block.shape[1])  # several times faster than np.nonzero
+        owner, other = (column, row) if transposed else (row, column)
+        self._see_few(owner + owners.start, other + others.start, block[row, column])
+
+    def _see_many(self, owners: slice, others: slice, block: Vectors) -> None:
+        """The first blocks: take out the maximum k times."""
         each = np.arange(len(block))
-        similarity, index = self.similarity[rows], self.index[rows]
+        similarity, index = self.similarity[owners], self.index[owners]
         for _ in range(similarity.shape[1]):
             at = block.argmax(axis=1)
-            value = block[each, at]
-            if not (value > similarity[:, -1]).any():
-                break
+            similarity = np.column_stack((similarity, block[each, at]))
+            index = np.column_stack((index, at + others.start))
             block[each, at] = -np.inf
-            # Columns arrive in order, so what is already there has the lower index and stays in front of its equals.
-            similarity = np.column_stack((similarity, value))
-            index = np.column_stack((index, at + columns.start))
-            order = np.argsort(-similarity, axis=1, kind="stable")[:, :-1]
-            similarity, index = np.take_along_axis(similarity, order, 1), np.take_along_axis(index, order, 1)
-        self.similarity[rows], self.index[rows] = similarity, index
+            similarity, index = _sorted(similarity, index, similarity.shape[1] - 1)
+        self.similarity[owners], self.index[owners] = similarity, index
+
+    def _see_few(self, owner: NDArray[np.int64], other: NDArray[np.int64], value: Vectors) -> None:
+        """Later hardly anything beats what is known: sort the few by owner and merge them in."""
+        k = self.similarity.shape[1]
+        order = np.lexsort((other, -value, owner))
+        owner, other, value = owner[order], other[order], value[order]
+        first = np.flatnonzero(np.diff(owner, prepend=-1))
+        count = np.diff(first, append=len(owner))
+        place = np.arange(len(owner)) - np.repeat(first, count)
+        slot = np.repeat(np.arange(len(first)), count)
+        who, kept = owner[first], place < k
+        similarity = np.column_stack((self.similarity[who], np.full((len(who), k), -np.inf, dtype=np.float32)))
+        index = np.column_stack((self.index[who], np.zeros((len(who), k), dtype=np.int64)))
+        similarity[slot[kept], k + place[kept]] = value[kept]
+        index[slot[kept], k + place[kept]] = other[kept]
+        self.similarity[who], self.index[who] = _sorted(similarity, index, k)
 
     def neighbours(self) -> Neighbours:
         return Neighbours(self.similarity, self.index)
+
+
+def _sorted(similarity: Vectors, index: NDArray[np.int64], k: int) -> tuple[Vectors, NDArray[np.int64]]:
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(similarity, order, 1), np.take_along_axis(index, order, 1)

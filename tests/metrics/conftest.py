@@ -1,0 +1,80 @@
+"""Small invented trees in the official layout: gold, predictions, and the predictions' reference."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from waystage.metrics import BENCHMARKS
+from waystage.metrics.benchmarks import QA_TASKS, file_name
+from waystage.metrics.checks import LABELS
+
+WORDS = "Ana the river Köln 北京 البيت 1990, дом für «und» Σίσυφος".split()
+
+
+def texts(task: str, draw: random.Random) -> tuple[str, str]:
+    """One gold file and one prediction file, well-formed, partly right."""
+    if task in ("xnli", "pawsx"):
+        gold = [draw.choice(LABELS[task]) for _ in range(6)]
+        return "\n".join(gold) + "\n", "\n".join([*gold[:4], LABELS[task][0], LABELS[task][1]]) + "\n"
+    if task == "tatoeba":
+        return "2\n0\n1\n3\n", "2\n1\n0\n3\n"
+    if task == "xcopa":
+        return '{"label": 0}\n{"label": 1}\n{"label": 1}\n', '{"label": 0}\n{"label": 1}\n{"label": 0}\n'
+    if task in ("panx", "udpos"):
+        gold = [[draw.choice(LABELS[task]) for _ in range(draw.randint(1, 5))] for _ in range(3)]
+        found = [[tag if draw.random() < 0.7 else LABELS[task][0] for tag in sentence] for sentence in gold]
+        return tuple("\n\n".join("\n".join(sentence) for sentence in side) + "\n" for side in (gold, found))
+    if task == "bucc2018":
+        return "de-1\ten-1\nde-2\ten-2\nde-3\ten-3\n", "de-1\ten-1\nde-3\ten-2\n"
+    names = [f"q{n}" for n in range(4)]
+    if task in QA_TASKS:
+        gold = {name: " ".join(draw.choices(WORDS, k=draw.randint(1, 3))) for name in names}
+        qas = [{"id": n, "question": "?", "answers": [{"text": t, "answer_start": 0}]} for n, t in gold.items()]
+        data = {"data": [{"paragraphs": [{"context": "c", "qas": [qa]}]} for qa in qas], "version": "1.1"}
+        found = {name: text if draw.random() < 0.5 else text + " x" for name, text in gold.items()}
+        return json.dumps(data), json.dumps(found, ensure_ascii=False)
+    gold = {name: [f"Q{n}"] for n, name in enumerate(names)}
+    found = {name: [f"Q{n + 9}", f"Q{n}"] if n else [f"Q{n}"] for n, name in enumerate(names)}
+    return json.dumps(gold), json.dumps(found, indent=1)
+
+
+def write_tree(folder: Path, benchmark: str, seed: int = 0) -> tuple[Path, Path]:
+    draw = random.Random(seed)
+    for task, languages in BENCHMARKS[benchmark].languages.items():
+        for language in languages:
+            for side, text in zip(("gold", "predictions"), texts(task, draw), strict=True):
+                path = folder / side / task / file_name(task, language)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8", newline="")
+    return folder / "gold", folder / "predictions"
+
+
+@pytest.fixture(params=sorted(BENCHMARKS))
+def benchmark(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def tree(tmp_path, benchmark) -> tuple[Path, Path]:
+    """Gold folder, predictions folder."""
+    return write_tree(tmp_path, benchmark)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Writes two texts (or bytes) and returns their paths: gold, predictions."""
+
+    def write(gold: str | bytes, predictions: str | bytes) -> tuple[Path, Path]:
+        paths = tmp_path / "gold.txt", tmp_path / "predictions.txt"
+        for path, content in zip(paths, (gold, predictions), strict=True):
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return paths
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def example_texts():
+    return texts
