@@ -39,7 +39,7 @@ WORDS = {
 
 
 def study(*, arms: int = 3, rehearsal: bool = False, **changes: Any) -> Study:
-    names = ["mnli", "squad", "qqp", "hellaswag", "ccg", "cosmosqa", "commonsenseqa", "squad2", "anli", "snli", "paws"]
+    names = ["mnli", "squad", "qqp", "hellaswag", "ccg", "cosmosqa", "commonsenseqa", "squad2", "anli", "snli", "stsb"]
     said: dict[str, Any] = {
         "title": "Does one step before the target help?",
         "source": "world" if rehearsal else "hub",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from waystage.reports import numbers, svg
-from waystage.reports.svg import Axis, axis, figure, line, mark, path, text
+from waystage.reports.svg import Axis, axis, figure, line, mark, path, short, text
 
 Point = tuple[float, float]
 
@@ -18,13 +18,13 @@ def answer(found: dict[str, Any], note: str) -> str:
         parts = parts[1:]
     known = [v for _, i in parts for v in (i["estimate"], i["low"], i["high"]) if v is not None]
     scale = axis(known, 12, svg.WIDTH - 12, zero=True)
-    top, step = 20 if note else 4, 34
+    top, step = 4, 34
     base = top + step * len(parts)
     body = [line(scale(0), top, scale(0), base, "zero")]
     for number, (what, interval) in enumerate(parts):
         y = top + step * number
         said = f"{what}: {numbers.gain(interval['estimate'])} ({_interval(interval)})"
-        row = [text(12, y + 12, _short(said, 58), kind="small"), f"<title>{svg.safe(said)}</title>"]
+        row = [text(12, y + 12, short(said, 58), kind="over"), f"<title>{svg.safe(said)}</title>"]
         if interval["low"] is not None and interval["high"] is not None:
             row.append(line(scale(interval["low"]), y + 22, scale(interval["high"]), y + 22, "bar"))
         dot = f'<circle class="dot" cx="{svg.number(scale(interval["estimate"]))}" cy="{y + 22}" r="4.5"/>'
@@ -39,23 +39,19 @@ def _interval(interval: dict[str, Any]) -> str:
     return numbers.interval(interval["low"], interval["high"])
 
 
-def _short(said: str, most: int) -> str:
-    return said if len(said) <= most else said[: most - 1] + "…"
-
-
 def matrix(
     rows: list[str], columns: list[str], cells: dict[tuple[str, str], dict[str, Any]], title: str, note: str
 ) -> str:
     """The gain matrix for a paper: numbers with shades of grey for their size, a star where they are no chance."""
-    left, wide, high, top = 104, 62, 24, 34 if note else 22
+    left, wide, high, top = 104, 62, 24, 22
     largest = max((abs(cell["gain"]) for cell in cells.values()), default=1.0) or 1.0
     body = [
-        text(left + wide * n + wide / 2, top - 6, _short(name, 10), anchor="middle", kind="small")
+        text(left + wide * n + wide / 2, top - 6, short(name, 10), anchor="middle", kind="small")
         for n, name in enumerate(columns)
     ]
     for i, row in enumerate(rows):
         y = top + high * i
-        body.append(text(left - 6, y + 16, _short(row, 16), anchor="end"))
+        body.append(text(left - 6, y + 16, short(row, 16), anchor="end"))
         for j, column in enumerate(columns):
             cell = cells.get((row, column))
             if cell is None:
@@ -84,7 +80,7 @@ def scatter(
     zero: bool = True,
 ) -> str:
     """Points (x, y, what it is, language) in the shape of their series, with a fitted line and its band."""
-    top, bottom, height = 40 if note else 28, 250, 290
+    top, bottom, height = 24, 240, 280
     points = [point for found in series.values() for point in found]
     across = axis([p[0] for p in points], 44, svg.WIDTH - 10)
     up = axis([p[1] for p in points] + [v for _, _, low, high in fit for v in (low, high)], bottom, top, zero=zero)
@@ -113,13 +109,13 @@ def _legend(names: list[str], y: float, *, lines: bool = False) -> tuple[str, fl
     for n, name in enumerate(names):
         x, at = 12 + (n % 2) * svg.WIDTH / 2, y + 12 + 16 * (n // 2)
         sign = line(x, at - 4, x + 18, at - 4, f"line s{n % svg.SHAPES}") if lines else mark(x + 6, at - 4, n, name)
-        parts += [sign, text(x + 24, at, _short(name, 24), kind="small")]
+        parts += [sign, text(x + 24, at, short(name, 24), kind="small")]
     return "".join(parts), 16 * ((len(names) + 1) // 2) + 6
 
 
 def curves(lines: dict[str, list[list[float]]], *, title: str, y: str, note: str) -> str:
     """Lines over steps."""
-    top, bottom, height = 40 if note else 28, 200, 240
+    top, bottom, height = 24, 190, 230
     points = [point for line_ in lines.values() for point in line_]
     across = axis([p[0] for p in points], 48, svg.WIDTH - 10, room=0.02)
     up = axis([p[1] for p in points], bottom, top)
@@ -134,7 +130,7 @@ def curves(lines: dict[str, list[list[float]]], *, title: str, y: str, note: str
 def dots(rows: Iterable[tuple[str, float, float]], *, title: str, names: tuple[str, str], x: str, note: str) -> str:
     """Two values per row on one line: how far apart they are is what is seen."""
     found = list(rows)
-    top, step = 34 if note else 22, 26
+    top, step = 4, 26
     base = top + step * len(found)
     scale = Axis(0, 100, 12, svg.WIDTH - 12)
     body = []
@@ -142,7 +138,7 @@ def dots(rows: Iterable[tuple[str, float, float]], *, title: str, names: tuple[s
         y = top + step * number + 18
         said = f"{what}: {names[0]} {numbers.score(first)}, {names[1]} {numbers.score(second)}"
         body += [
-            text(12, y - 7, _short(what, 40), kind="small"),
+            text(12, y - 7, short(what, 40), kind="small"),
             line(scale(first), y, scale(second), y, "tick"),
             mark(scale(first), y, 0, said),
             mark(scale(second), y, 1, said),

@@ -50,6 +50,10 @@ def page(content: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
+def _finalize(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
 @cache
 def file(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
@@ -150,36 +154,33 @@ def scatters(content: dict[str, Any]) -> list[dict[str, Any]]:
         groups.setdefault((block["model"], block["source_language"], block["intermediate"]), []).append(block)
     found = []
     for (_, source, arm), blocks in groups.items():
-        far, rich = {}, {}
-        for block in blocks:
-            far[block["target"]] = [p for cell in block["cells"] if (p := _point(cell, about, source))]
-            rich[block["target"]] = [p for cell in block["cells"] if (p := _point(cell, about, None))]
-        title = ", ".join(filter(None, [f"{arm} against {content['gains']['baseline']}", _block(blocks[0], content)]))
+        title = ", ".join(filter(None, [f"{arm} over {content['gains']['baseline']}", _block(blocks[0], content)]))
         trends = [t for t in content["trends"] if (t["model"], t["source_language"], t["intermediate"])
                   == (blocks[0]["model"], source, arm)]  # fmt: skip
-        fit = next((t["line"] for t in trends if t["against"] == "distance"), [])
-        found.append({
-            "title": title,
-            "trends": trends,
-            "figures": [markup(figures.scatter(
-                points, title=f"{title}: gain against {x}", x=x, y="gain, points", note=content["note"], fit=line))
-                for points, x, line in (
-                    (far, f"syntactic distance from {shown(content).get(source, source)}", fit),
-                    (rich, "resource class, 0 (least) to 5", []))
-                if any(points.values())],
-        })  # fmt: skip
+        drawn = []
+        for against, axis in (
+            ("distance", f"syntactic distance from {shown(content).get(source, source)}"),
+            ("resource class", "resource class, 0 (least) to 5"),
+        ):
+            points = {
+                b["target"]: [p for cell in b["cells"] if (p := _point(cell, about, source, against))] for b in blocks
+            }
+            if any(points.values()):
+                line = next((t["line"] for t in trends if t["against"] == against), [])
+                drawn.append(markup(figures.scatter(
+                    points, title=f"{title}, by {against}", x=axis, y="gain, points", note=content["note"], fit=line
+                )))  # fmt: skip
+        found.append({"title": title, "trends": trends, "figures": drawn})
     return found
 
 
-def _point(cell: list[Any], about: dict[str, Any], source: str | None) -> tuple[float, float, str, str] | None:
+def _point(cell: list[Any], about: dict[str, Any], source: str, against: str) -> tuple[float, float, str, str] | None:
     code, gain = cell[0], cell[3]
     language = about[code]
-    if source == code:
+    x = language["distance"].get(source) if against == "distance" else language.get("resource")
+    if code == source or x is None or gain is None:
         return None  # the source language is no case of transfer
-    x = language["distance"].get(source) if source else language.get("resource")
-    if x is None or gain is None:
-        return None
-    if source is None:  # classes are few: languages of a class stand side by side, always in the same order
+    if against != "distance":  # classes are few: languages of a class stand side by side, always in the same order
         x += (int(hashlib.sha256(code.encode()).hexdigest()[:4], 16) / 65535 - 0.5) * 0.5
     return x, gain, f"{language['shown']} {language['name']}: {numbers.gain(gain)}", code
 

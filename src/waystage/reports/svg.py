@@ -18,7 +18,8 @@ SHAPES = 8
 STYLE = """
 svg{font:12px system-ui,sans-serif;color:#1a1a1a;background:#fff}
 .axis,.tick{stroke:#888;stroke-width:1;fill:none}.zero{stroke:#444;stroke-width:1;stroke-dasharray:3 3}
-text{fill:#1a1a1a}text.small{font-size:11px;fill:#444}text.note{font-size:11px;font-weight:700;fill:#8a3b00}
+text{fill:#1a1a1a}text.small{font-size:11px;fill:#444}text.title{font-weight:600}text.over{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:4px}
+text.note{font-size:11px;font-weight:700;fill:#8a3b00}
 .bar{stroke:#0b5394;stroke-width:2.5}.dot{fill:#0b5394}.main .bar{stroke-width:4}.band{fill:#0b5394;opacity:.15}
 .fit{stroke:#0b5394;stroke-width:2;fill:none}.line{fill:none;stroke-width:1.6}
 .s0{fill:#0072b2;stroke:#0072b2}.s1{fill:#b35a00;stroke:#b35a00}.s2{fill:#00735a;stroke:#00735a}
@@ -122,15 +123,21 @@ def left_axis(scale: Axis, x: float, name: str) -> str:
     return "".join([*parts, text(0, min(scale.start, scale.end) - 8, name, kind="small")])
 
 
-def figure(title: str, body: str, *, width: float = WIDTH, height: float, note: str = "", about: str = "") -> str:
-    """The whole picture. `note` (a rehearsal) is written inside it, so that it cannot be cut off with the caption."""
-    watermark = text(width - 4, 12, note, anchor="end", kind="note") if note else ""
-    described = f"<desc>{safe(about)}</desc>" if about else ""
+def figure(title: str, body: str, *, width: float = WIDTH, height: float, note: str = "") -> str:
+    """The whole picture: its title, and under it the note of a rehearsal, which cannot be cut off with a caption."""
+    head = [text(4, 14, short(title, int(width / 6.6)), kind="title")]
+    if note:
+        head.append(text(4, 29, note, kind="note"))
+    top = 38 if note else 22
     name = f"{title}. {note}" if note else title
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" role="img" '
-        f'aria-label="{safe(name)}"><title>{safe(name)}</title>{described}{body}{watermark}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height + top)}" role="img" '
+        f'aria-label="{safe(name)}">{"".join(head)}<g transform="translate(0 {top})">{body}</g></svg>'
     )
+
+
+def short(said: str, most: int) -> str:
+    return said if len(said) <= most else said[: most - 1] + "…"
 
 
 def standalone(svg: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from waystage.reports import numbers
 from waystage.reports.numbers import counted, listed
 
+NAMED = 3  # questions whose verdicts are spelled out in one line
 __all__ = ["compared", "counted", "how_much", "interval", "meaning", "opening", "where"]
 
 
@@ -45,26 +47,31 @@ def interval(found: dict[str, Any]) -> str:
 def meaning(content: dict[str, Any]) -> str:
     """One sentence on what all of it means, that claims no more than the verdicts do."""
     answers = content["answers"]
-    open_ = [a for a in answers if not a["answered"]]
-    count = {
-        word: sum(a["answered"] and a["verdict"]["word"] == word for a in answers)
-        for word in ("better", "worse", "equivalent", "not distinguishable", "no verdict")
-    }
+    answered = [a for a in answers if a["answered"]]
     if not answers:
         said = "the study asks no question, so nothing is judged; the gain matrix shows what came out"
-    elif len(open_) == len(answers):
+    elif not answered:
         said = "nothing can be answered yet"
+    elif len(answers) <= NAMED:
+        said = "; ".join(_verdict(a) for a in answers)
     else:
-        parts = [f"{number} '{word}'" for word, number in count.items() if number]
-        parts += [f"{len(open_)} not answerable yet"] if open_ else []
+        counts = Counter(a["verdict"]["word"] for a in answered)
+        parts = [f"{number} '{word}'" for word, number in counts.most_common()]
+        parts += [f"{len(answers) - len(answered)} not answerable yet"] if len(answered) < len(answers) else []
         said = f"of {counted(len(answers), 'question')}: {', '.join(parts)}"
-        if count["no verdict"]:
-            said += " (a verdict needs three seeds)"
-        if count["not distinguishable"]:
-            said += "; 'not distinguishable' is no proof of no effect: the intervals say what is still possible"
+    verdicts = {a["verdict"]["word"] for a in answered}
+    if "no verdict" in verdicts:
+        said += ". A verdict needs three seeds"
+    if "not distinguishable" in verdicts:
+        said += ". 'Not distinguishable' is no proof of no effect: the interval says what is still possible"
     if content["rehearsal"]:
         said += ". This was a rehearsal: it shows that the study runs, and says nothing about real languages"
-    return said[0].upper() + said[1:] + "."
+    return said + "."
+
+
+def _verdict(answer: dict[str, Any]) -> str:
+    pair = f"{answer['a']} against {answer['b']}"
+    return f"{pair}: {answer['verdict']['word'] if answer['answered'] else 'not answerable yet'}"
 
 
 def opening(content: dict[str, Any]) -> list[str]:

@@ -103,8 +103,9 @@
       const button = make("button", { type: "button" }, ...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
-        const down = head.getAttribute("aria-sort") === (column > 3 ? "descending" : "ascending") ? -1 : 1;
-        const way = column > 3 ? -down : down;
+        const numeric = head.classList.contains("number");
+        const again = head.getAttribute("aria-sort") === (numeric ? "descending" : "ascending");
+        const way = numeric !== again ? -1 : 1; // numbers begin with the largest, words with A
         [...table.tHead.rows[0].cells].forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
         const body = table.tBodies[0];
@@ -119,21 +120,24 @@
   const controls = $("#controls");
   const targets = all("details.target");
   if (controls && targets.length) {
-    const kinds = [["family", 1], ["script", 2], ["order", 3], ["class", 4]];
-    const rows = targets.flatMap((t) => [...$("tbody", t).rows]);
+    const kinds = ["family", "script", "order", "class"];
+    const rows = targets.flatMap((t) => {
+      const first = all("thead th", t).findIndex((head) => "by" in head.dataset);
+      return [...$("tbody", t).rows].map((row) => [row, kinds.map((_, i) => row.cells[first + i].textContent)]);
+    });
     const filter = () => {
-      const wanted = kinds.map(([name, column]) => [column, controls.elements[name].value]).filter((pair) => pair[1]);
-      for (const row of rows) row.hidden = wanted.some(([column, text]) => row.cells[column].textContent !== text);
+      const wanted = kinds.map((name) => controls.elements[name].value);
+      for (const [row, traits] of rows) row.hidden = wanted.some((text, i) => text && traits[i] !== text);
       const only = controls.elements.target.value;
       for (const t of targets) { t.hidden = only !== "" && t.id !== only; if (t.id === only) t.open = true; }
-      const seen = new Set(rows.filter((row) => !row.hidden).map((row) => row.cells[0].textContent));
+      const seen = new Set(rows.filter(([row]) => !row.hidden).map(([row]) => row.cells[0].textContent));
       $("#count").textContent = `${seen.size} languages`;
     };
     controls.append(choice("target", "target", [["", "all"], ...targets.map((t) => [t.id, $("summary", t).firstChild.textContent.trim()])], filter));
-    for (const [name, column] of kinds) {
-      const found = [...new Set(rows.map((row) => row.cells[column].textContent))].filter(Boolean).sort();
+    kinds.forEach((name, i) => {
+      const found = [...new Set(rows.map(([, traits]) => traits[i]))].filter(Boolean).sort();
       controls.append(choice(name, name, [["", "any"], ...found.map((text) => [text, text])], filter));
-    }
+    });
     const clear = make("button", { type: "reset" }, "Show all");
     controls.append(clear, make("output", { id: "count" }));
     controls.addEventListener("reset", () => setTimeout(filter));
