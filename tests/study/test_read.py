@@ -66,11 +66,11 @@ def test_extends_replaces_values_and_merges_tables(tmp_path: Path) -> None:
         '[intermediate.none]\n[intermediate.mnli]\ntasks = ["mnli"]\n[recipe]\nbatch = 16\n'
     )
     (tmp_path / "variant.toml").write_text(
-        'extends = "base.toml"\ntitle = "variant"\n[intermediate.qqp]\ntasks = ["qqp"]\n[recipe]\nlearning_rate = 2e-5\n'
+        'extends = "base.toml"\ntitle = "variant"\n[intermediate.qqp]\ntasks = ["qqp"]\n[recipe]\nclip = 2.0\n'
     )
     study = load(tmp_path / "variant.toml")
     assert (study.title, list(study.intermediate)) == ("variant", ["none", "mnli", "qqp"])
-    assert (study.recipe.batch, study.recipe.learning_rate) == (16, 2e-5)
+    assert (study.recipe.batch, study.recipe.clip) == (16, 2.0)
 
 
 def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:

@@ -141,3 +141,13 @@ def test_missing_data_is_said_in_the_plan_and_does_not_stop_it(monkeypatch: pyte
     monkeypatch.setattr(sources, "identify", identify)
     assert plan(study()).blocked == ("qqp is nowhere",)
     assert plan(study(sources={"qqp": "./my-copy"})).blocked == ()
+
+
+def test_replay_adds_running_text_as_one_more_member() -> None:
+    arms = {"mlm": {"tasks": ["mnli"], "replay": {"mlm": 0.25, "languages": ["de", "tr"]}}}
+    stages = Plan(plan(study(intermediate=arms, seeds=[1])).wanted).stages.values()
+    (mixed,) = [s for s in stages if s.kind == "train" and len(s.config["members"]) == 2]
+    assert [m["form"] for m in mixed.config["members"]] == ["pairs", "masked"]
+    assert mixed.config["replay"] == {"mlm": 0.25, "exponent": 0.3}
+    assert len(mixed.inputs["tokens"]) == 2  # type: ignore[arg-type]
+    assert len(mixed.inputs["dev"]) == 1  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from waystage.graph.stage import Stage
 from waystage.models import shapes
 from waystage.models.identity import identity, local_folder, tokenizer
 from waystage.study.recipe import PUBLISHED, Recipe
-from waystage.study.schema import Intermediate, Study
+from waystage.study.schema import Intermediate, Replay, Study
 from waystage.tasks.task import Task
 
 
@@ -110,7 +110,10 @@ class _Planner:
         if len(members) > 1:
             config["sampling"] = what.sampling.model_dump(exclude_defaults=True) or {"by": "size"}
         if what.replay:
-            config["replay"] = what.replay.model_dump()
+            text = self.task("mlm")
+            tokens.append(self.tokens(model, text, "train", self.replayed(what.replay), recipe))
+            config["members"] = [*config["members"], {**declared(text), "head": text.name}]
+            config["replay"] = {"mlm": what.replay.mlm, "exponent": what.replay.exponent}
         return Stage(
             kind="train",
             name=f"train {arm} on {_short(model)}, seed {seed}",
@@ -118,6 +121,14 @@ class _Planner:
             inputs={"tokens": tuple(tokens), "dev": tuple(dev), "dev_rows": tuple(self.rows_of(d) for d in dev)},
             places=self.places(model),
         )
+
+    def replayed(self, replay: Replay) -> tuple[str, ...]:
+        """Whose text: in the world only the languages of the rehearsal, since the others are nobody's there."""
+        known = self.task("mlm").train_languages
+        chosen = [code for code in self.study.select(replay.languages) if code in known]
+        if self.study.source == "world":
+            chosen = [code for code in chosen if code in self.study.select(self.study.languages)]
+        return tuple(chosen)
 
     def target(
         self, model: str, arm: str, target: Task, trained: Task, source: str, seed: int, start: Stage | None
