@@ -1,4 +1,7 @@
-"""Which tasks and languages make a benchmark. Languages differ between the two, although the tasks share names."""
+"""Which tasks and languages make a benchmark. Languages differ between the two, although the tasks share names.
+
+How the scores are averaged is known to `waystage.metrics.benchmarks`, in the official order of sums.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ class Benchmark:
     name: str
     title: str
     languages: Mapping[str, tuple[str, ...]]  # task -> scored languages
-    groups: Mapping[str, tuple[str, ...]]  # as the official evaluator averages them
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -65,12 +67,6 @@ XTREME = Benchmark(
         "bucc": BUCC,
         "tatoeba": TATOEBA,
     },
-    groups={
-        "classification": ("pawsx", "xnli"),
-        "tagging": ("udpos", "panx"),
-        "qa": ("xquad", "mlqa", "tydiqa"),
-        "retrieval": ("bucc", "tatoeba"),
-    },
 )
 
 XTREME_R = Benchmark(
@@ -87,12 +83,6 @@ XTREME_R = Benchmark(
         "tatoeba": (*TATOEBA, *words("az lt pl uk ro")),
         "lareqa": LAREQA,
         "mewslix": MEWSLIX,
-    },
-    groups={
-        "classification": ("xnli", "xcopa"),
-        "tagging": ("udpos", "panx"),
-        "qa": ("xquad", "mlqa", "tydiqa"),
-        "retrieval": ("tatoeba", "mewslix", "lareqa"),
     },
 )
 
