@@ -6,10 +6,12 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,6 +155,24 @@ class StandIn:
             request.wfile.write(body[: len(body) // 2] if cut else body)
         if cut:
             request.close_connection = True
+
+
+def shared(name: str) -> Path:
+    """Reference data beside the project."""
+    folder = Path(os.environ.get("WAYSTAGE_TEST_DATA", Path(__file__).parents[3] / "shared")) / name
+    if not folder.is_dir():
+        pytest.skip(f"no reference data at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    return shared("data")
+
+
+@pytest.fixture(scope="session")
+def xtreme_example() -> Path:
+    return shared("xtreme-layout-example")
 
 
 @pytest.fixture(scope="module")
