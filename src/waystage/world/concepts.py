@@ -1,14 +1,16 @@
 """What can be spoken of: things, events, properties, and what follows from what. Read from `data/concepts.txt`.
 
-Concepts are numbers (their place in `Ontology.concepts`), so that sentences can be put together without looking at text.
+Concepts are numbers (their place in `Ontology.concepts`), so that sentences are put together without looking at text.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+
+SECOND_WORDS = {"noun": 3, "verb": 60, "adj": 40}  # how many of a kind (of each type of noun) may have a synonym
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class _Reader:
         self.by_name: dict[str, int] = {}
         self.types: dict[str, list[int]] = defaultdict(list)
         self.type_word: dict[str, int] = {}
-        self.domains: dict[str, str] = {}
+        self.count: Counter[str] = Counter()
 
     def add(self, entry: str, kind: str, **more: str) -> int:
         entry, _, synonym = entry.strip().partition("=")
@@ -102,6 +104,10 @@ class _Reader:
             forms = ()
         key = name if name not in self.by_name else f"{name}.{kind}"
         assert key not in self.by_name, key
+        rank = self.count[kind + more.get("type", "")]
+        self.count[kind + more.get("type", "")] += 1
+        if rank >= SECOND_WORDS.get(kind, 0):
+            synonym = ""
         concept = Concept(len(self.concepts), name, kind, forms=forms, synonym=synonym.partition("/")[0], **more)
         self.concepts.append(concept)
         self.by_name[key] = concept.id

@@ -247,7 +247,7 @@ def _portrait(plan: Stream, teller: Teller, names: Pool) -> list[str]:
         group, boss = names.group(plan), names.person(plan)
         head = plan.pick(world.companies)
         adjective = plan.pick(it.fitting.get(head, (-1,)))
-        year = ("year", 1900 + plan.below(125))
+        year = ("year", 1960 + plan.below(60))
         out = [
             teller.say(Clause(named(group), -1, Phrase(head, adjective=adjective, definite=False), tense=1)),
             teller.say(Clause(named(boss), it.by_name["lead"], named(group), -1, (("in", named(place)),), tense=1)),
@@ -261,7 +261,7 @@ def _portrait(plan: Stream, teller: Teller, names: Pool) -> list[str]:
     else:
         person = names.person(plan)
         job = plan.pick(world.person_nouns)
-        year = ("year", 1900 + plan.below(125))
+        year = ("year", 1960 + plan.below(60))
         out = [
             teller.say(
                 Clause(named(person), -1, Phrase(job, adjective=plan.pick(it.fitting[job]), definite=False), tense=1)

@@ -22,26 +22,28 @@ class Facts:
         self.is_person = [c.type in PERSONS and c.kind == "noun" for c in it.concepts]
         self.is_mass = [is_mass(c.id) for c in it.concepts]
         frames = sorted(it.frames.values(), key=lambda f: mix("rank", f.verb))
-        self.verbs = {d: zipf_table([f for f in frames if f.domain == d], offset=9.0) for d in DOMAINS}
+        self.verbs = {d: zipf_table([f for f in frames if f.domain == d], size=1024, offset=2.0) for d in DOMAINS}
         self.subjects = {f.verb: self._preferred(f.verb, "subject", f.subjects) for f in frames}
         self.objects = {f.verb: self._preferred(f.verb, "object", f.objects) for f in frames if f.objects}
         self.object_sets = {f.verb: frozenset(f.objects) for f in frames}
         self.transitive = {
-            d: zipf_table([f for f in frames if f.domain == d and f.objects], offset=9.0) for d in DOMAINS
+            d: zipf_table([f for f in frames if f.domain == d and f.objects], size=1024, offset=2.0) for d in DOMAINS
         }
         name = it.by_name
         self.when = tuple(name[w] for w in ("yesterday", "always", "often"))
         self.weekdays, self.months, self.seasons = it.kind("weekday"), it.kind("month"), it.kind("season")
         self.manners = it.kind("manner")
         self.he, self.they, self.somebody = name["he"], name["they"], name["somebody"]
-        self.person_nouns = zipf_table(it.types["person"])
+        self.person_nouns = zipf_table(it.types["person"], offset=1.0)
         self.nouns_with_properties = sorted(it.fitting)
-        self.cities = it.types["outdoors"][:2] + (name["island"],)
+        self.cities = (*it.types["outdoors"][:2], name["island"])
         self.companies = (name["company"], name["bank"], name["club"], name["factory"], name["museum"])
 
     def _preferred(self, verb: int, role: str, nouns: tuple[int, ...]) -> list[int]:
-        """Every verb has its own order of favourites, so that its company tells what it means."""
-        return zipf_table(sorted(nouns, key=lambda n: mix("prefers", verb, role, n)), size=128)
+        """Frequent things first, but every verb has favourites of its own, so that its company tells what it means."""
+        rank = {noun: place for nouns_of in self.ontology.types.values() for place, noun in enumerate(nouns_of)}
+        order = sorted(nouns, key=lambda n: (rank.get(n, 0) * 4 + mix("prefers", verb, role, n) % 16, n))
+        return zipf_table(order, size=512, offset=1.0)
 
     def phrase(self, draw: Stream, noun: int, *, rich: int = 30) -> Phrase:
         """A noun as it may come in a text: number, article, and a property in `rich` percent of cases."""
@@ -59,7 +61,8 @@ class Facts:
         if draw.below(100) < rich:
             fitting = self.ontology.fitting.get(noun)
             if fitting:
-                adjective = fitting[(bits >> 9) % len(fitting)]
+                skew = (bits >> 9) & 255
+                adjective = fitting[(skew * skew * len(fitting)) >> 16]
         return Phrase(noun, plural, count, adjective, bool(bits & 0x1000))
 
     def time(self, draw: Stream) -> tuple[str, int]:
@@ -67,11 +70,9 @@ class Facts:
         if kind < 3:
             return ("weekday", draw.pick(self.weekdays))
         if kind < 5:
-            return ("month", draw.pick(self.months))
-        if kind == 5:
             return ("season", draw.pick(self.seasons))
-        if kind == 6:
-            return ("year", 1900 + draw.below(125))
+        if kind < 7:
+            return ("year", 1960 + draw.below(60)) if draw.below(4) else ("month", draw.pick(self.months))
         return ("when", self.when[0])
 
     def event(
@@ -121,7 +122,7 @@ class Facts:
                 others.append(("in", named(draw.pick(places) if places else pool.place(draw))))
         time = self.time(draw) if draw.below(10) < 3 else None
         manner = draw.pick(self.manners) if not draw.below(10) else -1
-        tense = (0, 0, 0, 0, 1, 1, 2, 0)[draw.below(8)]
+        tense = (0, 0, 0, 0, 0, 1, 1, 2)[draw.below(8)]
         return Clause(subject, verb, thing, -1, tuple(others), time, manner, tense, not draw.below(12))
 
     def _who(self, draw: Stream, pool: Pool, noun: int, cast: tuple[Name, ...], names: int) -> Phrase:

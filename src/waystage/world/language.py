@@ -226,8 +226,9 @@ class Language:
     def clause(self, it: Clause, style: int = 0, marks: Marks | None = None, ask: str = "") -> list[Token]:
         """The words of a clause, without the stop.
 
-        Bits of `style`: two for the passive, one for time in front, two for the verb, then five for each phrase. `marks` receives
-        where each role stands. `ask` is the role that is asked for: who, what, where, when, how-many or yes-no.
+        Bits of `style`: two for the passive, one for time in front, two for the verb, then five for each phrase.
+        `marks` receives where each role stands. `ask` is the role that is asked for: who, whom, what, where, when,
+        how-many or yes-no.
         """
         grammar = self.grammar
         subject, object_ = it.subject, it.object

@@ -111,10 +111,10 @@ def phonotactics(seed: int, family: str) -> Phonotactics:
     vowels = ("a", "i", "u", *draw.sample(("e", "o", "y", "e", "o"), 2 + draw.below(2)))
     codas = tuple(draw.sample("nrlsmkt", 4))
     if family in SYLLABIC:
-        return Phonotactics(onsets, tuple(dict.fromkeys(vowels)), codas, 55, 0, (1, 1, 2, 2, 2))
+        return Phonotactics(onsets, tuple(dict.fromkeys(vowels)), codas, 55, 0, (1, 1, 1, 2))
     if family in OPEN:
-        return Phonotactics(onsets, tuple(dict.fromkeys(vowels)), ("n",), 8, 0, (2, 2, 3, 3))
-    return Phonotactics(onsets, tuple(dict.fromkeys(vowels)), codas, 25 + draw.below(20), draw.below(20), (2, 2, 2, 3))
+        return Phonotactics(onsets, tuple(dict.fromkeys(vowels)), ("n",), 8, 0, (2, 2, 2, 3))
+    return Phonotactics(onsets, tuple(dict.fromkeys(vowels)), codas, 25 + draw.below(20), draw.below(20), (1, 2, 2, 2))
 
 
 def _syllable(draw: Stream, rules: Phonotactics) -> str:
@@ -151,7 +151,7 @@ class Lexicon:
     def __init__(self, seed: int, code: str):
         row = get(code)
         self.seed, self.code, self.family = seed, code, row.family
-        self.chain = (("genus", f"{row.family}/{row.genus}", 4), ("language", code, 2))
+        self.chain = (("genus", f"{row.family}/{row.genus}", 3), ("language", code, 1))
         self.spell = speller(row.script, code)
         self.script = row.script
         self.stems: dict[str, Stem] = {}

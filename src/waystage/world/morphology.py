@@ -53,11 +53,11 @@ class Morphology:
         if style == "isolating":
             return self._write(stem, ())
         if style == "fusional":
-            return self._write(stem, ("-vpart",) if passive else (f"-vt{tense}{int(plural)}",))
+            return self._write(stem, ("-vpart",) if passive else (f"-vt{tense}{int(plural and tense == 1)}",))
         marks = (
             (("-pass",) if passive else ()) + (("-neg",) if negative else ()) + ((f"-t{tense}",) if tense != 1 else ())
         )
-        return self._write(stem, marks + (("-they",) if plural else ()))
+        return self._write(stem, marks + (("-they",) if plural and tense == 1 else ()))
 
     def infinitive(self, stem: Stem) -> str:
         return self._write(stem, ("-vinf",) if self.grammar.style == "fusional" else ())

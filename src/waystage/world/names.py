@@ -11,18 +11,16 @@ from functools import cache
 from waystage.world.clauses import Name
 from waystage.world.stream import Stream, mix
 
-_BEGINNINGS = [c + v for c in "ptkbdgmnrlszvf" for v in "aeiou"]
-_TOWNS = ("iburg", "avil", "istan", "agard", "opol", "iton")
-_FIRMS = ("iteks", "amart", "okorp", "asona", "izan", "ograf")
+_BEGINNINGS = [c + v for c in "tkbmnrls" for v in "aeiou"]
 _ENDINGS = {
-    "PER": [c + v + "n"[: i % 2] for i, c in enumerate("tnrlmskvdbz") for v in ("a", "i", "o", "ia", "ane", "uri")],
-    "LOC": [a + b for a in ("l", "n", "r", "s", "v", "m", "k", "d", "g", "t", "z") for b in _TOWNS],
-    "ORG": [a + b for a in ("l", "n", "r", "s", "v", "m", "k", "d", "g", "t", "z") for b in _FIRMS],
+    "PER": [c + v for c in "tnrlmskvdbz" for v in ("a", "i", "o", "ian")],
+    "LOC": [c + v for c in "tnrlmskvdgz" for v in ("iburg", "avil", "istan", "opol")],
+    "ORG": [c + v for c in "tnrlmskvdgz" for v in ("iteks", "amart", "okorp", "izan")],
 }
-_TOTAL = len(_BEGINNINGS) * 66
+_TOTAL = len(_BEGINNINGS) * 44
 POOLS = ("pretrain", *(f"{role}/{split}" for role in ("intermediate", "target") for split in ("train", "dev", "test")))
-_SIZES = {"pretrain": 1600}
-_SIZE = 400
+_SIZES = {"pretrain": 560}
+_SIZE = 200
 
 
 @cache
@@ -30,7 +28,7 @@ def sounds(seed: int, kind: str, number: int) -> str:
     """Name number `number` of a kind: a bijection, so different numbers are different names."""
     assert number < _TOTAL
     place = (number * 7919 + mix("names", seed, kind)) % _TOTAL  # 7919 is prime and does not divide the total
-    beginning, ending = divmod(place, 66)
+    beginning, ending = divmod(place, 44)
     return _BEGINNINGS[beginning] + _ENDINGS[kind][ending]
 
 

@@ -76,10 +76,12 @@ _MYANMAR = dict(zip("ptkbdgfvszxchqmnrljw", "ပတကဗဒဂဖဘသဇရ�
 _MYANMAR_VOWELS = dict(a="ာ", e="ေ", i="ီ", o="ို", u="ူ", y="ဲ")
 _KANA_ROWS = dict(zip("kgszxtdcnhqbpfmjrlwv", range(20), strict=True))
 _KANA = (
-    "かきくけこ がぎぐげご さしすせそ ざじずぜぞ しゃししゅしぇしょ たちつてと だぢづでど ちゃちちゅちぇちょ なにぬねの はひふへほ "
-    "かきくけこ ばびぶべぼ ぱぴぷぺぽ ふぁふぃふふぇふぉ まみむめも やいゆえよ らりるれろ らりるれろ わいうえを ばびぶべぼ"
+    "かきくけこ がぎぐげご さしすせそ ざじずぜぞ しゃししゅしぇしょ たちつてと だぢづでど ちゃちちゅちぇちょ "
+    "なにぬねの はひふへほ かきくけこ ばびぶべぼ ぱぴぷぺぽ ふぁふぃふふぇふぉ まみむめも やいゆえよ らりるれろ "
+    "らりるれろ わいうえを ばびぶべぼ"
 ).split()
-_HANGUL_ONSETS = dict(zip("gntdrlmbpszjchkqfvxw", (0, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 12, 14, 18, 15, 1, 17, 8, 16, 11)))
+_HANGUL_ONSETS = dict(g=0, q=1, n=2, d=3, f=4, r=5, l=5, m=6, b=7, v=8, s=9, x=10, w=11, z=12, j=13, c=14, k=15)
+_HANGUL_ONSETS |= dict(t=16, p=17, h=18)
 _HANGUL_VOWELS = dict(a=0, e=5, i=20, o=8, u=13, y=18)
 _HANGUL_CODAS = dict(
     k=1, g=1, n=4, t=7, d=7, l=8, r=8, m=16, b=17, p=17, s=19, z=19, h=27, q=24, c=23, x=20, f=26, v=26

@@ -13,6 +13,7 @@ from waystage.forms.examples import Example
 from waystage.tasks.task import Task
 from waystage.world import documents
 from waystage.world.language import english, language
+from waystage.world.plant import planted
 from waystage.world.tasks.search import POOL
 from waystage.world.tasks.setting import Setting, glossed
 from waystage.world.tasks.table import generator, role
@@ -26,6 +27,7 @@ class World:
     """All is a function of the version and the seed: the same bytes everywhere."""
 
     seed: int = 0
+    plant: tuple[tuple[str, str], ...] = ()  # (task, effect) pairs, see waystage.world.plant
 
     def examples(
         self, task: Task | str, language: str, split: str, n: int, *, translated_from: str = "", error: int = 0
@@ -36,7 +38,14 @@ class World:
         `error` percent of the words wrong and loses as many answer spans.
         """
         it = task_table.get(task) if isinstance(task, str) else task
-        return generator(it)(self._setting(it, language, split, translated_from, error), n)
+
+        def make(code: str, count: int) -> Iterator[Example]:
+            return generator(it)(self._setting(it, code, split, translated_from, error), count)
+
+        effect = dict(self.plant).get(it.name)
+        if effect and split == "train":
+            return planted(effect, it, language, n, make)
+        return make(language, n)
 
     def glossed(self, task: Task | str, language: str, split: str, n: int) -> Iterator[tuple[Example, Example]]:
         """Examples beside the same examples in plain English."""

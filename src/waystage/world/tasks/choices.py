@@ -153,7 +153,7 @@ def _kind_of(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
     return question, "what", right, draw.sample(pool, options - 1)
 
 
-def _question(facts: Facts, draw: Stream, frame, **roles) -> Clause:  # noqa: ANN001, ANN003
+def _question(facts: Facts, draw: Stream, frame, **roles) -> Clause:
     name = facts.ontology.by_name
     subject = Phrase(name["who"]) if roles.get("who") else _many(facts, facts.subjects[frame.verb][0])
     thing = None

@@ -59,7 +59,7 @@ def passage_of(draw: Stream, facts: Facts, names: Pool, domain: str, sentences: 
     used: set[int] = set()
     while len(told) < sentences:
         clause = facts.event(draw, names, domain=domain, cast=cast, names=90)
-        if clause.verb in used or clause.time is None and draw.below(3):
+        if clause.verb in used or (clause.time is None and draw.below(3)):
             clause = clause._replace(time=facts.time(draw))
         clause = clause._replace(negative=False, manner=-1)
         if clause.verb in used or not askable(clause):

@@ -11,7 +11,7 @@ from waystage.world.facts import Facts
 from waystage.world.language import language
 from waystage.world.names import Pool
 from waystage.world.stream import Stream
-from waystage.world.tasks.questions import QUESTIONS, ask, passage_of, tell
+from waystage.world.tasks.questions import QUESTIONS, ask, passage_of
 from waystage.world.tasks.setting import Setting, Voice
 
 POOL = "candidates"  # the "language" of candidates that belong to no single language
