@@ -78,3 +78,53 @@ def pair(tmp_path):
 @pytest.fixture(scope="session")
 def example_texts():
     return texts
+
+
+@pytest.fixture(scope="session")
+def invented_tree():
+    return write_tree
+
+
+@pytest.fixture(scope="session")
+def damage():
+    return mutate
+
+
+def mutate(raw: bytes, draw: random.Random) -> bytes:
+    """One of the ways in which files go wrong."""
+    at = draw.randrange(len(raw) + 1)
+    lines = raw.split(b"\n")
+    noise = draw.choice(
+        [b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n\n", b"\t", b'"', b"{", b"]", b",", b"NaN", b"\xed\xa0\x80"]
+    )
+    shuffled = lines[:]
+    draw.shuffle(shuffled)
+    wrong = [b"null", b"3", b'"text"', b"[]", b"{}", b"true", b'{"data": 1}', b'[{"paragraphs": 1}]', b'{"data": [[]]}']
+    wrong += [
+        b'[{"paragraphs": [{"qas": [{"id": [], "answers": []}]}]}]',
+        b"1e999",
+        b"-" * 9,
+        b"[" * 99_999,
+        b"9" * 9_999,
+    ]
+    return draw.choice(
+        [
+            raw[:at],
+            raw[at:],
+            raw[:at] + noise + raw[at:],
+            raw[:at] + raw[at + draw.randint(1, 9) :],
+            b"\n".join(shuffled),
+            b"\n".join(lines * 3),
+            raw.decode(errors="replace").encode("utf-16"),
+            raw.decode(errors="replace").encode("latin-1", "replace"),
+            raw.replace(b"\n", b"\r\n"),
+            raw.replace(b"\t", b" "),
+            raw.replace(b'"', b"'"),
+            raw.replace(b"[", b"{"),
+            raw.replace(b"q1", b"q2"),
+            raw.replace(b"text", b"txet"),
+            raw[:at] + b"x" * 300_000 + raw[at:],
+            bytes(draw.randrange(256) for _ in range(50)),
+            *wrong,
+        ]
+    )

@@ -5,8 +5,8 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, settings
+from hypothesis import settings, strategies as st
 
 from waystage.errors import InputError, UnknownName
 from waystage.metrics import (
@@ -55,6 +55,7 @@ TRICKY += ["龦", "㐀", "の", "한", "1", "٣", "\ud800", "\udc00", "😀", "�
 TEXT = st.one_of(st.lists(st.sampled_from(TRICKY), max_size=12).map("".join), st.text(max_size=12))
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT, max_size=6))
 @example([])
 @example([""])
@@ -68,6 +69,7 @@ def test_bulk_normalisation_is_the_rule_one_by_one(texts):
         assert mlqa_rules(language).normalize(texts) == want
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.lists(TEXT, min_size=1, max_size=3), st.none() | TEXT), min_size=1, max_size=6))
 def test_scores_are_the_best_over_golds_question_by_question(asked):
     golds, answers = [list(g) for g, _ in asked], [a for _, a in asked]

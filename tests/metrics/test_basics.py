@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings
+from hypothesis import settings, strategies as st
 
 from waystage import metrics
 from waystage.errors import InputError
@@ -27,6 +27,7 @@ def test_accuracy():
 VALUES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=30)
 
 
+@settings(deadline=None)
 @given(VALUES, st.floats(0.01, 100), st.floats(-100, 100))
 def test_correlations_agree_with_scipy(pairs, scale, shift):
     from scipy import stats

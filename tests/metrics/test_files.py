@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
+from hypothesis import settings, strategies as st
 
 from waystage.errors import DataError, UnknownName, WaystageError
 from waystage.metrics import placeholder_gold, score_files
@@ -69,6 +69,7 @@ def test_blank_lines_close_sentences_even_empty_ones(pair, text, sentences, chun
     assert read.pop() == [] and read == sentences
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="AB \n\r\t", max_size=30))
 def test_tag_reader_agrees_with_python_reading_the_file(text):
     with tempfile.TemporaryDirectory() as folder:
@@ -238,53 +239,13 @@ def test_placeholders(pair, task, gold, why):
     assert why in found if why else found is None
 
 
-def mutate(raw: bytes, draw: random.Random) -> bytes:
-    """One of the ways in which files go wrong."""
-    at = draw.randrange(len(raw) + 1)
-    lines = raw.split(b"\n")
-    noise = draw.choice(
-        [b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n\n", b"\t", b'"', b"{", b"]", b",", b"NaN", b"\xed\xa0\x80"]
-    )
-    shuffled = lines[:]
-    draw.shuffle(shuffled)
-    wrong = [b"null", b"3", b'"text"', b"[]", b"{}", b"true", b'{"data": 1}', b'[{"paragraphs": 1}]', b'{"data": [[]]}']
-    wrong += [
-        b'[{"paragraphs": [{"qas": [{"id": [], "answers": []}]}]}]',
-        b"1e999",
-        b"-" * 9,
-        b"[" * 99_999,
-        b"9" * 9_999,
-    ]
-    return draw.choice(
-        [
-            raw[:at],
-            raw[at:],
-            raw[:at] + noise + raw[at:],
-            raw[:at] + raw[at + draw.randint(1, 9) :],
-            b"\n".join(shuffled),
-            b"\n".join(lines * 3),
-            raw.decode(errors="replace").encode("utf-16"),
-            raw.decode(errors="replace").encode("latin-1", "replace"),
-            raw.replace(b"\n", b"\r\n"),
-            raw.replace(b"\t", b" "),
-            raw.replace(b'"', b"'"),
-            raw.replace(b"[", b"{"),
-            raw.replace(b"q1", b"q2"),
-            raw.replace(b"text", b"txet"),
-            raw[:at] + b"x" * 300_000 + raw[at:],
-            bytes(draw.randrange(256) for _ in range(50)),
-            *wrong,
-        ]
-    )
-
-
 @pytest.mark.parametrize("task", FILE_TASKS)
-def test_mutated_files_have_a_score_or_a_clear_error(task, pair, example_texts):
+def test_mutated_files_have_a_score_or_a_clear_error(task, pair, example_texts, damage):
     draw = random.Random(task)
     scored = 0
     for _ in range(60):
         whole = tuple(text.encode() for text in example_texts(task, draw))
-        broken = mutate(whole[0], draw), mutate(whole[1], draw)
+        broken = damage(whole[0], draw), damage(whole[1], draw)
         for contents in ((whole[0], broken[1]), (broken[0], whole[1]), broken):
             gold, predictions = pair(*contents)
             try:

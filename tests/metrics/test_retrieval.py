@@ -3,8 +3,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
+from hypothesis import settings, strategies as st
 
 from waystage.errors import InputError
 from waystage.metrics import (
@@ -150,6 +150,7 @@ def test_threshold():
     assert best_threshold({wrong: 1.5}, []) == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 9), st.booleans()), min_size=1, max_size=15, unique_by=lambda c: c[0]))
 def test_extraction_at_the_threshold_reaches_the_best_f1_of_all_cuts(items):
     scores = {(f"s{value}", f"t{value}"): float(value) for value, _ in items}

@@ -1,6 +1,6 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
+from hypothesis import settings, strategies as st
 
 from waystage.errors import InputError
 from waystage.metrics import score_pos, score_spans, token_accuracy
@@ -29,6 +29,7 @@ PAIRS = st.lists(st.lists(st.tuples(st.sampled_from(TAGS), st.sampled_from(TAGS)
 
 
 @pytest.mark.parametrize("seqeval", ["0.0.12", "1.2.2"])
+@settings(deadline=None)
 @given(pairs=PAIRS)
 def test_the_whole_file_at_once_is_the_machine_tag_by_tag(seqeval, pairs):
     gold = [[g for g, _ in sentence] for sentence in pairs]

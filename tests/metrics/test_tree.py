@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import shutil
 from pathlib import Path
 
@@ -299,3 +300,21 @@ def test_the_download_layout_is_a_reference(tmp_path):
         )
         path.write_text(kept)
     assert [name for name in files if not problems(name)] == []
+
+
+@needs_example
+def test_a_damaged_reference_is_reported_never_thrown(tmp_path, damage, invented_tree):
+    predictions = invented_tree(tmp_path, "xtreme-r")[1]
+    reference = tmp_path / "reference"
+    shutil.copytree(EXAMPLE, reference)
+    draw = random.Random(7)
+    files = sorted(path for path in reference.rglob("test*") if path.is_file() and "_raw" not in str(path))
+    files += sorted(path for path in reference.rglob("*") if path.suffix in (".en", ".json") and path.is_file())
+    for path in draw.choices(files, k=200):
+        whole = path.read_bytes()
+        path.write_bytes(damage(whole, draw))
+        task = path.relative_to(reference).parts[0]
+        benchmark = "xtreme" if task in BENCHMARKS["xtreme"].languages else "xtreme-r"
+        for problem in validate_tree(predictions, benchmark, reference, tasks=[task]):
+            assert problem.message
+        path.write_bytes(whole)
