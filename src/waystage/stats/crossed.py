@@ -6,10 +6,16 @@ seeds, a part of the units and a part of the single meetings:
     var(mean) = seeds / S + units / U + meetings / (S U)
 
 The spread of the S seed means over seeds estimates the first and the third, the spread of the U unit means the second
-and the third; the third is thus counted twice and taken off once. The degrees of freedom are Satterthwaite's.
+and the third; the third is thus counted twice and taken off once.
+
+Satterthwaite's degrees of freedom for such a sum are too many when the side with few degrees happens to show little
+spread: with three seeds that differ a lot, coverage falls to 92 %. So the interval is never narrower than that of
+either side alone, which keeps it between 94 and 97 % for every ratio of the two.
 """
 
 from __future__ import annotations
+
+from scipy.special import stdtrit
 
 from waystage.stats.interval import Interval, from_t
 
@@ -25,15 +31,11 @@ def combined(
     note: str = "",
     level: float = 0.95,
 ) -> Interval:
-    """`by_seed`, `by_unit`: variance of the estimate from that side alone, and its degrees of freedom.
-
-    The estimate of what was counted twice may exceed one side; taking it off never makes the whole smaller than the
-    larger side.
-    """
-    (seeds, seed_df), (units, unit_df) = by_seed, by_unit
-    variance = max(seeds + units - twice, seeds, units)
-    if variance == 0:
-        return from_t(estimate, 0.0, min(seed_df, unit_df), method=method, n=n, note=note, level=level)
-    shrink = variance / (seeds + units)
-    df = 1 / sum((shrink * part / variance) ** 2 / own for part, own in (by_seed, by_unit))
+    """`by_seed`, `by_unit`: variance of the estimate from that side alone, and its degrees of freedom."""
+    both = by_seed[0] + by_unit[0]
+    if both == 0:
+        return from_t(estimate, 0.0, min(by_seed[1], by_unit[1]), method=method, n=n, note=note, level=level)
+    satterthwaite = 1 / sum((part / both) ** 2 / df for part, df in (by_seed, by_unit))
+    ways = [(max(both - twice, 0.0), satterthwaite), by_seed, by_unit]
+    variance, df = max(ways, key=lambda way: float(stdtrit(way[1], 0.5 + level / 2)) * way[0] ** 0.5)
     return from_t(estimate, variance**0.5, df, method=method, n=n, note=note, level=level)

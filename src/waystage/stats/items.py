@@ -98,7 +98,7 @@ def _difference(blocks: Sequence[Block]) -> Array:
     """a minus b by seed: each language counts once."""
     languages = sum(block.over.shape[2] for block in blocks)
     total = sum(_scores(block.over.sum(-1), block.under.sum(-1)).sum(axis=1) for block in blocks)
-    return np.asarray(total) / languages
+    return np.asarray(np.asarray(total) / languages)
 
 
 def _draw(blocks: Sequence[Block], draws: int, seed: int) -> Array:
