@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 from waystage import sources
 from waystage import tasks as task_table
@@ -16,6 +16,8 @@ from waystage.models.identity import identity, local_folder, tokenizer
 from waystage.study.recipe import PUBLISHED, Recipe
 from waystage.study.schema import Intermediate, Replay, Study
 from waystage.tasks.task import Task
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class _Planner:
     study: Study
     left_out: dict[str, None] = field(default_factory=dict)
     blocked: dict[str, None] = field(default_factory=dict)
-    made: dict[tuple[Any, ...], Stage] = field(default_factory=dict)
+    made: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # asked for again by every seed
 
     def plan(self) -> StudyPlan:
         return StudyPlan(self.study, tuple(self.cells()), tuple(self.left_out), tuple(self.blocked))
@@ -86,7 +88,7 @@ class _Planner:
                 start = self.target(model, arm, target, self.task(name), source, seed, start)
         elif source != self.study.source_languages[0]:
             return  # nothing is trained here: one row serves all source languages
-        languages = self.target_languages(target)
+        languages = self.once(("languages", target.name), partial(self.target_languages, target))
         if not languages:
             self.left_out[f"{target.name}: none of its languages is among those of the study"] = None
             return
@@ -229,10 +231,11 @@ class _Planner:
 
         return self.once(("rows", task.name, task.form, split, languages), make)
 
-    def once(self, key: tuple[Any, ...], make: Any) -> Stage:
+    def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         if key not in self.made:
             self.made[key] = make()
-        return self.made[key]
+        made: T = self.made[key]
+        return made
 
     @staticmethod
     def rows_of(tokens: Stage) -> Stage:
@@ -267,6 +270,10 @@ class _Planner:
         return tuple(code for code in own if code in chosen)
 
     def recipe(self, phase: str, members: list[Task], arm: Recipe | None = None) -> Recipe:
+        key = ("recipe", phase, *(m.name for m in members), arm)
+        return self.once(key, partial(self.layered, phase, members, arm))
+
+    def layered(self, phase: str, members: list[Task], arm: Recipe | None) -> Recipe:
         """From narrow to wide: the arm, the task, the phase, the study, the task's published recipe, the paper's."""
         study = self.study.recipe
         layers = [arm] if arm else []
@@ -321,10 +328,3 @@ def _short(model: str) -> str:
 
 def _few(languages: tuple[str, ...]) -> str:
     return ",".join(languages) if len(languages) <= 4 else f"{len(languages)} languages"
-
-
-def count_by_kind(stages: Mapping[str, Stage]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for stage in stages.values():
-        counts[stage.kind] = counts.get(stage.kind, 0) + 1
-    return counts
