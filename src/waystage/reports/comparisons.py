@@ -124,16 +124,20 @@ def by_language(results: Results, rows: Any, untrained: list[str]) -> list[dict[
                 blocks.append(
                     {"model": model, "target": target, "source_language": source, "intermediate": arm,
                      "baseline": zero, "metric": pair.metric, "seeds": list(pair.seeds),
-                     "cells": [_cell(found, code) for code in pair.languages]}
+                     "cells": _cells(pair)}
                 )  # fmt: skip
     return blocks
 
 
-def _cell(found: Any, code: str) -> list[Any]:
-    alone = found.in_languages([code])
-    (pair,), gain = alone.pairs, alone.interval()
-    values = [code, pair.a[code].mean(), pair.b[code].mean(), gain.estimate, gain.low, gain.high]
-    return [plain(value) for value in values]
+def _cells(pair: Any) -> list[list[Any]]:
+    """Thousands on a large page, so from plain arrays: seeds by languages."""
+    from waystage.stats import seeds
+
+    found = []
+    for code, a, b in zip(pair.languages, pair.a.to_numpy().T, pair.b.to_numpy().T, strict=True):
+        gain = seeds.mean(a - b)
+        found.append([code, float(a.mean()), float(b.mean()), gain.estimate, gain.low, gain.high])
+    return found
 
 
 def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
@@ -175,10 +179,9 @@ def scores(results: Results) -> dict[str, Any]:
     """The long table, a list per row: the ground on which everything else stands."""
     frame = results.scores
     columns = [*COLUMNS[1:], *(["note"] if results.rehearsal else [])]
-    return {
-        "columns": columns,
-        "rows": [[plain(value) for value in row] for row in frame[columns].itertuples(index=False)],
-    }
+    rows = zip(*(frame[column].tolist() for column in columns), strict=True)
+    at = columns.index("value")
+    return {"columns": columns, "rows": [[*row[:at], plain(row[at]), *row[at + 1 :]] for row in rows]}
 
 
 def plain(value: Any) -> Any:

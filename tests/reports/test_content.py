@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from synthetic import results, study
+
+from waystage.reports.content import content
+from waystage.results import Results
+
+
+def recomputed(found: Results, arm: str, target: str, code: str) -> float:
+    """Mean accuracy over seeds from the kept answers alone, in plain Python."""
+    values = []
+    for cell in found.plan.cells:
+        if (cell.intermediate, cell.target) == (arm, target):
+            rows = pq.read_table(
+                found.store.path(cell.evaluate.inputs["rows"].fingerprint) / f"{code}.parquet"
+            ).to_pylist()
+            said = pq.read_table(
+                found.store.path(cell.evaluate.fingerprint) / f"predictions/{code}.parquet"
+            ).to_pylist()
+            gold = {row["id"]: row["label"] for row in rows}
+            values.append(100 * sum(gold[row["id"]] == row["prediction"] for row in said) / len(said))
+    return sum(values) / len(values)
+
+
+def test_gains_are_those_of_the_kept_answers(whole: Results) -> None:
+    made = content(whole)
+    block = next(b for b in made["by_language"] if (b["intermediate"], b["target"]) == ("mnli", "xnli"))
+    for code, score, base, gain, *_ in block["cells"]:
+        a, b = (recomputed(whole, arm, "xnli", code) for arm in ("mnli", "none"))
+        assert (score, base, gain) == pytest.approx((a, b, a - b))
+    row = next(r for r in made["gains"]["rows"] if (r["intermediate"], r["target"]) == ("mnli", "xnli"))
+    assert row["gain"] == pytest.approx(sum(cell[3] for cell in block["cells"]) / len(block["cells"]))
+    assert row["score"] == pytest.approx(sum(cell[1] for cell in block["cells"]) / len(block["cells"]))
+
+
+def test_it_is_json_and_the_same_each_time(whole: Results) -> None:
+    made = json.dumps(content(whole), allow_nan=False, sort_keys=True)
+    assert made == json.dumps(content(whole), allow_nan=False, sort_keys=True)
+
+
+def test_the_study_it_holds_gives_the_same_study_again(whole: Results, tmp_path: Path) -> None:
+    from waystage.study import load
+
+    path = tmp_path / "again.toml"
+    path.write_text(content(whole)["study"]["file"], encoding="utf-8")
+    assert load(path) == whole.study
+
+
+def test_each_distinct_stage_is_counted_once(whole: Results) -> None:
+    made = content(whole, examples=False)
+    costs = made["costs"]
+    assert (
+        len({s["fingerprint"] for s in made["stages"]}) == costs["distinct"] == sum(c["stages"] for c in costs["rows"])
+    )
+    # 3 arms x 4 targets x 3 seeds; retrieval of the untouched model is one stage for all seeds
+    assert costs["combinations"] == 36
+    evaluate = next(c for c in costs["rows"] if c["what"] == "evaluate")
+    assert evaluate["stages"] == evaluate["done"] == 34
+    assert costs["alone"] > costs["distinct"]
+    assert costs["alone_seconds"] > costs["seconds"] == pytest.approx(sum(s["seconds"] for s in made["stages"]))
+
+
+def test_a_study_on_the_way_says_how_much_is_in_and_what_waits(running: Results) -> None:
+    made = content(running)
+    assert (made["progress"]["done"], made["progress"]["wanted"]) == running.done
+    lacking = {(m["intermediate"], m["target"]): (m["lacking"], m["of"]) for m in made["progress"]["missing"]}
+    assert lacking == {("mnli", "udpos"): (1, 3), ("none", "xquad"): (1, 3), ("squad", "xquad"): (2, 3)}
+    assert made["gains"]["waiting"] == ["xquad after squad (xlm-roberta-base, en): no seed in common with none yet"]
+    cells = {(r["intermediate"], r["target"]): r["n"] for r in made["gains"]["rows"]}
+    assert cells["mnli", "udpos"] == 2
+    assert ("squad", "xquad") not in cells
+    assert made["left_out"] == ["udpos from sw: udpos has no training data in sw"]
+
+
+def test_nothing_has_run(tmp_path: Path) -> None:
+    made = content(results(tmp_path, missing=lambda cell: True))
+    assert [a["answered"] for a in made["answers"]] == [False, False]
+    assert made["gains"]["rows"] == made["by_language"] == made["examples"] == made["scores"]["rows"] == []
+    assert made["progress"]["done"] == 0
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
+    made = content(results(tmp_path, study(seeds=(7,), targets=("xnli",), languages=("en", "sw"))))
+    assert {(r["low"], r["high"], r["star"]) for r in made["gains"]["rows"]} == {(None, None, False)}
+    answer = made["answers"][1]
+    assert answer["interval"]["low"] is None
+    assert answer["verdict"]["word"] == "no verdict"
+
+
+def test_versions_that_differ_are_said(whole: Results) -> None:
+    from waystage.reports import made
+
+    records = made.records(whole)
+    assert made.provenance(whole, records)["mixed"] == []
+    stage, record = next((s, r) for s, r in records.values() if r)
+    newer = {**record, "versions": {**record["versions"], "torch": "2.9.1"}}
+    changed = made.provenance(whole, {**records, stage.fingerprint: (stage, newer)})
+    assert changed["mixed"] == ["torch"]
+    assert changed["versions"]["torch"]["2.9.1"] == 1
+
+
+def test_a_dropped_checkpoint_keeps_its_place_in_the_account(tmp_path: Path) -> None:
+    found = results(tmp_path, study(targets=("xnli",), languages=("en", "sw"), seeds=(1,)))
+    train = next(s for s in content(found)["stages"] if s["kind"] == "train")
+    folder = found.store.path(train["fingerprint"])
+    found.store.dropped("x").parent.mkdir(exist_ok=True)
+    (folder / "manifest.json").rename(found.store.dropped(train["fingerprint"]))
+    again = next(s for s in content(found)["stages"] if s["fingerprint"] == train["fingerprint"])
+    assert (again["state"], again["seconds"]) == ("dropped after use", train["seconds"])
+
+
+def test_languages_say_what_they_are(whole: Results, rehearsal: Results) -> None:
+    arabic = next(x for x in content(whole)["languages"] if x["code"] == "ar")
+    assert (arabic["shown"], arabic["name"], arabic["script"], arabic["rtl"]) == ("ar", "Arabic", "Arab", True)
+    assert 0 < arabic["distance"]["en"] < 1
+    artificial = next(x for x in content(rehearsal)["languages"] if x["code"] == "ar")
+    assert (artificial["shown"], artificial["name"]) == ("ar*", "stand-in for Arabic")
+
+
+def test_examples_show_each_case_and_judge_as_the_metric_does(whole: Results) -> None:
+    entries = content(whole)["examples"]
+    assert {(e["target"]) for e in entries} == {"xnli", "udpos", "xquad", "tatoeba"}
+    for entry in entries:
+        assert entry["arms"] == ["none", "mnli", "squad"]
+        cases = [tuple(item["right"].values()) for item in entry["items"]]
+        # a case comes a second time only after every other case of the draw has come once
+        assert len(set(cases)) == len(cases) or len(set(cases)) < len(cases)
+        for item in entry["items"]:
+            for arm, right in item["right"].items():
+                assert right == (item["said"][arm] in item["gold"].split(" · "))
+
+
+def test_an_unscored_study_has_no_answers_but_a_report(whole: Results, tmp_path: Path) -> None:
+    """Hidden labels: predictions were written, scores.json is an empty list."""
+    found = results(tmp_path, study(targets=("xnli",), languages=("en", "sw"), seeds=(1, 2, 3)), items=4)
+    for cell in found.plan.cells:
+        (found.store.path(cell.evaluate.fingerprint) / "scores.json").write_text("[]")
+    made = content(replace(found))
+    assert made["progress"]["done"] == made["progress"]["wanted"]
+    assert {a["answered"] for a in made["answers"]} == {False}

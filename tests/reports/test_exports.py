@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from synthetic import results, study
+
+from waystage.errors import UnknownName
+from waystage.reports import numbers, tables, write
+from waystage.reports.content import content
+from waystage.results import REHEARSAL, Results
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def test_every_exported_row_of_a_rehearsal_says_so(rehearsal: Results, tmp_path: Path) -> None:
+    folder = write(rehearsal, tmp_path / "tables", "csv")
+    names = {path.stem for path in folder.iterdir()}
+    assert {"scores", "gains", "answers", "by_language", "costs", "stages", "data"} <= names
+    for path in folder.iterdir():
+        rows = read(path)
+        assert rows
+        assert {row["note"] for row in rows} == {REHEARSAL}
+        assert {row["language"] for row in rows if "language" in row} <= {"en*", "de*", "ar*", "sw*"}
+    markdown = write(rehearsal, tmp_path / "r.md", "md").read_text(encoding="utf-8")
+    rows = [line for line in markdown.splitlines() if line.startswith("| ") and not line.endswith("| note |")]
+    assert rows
+    assert all(REHEARSAL in row for row in rows)
+    latex = write(rehearsal, tmp_path / "r.tex", "latex").read_text(encoding="utf-8")
+    rows = [line for line in latex.splitlines() if line.endswith(r"\\") and not line.endswith(r"note \\")]
+    assert rows
+    assert all(REHEARSAL in row for row in rows)
+
+
+def test_a_real_study_carries_no_note(whole: Results, tmp_path: Path) -> None:
+    for format in ("html", "md", "latex", "csv"):
+        said = write(whole, tmp_path / f"r.{format}", format).read_text(encoding="utf-8")
+        assert REHEARSAL not in said, format
+        assert "sw*" not in said, format
+
+
+def test_csv_keeps_numbers_whole_and_the_long_table_is_one_file(whole: Results, tmp_path: Path) -> None:
+    made = json.loads(write(whole, tmp_path / "r.json", "json").read_text(encoding="utf-8"))
+    long = read(write(whole, tmp_path / "scores.csv", "csv"))
+    at = made["scores"]["columns"].index("value")
+    assert [float(row["value"]) for row in long] == [row[at] for row in made["scores"]["rows"]]
+    gains = read(write(whole, tmp_path / "all", "csv") / "gains.csv")
+    assert [float(row["gain"]) for row in gains] == [row["gain"] for row in made["gains"]["rows"]]
+
+
+def test_tables_of_all_formats_have_the_same_numbers(whole: Results, tmp_path: Path) -> None:
+    made = content(whole, examples=False)
+    markdown = write(whole, tmp_path / "r.md", "md").read_text(encoding="utf-8")
+    latex = write(whole, tmp_path / "r.tex", "latex").read_text(encoding="utf-8")
+    for row in made["gains"]["rows"]:
+        cells = [numbers.score(row["score"]), numbers.score(row["baseline_score"]), numbers.gain(row["gain"])]
+        assert " | ".join(cells) in markdown
+        assert " & ".join(cells) in latex
+
+
+def test_markdown_tables_are_whole_whatever_the_names_are(tmp_path: Path) -> None:
+    said = study(title="a | b <script> *x* `y`", targets=("xnli",), languages=("en", "sw"), question=())
+    markdown = write(results(tmp_path, said, items=4), tmp_path / "r.md", "md").read_text(encoding="utf-8")
+    assert "<script>" not in markdown
+    widths: set[int] = set()
+    for line in markdown.splitlines():
+        if line.startswith("|"):
+            widths.add(line.count("|"))
+        elif widths:
+            assert len(widths) == 1
+            widths = set()
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-2+3", "@SUM(A1)"])
+def test_a_spreadsheet_runs_nothing(text: str) -> None:
+    from waystage.reports.exports import as_csv
+
+    table = tables.Table("t", "t", (tables.Column("a"), tables.Column("b", "gain")), ((text, -1.5),))
+    assert as_csv(table) == f"a,b\n'{text},-1.5\n"
+
+
+def test_latex_signs_are_text() -> None:
+    from waystage.reports.exports import _tex
+
+    assert _tex("50 % of a_b & {c} #1 $x$ ~ ^ \\") == (
+        r"50 \% of a\_b \& \{c\} \#1 \$x\$ \textasciitilde{} \textasciicircum{} \textbackslash{}"
+    )
+
+
+def test_an_unknown_format_names_the_known_ones(whole: Results, tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"'htlm' \(did you mean 'html'"):
+        write(whole, tmp_path / "x", "htlm")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.0, "+0.00"), (-0.001, "+0.00"), (-0.005001, "-0.01"), (1.005, "+1.00"), (None, "–")]
+)
+def test_gains_have_a_sign_and_zero_is_never_negative(value: float | None, said: str) -> None:
+    assert numbers.gain(value) == said
