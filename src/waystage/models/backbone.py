@@ -98,7 +98,7 @@ class Backbone(nn.Module):
         rows = np.full(len(whole), -1, np.int64)
         rows[used] = np.arange(len(used))
         self.rows = rows
-        table.weight = nn.Parameter(whole[torch.from_numpy(used)].clone())
+        table.weight = nn.Parameter(whole[torch.from_numpy(used.astype(np.int64))].clone())
         table.num_embeddings = len(used)
         pad = table.padding_idx
         table.padding_idx = int(rows[pad]) if pad is not None and rows[pad] >= 0 else None

@@ -89,7 +89,7 @@ def train(job: Job) -> Trained:
     network.train()
     while state.step < steps and not _patience_ended(job, state):
         rate = linear_rate(state.step, steps, adam.learning_rate, float(job.recipe.get("warmup", 0.1)))
-        _step(job, weights, adam, rate, state)
+        step(job, weights, adam, rate, state)
         now = time.monotonic()
         if now - told > 0.5 or state.step == steps:
             told = now
@@ -124,7 +124,7 @@ def full_precision(network: Network) -> Iterator[torch.nn.Parameter]:
             yield from head.parameters()
 
 
-def _step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> None:
+def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> None:
     number, epoch, part = job.mixture.at(state.step)
     member = job.members[number]
     units = member.corpus.order(job.seed + number, epoch)[part]

@@ -1,0 +1,154 @@
+"""Training speed: Waystage and transformers' Trainer take the same batches, step by step in turn.
+
+    python benchmarks/engine_train.py [--work nli:tiny qa:base ...] [--steps 12] [--threads 2] [--clock wall|cpu] [--quick]
+
+Printed per work: median seconds per step of both (the first third is warm-up), the ratios against Trainer in fp32 and
+in bf16, the losses of the first and last step, tokens computed per real token, FLOP/s and its share of what this
+machine's matrix multiplication reaches. Needs `accelerate` for the peer: pip install accelerate
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine_data import SHAPES, WORKS, Work, corpus, ours
+from engine_peer import run
+from waystage.training import setup
+from waystage.training.loop import Job, State, full_precision, step
+from waystage.training.mixture import Mixture
+from waystage.training.weights import Adam, Weights, linear_rate
+
+RATE = 1e-5
+QUICK = ["nli:tiny", "mlm:tiny"]
+FULL = ["nli:base", "nli:small", "nli:tiny", "qa:base", "mlm:small"]
+
+
+def compare(work: Work, shape: str, *, bf16_peer: bool, precision: str, steps: int, clock: Any, device: str) -> dict:
+    data = corpus(work, shape)
+    mixture = Mixture((len(data),), (1.0,), work.batch, 1, steps)
+    network, member = ours(work, shape, data, precision=precision)
+    setup.place(network, device)
+    weights = Weights(network, precision=precision, full=full_precision(network))
+    job = Job(network, (member,), mixture, {"batch": work.batch}, 1, precision, Path())
+    state, adam = State(), Adam(RATE)
+    network.train()
+    mine: list[float] = []
+    theirs: list[float] = []
+    losses: list[float] = []
+    begun = [clock()]
+
+    def after(number: int, loss: float) -> None:
+        theirs.append(clock() - begun[0])
+        losses.append(loss)
+        started = clock()
+        step(job, weights, adam, linear_rate(number - 1, steps, RATE, 0.1), state)
+        if device != "cpu":
+            torch.cuda.synchronize()
+        mine.append(clock() - started)
+        begun[0] = clock()
+
+    def prepare(model: Any) -> None:
+        begun[0] = clock()
+
+    run(
+        work,
+        shape,
+        member,
+        mixture,
+        bf16=bf16_peer,
+        dropout=0.1,
+        rate=RATE,
+        device=device,
+        prepare=prepare,
+        after=after,
+    )
+    warm = steps // 3
+    layers, hidden, _, intermediate, _ = SHAPES[shape]
+    per_token = layers * (4 * hidden * hidden + 2 * hidden * intermediate)
+    return {
+        "ours": statistics.median(mine[warm:]), "theirs": statistics.median(theirs[warm:]),
+        "our_losses": [round(state.losses[0], 4), round(state.losses[-1], 4)],
+        "their_losses": [round(losses[0], 4), round(losses[-1], 4)],
+        "flops": 6 * per_token * state.tokens / steps / statistics.median(mine[warm:]),
+        "computed_per_real": sum(-(-(t + 1) // 128) * 128 for t in _tokens(job)) / state.tokens,
+    }  # fmt: skip
+
+
+def _tokens(job: Job) -> list[int]:
+    found = []
+    for number in range(job.mixture.steps):
+        member, epoch, part = job.mixture.at(number)
+        data = job.members[member].corpus
+        found.append(len(data.gather(data.order(job.seed + member, epoch)[part]).ids))
+    return found
+
+
+def ceiling(precision: str, clock: Any, device: str) -> float:
+    """FLOP/s of one big matrix multiplication."""
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(2048, 2048).to(device, kind) for _ in range(2))
+    best = 1e9
+    for _ in range(4):
+        started = clock()
+        a @ b
+        if device != "cpu":
+            torch.cuda.synchronize()
+        best = min(best, clock() - started)
+    return 2 * 2048**3 / best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--work", nargs="*")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
+    parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    said = parser.parse_args()
+    try:
+        import accelerate  # noqa: F401
+    except ImportError:
+        print("the peer, transformers' Trainer, needs accelerate. Type: pip install accelerate")
+        return
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(said.threads)
+    clock = time.perf_counter if said.clock == "wall" else time.process_time
+    top = ceiling(said.precision, clock, said.device)
+    print(
+        f"{said.threads} threads, {said.clock} clock, matrix multiplication in {said.precision}: {top / 1e9:.0f} GFLOP/s"
+    )
+    print("work        ours s/step   Trainer fp32   ratio   Trainer bf16   ratio   GFLOP/s  share  computed/real")
+    results = []
+    for name in said.work or (QUICK if said.quick else FULL):
+        work, shape = WORKS[name.split(":")[0]], name.split(":")[1]
+        steps = said.steps or (9 if said.quick else 18)
+        common = {"precision": said.precision, "steps": steps, "clock": clock, "device": said.device}
+        plain = compare(work, shape, bf16_peer=False, **common)
+        half = compare(work, shape, bf16_peer=True, **common)
+        mine = min(plain["ours"], half["ours"])
+        print(
+            f"{name:10} {plain['ours']:8.3f}/{half['ours']:.3f} {plain['theirs']:12.3f} "
+            f"{plain['theirs'] / plain['ours']:8.2f} {half['theirs']:13.3f} {half['theirs'] / half['ours']:8.2f} "
+            f"{plain['flops'] / 1e9:9.0f} {plain['flops'] / top:6.2f} {plain['computed_per_real']:8.3f}"
+            f"   losses ours {plain['our_losses']} theirs {plain['their_losses']}",
+            flush=True,
+        )
+        results.append({"work": name, "ours": mine, "fp32": plain, "bf16": half})
+    if said.out:
+        said.out.parent.mkdir(parents=True, exist_ok=True)
+        said.out.write_text(json.dumps({"threads": said.threads, "clock": said.clock, "results": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
