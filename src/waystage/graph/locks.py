@@ -57,7 +57,8 @@ def _lease(path: Path, wait: float) -> Iterator[None]:
     token = uuid.uuid4().hex
     deadline = time.monotonic() + wait
     while not _take(path, token):
-        _break_if_stale(path)
+        if _break_if_stale(path):
+            continue
         if time.monotonic() > deadline:
             raise Busy(f"{path}: {_owner(path)} holds this lease")
         time.sleep(min(POLL, max(wait, 0.001)))
@@ -94,10 +95,13 @@ def _beat(path: Path, token: str, stop: threading.Event) -> None:
             os.utime(path)
 
 
-def _break_if_stale(path: Path) -> None:
+def _break_if_stale(path: Path) -> bool:
+    """Whether it is worth trying again at once."""
     owner = _read(path)
-    if not owner or alive(owner, _age(path)):
-        return
+    if not owner:
+        return True
+    if alive(owner, _age(path)):
+        return False
     grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with suppress(FileNotFoundError):  # somebody was faster
         path.rename(grave)
@@ -105,6 +109,7 @@ def _break_if_stale(path: Path) -> None:
             with suppress(FileExistsError):
                 os.link(grave, path)
         grave.unlink()
+    return True
 
 
 def _age(path: Path) -> float:

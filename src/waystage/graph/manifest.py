@@ -50,7 +50,7 @@ def dump(record: Mapping[str, Any]) -> str:
     """JSON with a check sum of itself, so that damage to the manifest is noticed like damage to a file."""
     body = dict(record)
     body["check"] = _check(body)
-    return json.dumps(body, indent=1, sort_keys=True) + "\n"
+    return json.dumps(body, indent=1, sort_keys=True)
 
 
 def load(path: Path) -> dict[str, Any]:

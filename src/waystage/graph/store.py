@@ -199,6 +199,7 @@ class Store:
             raise StoreError(f"a stage wrote {manifest.NAME}: this name belongs to the store. Name the file otherwise")
         sync_all([*files, *{path.parent for path in files}])
         reach("payload-synced")
+        looks = {path.relative_to(folder): _looks(path.stat()) for path in files}
         described = [manifest.describe(folder, path) for path in files]
         reach("before-manifest")
         last = folder / manifest.NAME
@@ -209,25 +210,27 @@ class Store:
         sync_all([last, folder, final.parent.parent])
         reach("manifest-synced")
         reach("before-rename")
-        self._publish(folder, final, replace)
+        if self._publish(folder, final, replace):
+            self._hashed.update({final / path: look for path, look in looks.items()})
         reach("after-rename")
         sync(final.parent)
         reach("folder-synced")
-        self._hashed.update({final / item["path"]: _looks((final / item["path"]).stat()) for item in described})
         self.dropped(fingerprint).unlink(missing_ok=True)
         shutil.rmtree(self.root / "scratch" / fingerprint, ignore_errors=True)
         reach("scratch-removed")
         return final
 
-    def _publish(self, folder: Path, final: Path, replace: bool) -> None:
+    def _publish(self, folder: Path, final: Path, replace: bool) -> bool:
         if replace:
             self.remove(final.name)
         try:
             folder.rename(final)
+            return True
         except OSError:
             if not self.has(final.name):
                 raise
             shutil.rmtree(folder)  # a lease was lost and somebody else was faster: same fingerprint, same artifact
+            return False
 
     def remove(self, fingerprint: str) -> None:
         """Take an artifact away: out of sight by one rename first, so that nobody sees a part of it."""
