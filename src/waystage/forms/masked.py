@@ -183,4 +183,4 @@ def score(
 ) -> dict[str, float]:
     """`loss` is nats per hidden token, `perplexity` its exponential."""
     total, count = sum(predictions["loss"]), sum(predictions["tokens"])
-    return {"loss": total / count, "perplexity": float(np.exp(total / count))}
+    return {} if count == 0 else {"loss": total / count, "perplexity": float(np.exp(total / count))}
