@@ -131,6 +131,24 @@ def report(
 
 
 @app.command()
+def questions(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    full: Full = False,
+    json: Json = False,
+) -> None:
+    """The study's questions and their answers so far: a sentence, an interval and a verdict each.
+
+    Example: `waystage questions studies/quickstart.toml --rehearsal --json`
+    """
+    from waystage.commands import studies
+
+    studies.questions(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, json=json)
+
+
+@app.command()
 def status(store: StoreDir = None, json: Json = False) -> None:
     """What is running in this store, from any terminal."""
     from waystage.commands import studies

@@ -223,6 +223,23 @@ def report(
     say(str(reports.write(results, out or _page(results, format), format, command=_command())))
 
 
+def questions(
+    path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, json: bool
+) -> None:
+    from waystage.reports import comparisons
+
+    results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
+    answers = comparisons.of(results)["answers"]
+    if json:
+        as_json({"study": results.study.title, "rehearsal": results.rehearsal, "answers": answers})
+        return
+    for answer in answers:
+        say(f"{answer['number']}. {answer['ask'] or ' against '.join((answer['a'], answer['b']))}")
+        say(f"   {answer['sentence'] if answer['answered'] else 'not answered: ' + answer['why']}")
+    if not answers:
+        say("this study asks no question: add [[question]] tables to its file")
+
+
 def status(root: Path | None, json: bool) -> None:
     from waystage.engines import status as running
     from waystage.engines.progress import table as live
