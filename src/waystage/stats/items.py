@@ -28,6 +28,7 @@ from waystage.stats.interval import Interval, from_t, without
 from waystage.stats.seeds import ONE_SEED, TWO_SEEDS
 
 DRAWS = 2000
+CELLS = 4_000_000  # of the table of draws that is held at once
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
@@ -108,12 +109,22 @@ def _draw(blocks: Sequence[Block], draws: int, seed: int) -> Array:
     total = np.zeros((draws, blocks[0].over.shape[1]))
     for block in blocks:
         count = int(block.clusters.max()) + 1
-        times = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
         over, under = (_by_cluster(values, block.clusters, count) for values in (block.over, block.under))
-        scores = _scores(np.tensordot(over, times, (3, 1)), np.tensordot(under, times, (3, 1)))
+        at_once = max(1, CELLS // count)
+        parts = []
+        for start in range(0, draws, at_once):
+            times = _times(rng, min(at_once, draws - start), count)
+            parts.append(_scores(np.tensordot(over, times, (3, 1)), np.tensordot(under, times, (3, 1))))
+        scores = np.concatenate(parts, axis=-1)
         spread = scores - scores.mean(axis=-1, keepdims=True)
         total += spread.sum(axis=1).T * (count / max(count - 1, 1)) ** 0.5
     return np.asarray(total / languages)
+
+
+def _times(rng: np.random.Generator, draws: int, count: int) -> Array:
+    """How often each cluster is drawn, draws x clusters."""
+    drawn = rng.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count).astype(float)
 
 
 def _by_cluster(values: Array, clusters: Array, count: int) -> Array:
