@@ -61,7 +61,7 @@ def _language(
 
 
 def _chunks(config: dict[str, Any], options: dict[str, Any], file: Path) -> Iterator[tuple[np.ndarray, list[Any]]]:
-    """Chunks of examples with their row numbers in the file."""
+    """Chunks of examples with their row numbers in the file; at least one."""
     chosen = chosen_rows(file, config.get("examples"), seed=config.get("seed", 0))
     # Pairs of a query and its answer may stand anywhere in the file, so they are made from all of it.
     size = table.count(file) if options.get("paired") else CHUNK
@@ -74,6 +74,8 @@ def _chunks(config: dict[str, Any], options: dict[str, Any], file: Path) -> Iter
             numbers, examples = numbers[keep], [examples[i] for i in keep]
         if examples:
             yield numbers, examples
+    if start == 0:  # a language without rows has empty arrays, not none
+        yield np.zeros(0, np.int64), []
 
 
 def chosen_rows(file: Path, limit: int | None, *, seed: int = 0) -> np.ndarray | None:
