@@ -96,8 +96,9 @@ def read(
     examples = _read(task, identity, base, language, place, notes, tuple(languages), limit)
     if base != split and identity["kind"] != "world":
         examples = (example for example in examples if is_held(example) == (split == "held"))
-    counted = limit is None or identity["kind"] == "world"  # the world makes as many as are wanted
-    return examples if counted else _first(examples, limit, task.form)
+    if limit is None or identity["kind"] == "world":  # the world makes as many as are wanted
+        return examples
+    return _first(examples, limit, task.form)
 
 
 def _read(

@@ -132,7 +132,7 @@ def _sentences(path: Path, fields_of: Any, *, last: bool) -> Records:
         fields = fields_of(line)
         if fields is None or (last and fields[0] == "-DOCSTART-"):
             continue
-        if (last and len(fields) < 2) or (not last and len(fields) > 2) or not fields[0]:
+        if (last and len(fields) < 2) or (not last and len(fields) > 2) or not any(fields[:1]):
             fault = RowFault("damaged word line", f"line {number} is not a word and its tag: {line[:80]!r}")
             continue
         tokens.append(fields[0])
@@ -177,19 +177,10 @@ def squad(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
 
 def _questions(path: Path) -> Iterator[tuple[int, Record, Record, Record | RowFault]]:
     value, text = read_json(path)
-    articles = value.get("data") if isinstance(value, dict) else value
-    if not isinstance(articles, list):
-        raise DataError('not in the format of SQuAD: an object with a list "data" is expected', path, 1)
     line, at = 1, 0
-    for a, article in enumerate(articles):
-        paragraphs = article.get("paragraphs") if isinstance(article, dict) else None
-        if not isinstance(paragraphs, list):
-            raise DataError(f'article {a + 1} has no list "paragraphs"', path, line)
-        for p, paragraph in enumerate(paragraphs):
-            questions = paragraph.get("qas") if isinstance(paragraph, dict) else None
-            if not isinstance(questions, list):
-                raise DataError(f'paragraph {p + 1} of article {a + 1} has no list "qas"', path, line)
-            for question in questions:
+    for a, article in enumerate(_listed(value, "data", "the file", path, 1), start=1):
+        for p, paragraph in enumerate(_listed(article, "paragraphs", f"article {a}", path, line), start=1):
+            for question in _listed(paragraph, "qas", f"paragraph {p} of article {a}", path, line):
                 if not isinstance(question, dict):
                     yield line, article, paragraph, RowFault("not a question", f'{type(question).__name__} in "qas"')
                     continue
@@ -202,15 +193,20 @@ def _questions(path: Path) -> Iterator[tuple[int, Record, Record, Record | RowFa
 def squad_articles(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
     """SQuAD's nested JSON as one record per paragraph, with the sentence breaks that LAReQA adds."""
     value, _ = read_json(paths[0])
-    if not isinstance(value, dict) or not isinstance(value.get("data"), list):
-        raise DataError('not in the format of SQuAD: an object with a list "data" is expected', paths[0], 1)
     number = 0
-    for article in value["data"]:
-        for paragraph in article.get("paragraphs", []):
+    for article in _listed(value, "data", "the file", paths[0], 1):
+        for paragraph in _listed(article, "paragraphs", f"the article after paragraph {number}", paths[0], 1):
             number += 1
-            if "sentence_breaks" not in paragraph:
+            if not isinstance(paragraph, dict) or "sentence_breaks" not in paragraph:
                 raise DataError(f"paragraph {number} has no sentence breaks: this is not XQuAD-R", paths[0], 1)
             yield 1, {**paragraph, "number": number}
+
+
+def _listed(value: Any, key: str, what: str, path: Path, line: int) -> list[Any]:
+    found = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(found, list):
+        raise DataError(f'not in the format of SQuAD: {what} has no list "{key}"', path, line)
+    return found
 
 
 def hellaswag_blocks(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from waystage.errors import DataError
@@ -17,14 +18,28 @@ from waystage.sources.readers import Reading
 POOL = "candidates"  # the "language" of candidates that belong to no single language
 
 
+def _whole(reading: Reading) -> Iterator[tuple[int, Record]]:
+    """A search without one of its passages is another search, so no row is left out."""
+    for line, record in reading.records:
+        if isinstance(record, RowFault):
+            raise DataError(record.message, reading.path, line)
+        yield line, record
+
+
+def _text(reading: Reading, line: int, record: Record, name: str) -> str:
+    try:
+        return fields.text(record, reading.layout, name).strip()
+    except RowFault as fault:
+        raise DataError(fault.message, reading.path, line) from None
+    except DataError as error:
+        raise DataError(str(error), reading.path, line) from None
+
+
 def bitext(reading: Reading) -> Iterator[Example]:
     """Parallel lines: each English line asks for its translation. The gold of a sorted English side is hidden."""
-    for index, (_, record) in enumerate(reading.records):
-        if isinstance(record, RowFault):
-            raise DataError(record.message, reading.path, index + 1)
+    for index, (line, record) in enumerate(_whole(reading)):
         reading.notes.rows += 1
-        text = fields.text(record, reading.layout, "text").strip()
-        english = fields.text(record, reading.layout, "english").strip()
+        text, english = (_text(reading, line, record, name) for name in ("text", "english"))
         if not text or not english:
             reading.notes.remark("empty sentence", str(index))
         name = f"{reading.language}-{index}"
@@ -38,9 +53,7 @@ def bucc(reading: Reading) -> Iterator[Example]:
     gold: dict[str, list[str]] | None = None
     sides: dict[str, set[str]] = {"foreign": set(), "english": set()}
     waiting: list[tuple[int, str, str]] = []
-    for line, record in reading.records:
-        if isinstance(record, RowFault):
-            raise DataError(record.message, reading.path, line)
+    for line, record in _whole(reading):
         side, name, text = record["side"], record["id"], record["text"]
         if side == "gold":
             gold = defaultdict(list) if gold is None else gold
@@ -63,10 +76,11 @@ def bucc(reading: Reading) -> Iterator[Example]:
 
 def bucc_rows(reading: Reading) -> Iterator[Example]:
     """A copy that holds everything in one row of lists, with gold pairs that count from 1."""
-    for line, record in reading.records:
-        if isinstance(record, RowFault):
-            raise DataError(record.message, reading.path, line)
-        foreign, english = (fields.texts(record, reading.layout, name) for name in ("text", "english"))
+    for line, record in _whole(reading):
+        try:
+            foreign, english = (fields.texts(record, reading.layout, name) for name in ("text", "english"))
+        except RowFault as fault:
+            raise DataError(fault.message, reading.path, line) from None
         pairs = fields.dig(record, str(reading.layout.columns["gold"]))
         gold: dict[int, list[int]] = defaultdict(list)
         for pair in pairs if isinstance(pairs, list) else ():
@@ -84,55 +98,71 @@ def bucc_rows(reading: Reading) -> Iterator[Example]:
             yield Passage(id=f"{reading.language}-{i:09d}", text=text.strip(), query=True, gold=answers)
 
 
+@dataclass(frozen=True)
+class Paragraph:
+    """One paragraph of XQuAD-R, checked."""
+
+    number: int
+    context: str
+    sentences: tuple[tuple[int, int], ...]
+    questions: tuple[tuple[str, str, int], ...]  # id, question, where the answer begins
+
+    def answering(self, start: int) -> list[int]:
+        """The sentence that holds the answer, and its copies in the paragraph."""
+        texts = [self.context[a:b] for a, b in self.sentences if a <= start < b]
+        return [s for s, (a, b) in enumerate(self.sentences) if texts and self.context[a:b] == texts[0]]
+
+
 def lareqa(reading: Reading) -> Iterator[Example]:
     """Questions ask for the sentence with the answer, in any language of the pool."""
     answers: dict[str, list[str]] = defaultdict(list)
     for language in reading.languages:
         for paragraph in _paragraphs(reading, language):
-            for question, sentences in _answer_sentences(paragraph).items():
-                answers[question] += [f"{language}_{paragraph['number']}_{s}" for s in sentences]
+            for name, _, start in paragraph.questions:
+                answers[name] += [f"{language}_{paragraph.number}_{s}" for s in paragraph.answering(start)]
     for paragraph in _paragraphs(reading, reading.language):
-        number = str(paragraph["number"])
-        context = _flat(paragraph["context"])
-        for s, (start, end) in enumerate(paragraph["sentence_breaks"]):
-            sentence = _flat(paragraph["context"][start:end])
-            yield Passage(
-                id=f"{reading.language}_{number}_{s}", cluster=number, text=f"{sentence}{context}", query=False
-            )
-        for question in paragraph["qas"]:
+        number, context = str(paragraph.number), _flat(paragraph.context)
+        for s, (a, b) in enumerate(paragraph.sentences):
+            text = _flat(paragraph.context[a:b]) + context
+            yield Passage(id=f"{reading.language}_{number}_{s}", cluster=number, text=text, query=False)
+        for name, question, _ in paragraph.questions:
             reading.notes.rows += 1
-            name = question["id"]
-            if name not in answers:
+            if answers[name]:
+                gold = tuple(answers[name])
+                about = {"id": f"{name}_{reading.language}", "item": name, "cluster": number}
+                yield Passage(**about, text=question, query=True, gold=gold)
+            else:
                 reading.notes.exclude("no sentence holds the answer", name)
-                continue
-            text = fields.check_text(question["question"], "question")
-            gold = tuple(answers[name])
-            yield Passage(id=f"{name}_{reading.language}", item=name, cluster=number, text=text, query=True, gold=gold)
 
 
-def _paragraphs(reading: Reading, language: str) -> Iterator[dict[str, Any]]:
-    try:
-        for line, record in reading.open(language):
-            assert not isinstance(record, RowFault)
-            context, breaks = record["context"], record["sentence_breaks"]
-            for pair in breaks:
-                if not 0 <= pair[0] <= pair[1] <= len(context):
-                    raise DataError(f"sentence break {pair} is outside its paragraph", reading.path, line)
-            yield record
-    except (KeyError, TypeError, IndexError) as error:
-        raise DataError(f"not in the format of XQuAD-R: {error!r} in {language}", reading.path, 1) from None
+def _paragraphs(reading: Reading, language: str) -> Iterator[Paragraph]:
+    seen: set[str] = set()
+    for line, record in reading.open(language):
+        assert not isinstance(record, RowFault)
+        try:
+            paragraph = Paragraph(
+                record["number"],
+                fields.check_text(record["context"], "context"),
+                tuple((int(a), int(b)) for a, b in record["sentence_breaks"]),
+                tuple(_asked(question) for question in record["qas"]),
+            )
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise DataError(f"not in the format of XQuAD-R: {error!r} in {language}", reading.path, line) from None
+        except RowFault as fault:
+            raise DataError(fault.message, reading.path, line) from None
+        for a, b in paragraph.sentences:
+            if not 0 <= a <= b <= len(paragraph.context):
+                raise DataError(f"sentence break {a}, {b} is outside its paragraph", reading.path, line)
+        for name, _, _ in paragraph.questions:
+            if name in seen:
+                raise DataError(f"the question {name!r} is there twice in {language}", reading.path, line)
+            seen.add(name)
+        yield paragraph
 
 
-def _answer_sentences(paragraph: dict[str, Any]) -> dict[str, list[int]]:
-    """For each question the sentences that hold its answer: the one at the offset, and its copies in the paragraph."""
-    context, breaks = paragraph["context"], paragraph["sentence_breaks"]
-    found: dict[str, list[int]] = {}
-    for question in paragraph["qas"]:
-        start = question["answers"][0]["answer_start"]
-        texts = [context[a:b] for a, b in breaks if a <= start < b]
-        if texts:
-            found[question["id"]] = [s for s, (a, b) in enumerate(breaks) if context[a:b] == texts[0]]
-    return found
+def _asked(question: dict[str, Any]) -> tuple[str, str, int]:
+    name, text = (fields.check_text(question[column], column) for column in ("id", "question"))
+    return name, text, int(question["answers"][0]["answer_start"])
 
 
 def _flat(text: str) -> str:
@@ -142,29 +172,25 @@ def _flat(text: str) -> str:
 def mewslix_mentions(reading: Reading) -> Iterator[Example]:
     """Mentions in the news ask for an entity; its candidates are read under the language `candidates`."""
     if reading.language == POOL:
-        for line, record in reading.records:
+        for line, record in _whole(reading):
             reading.notes.rows += 1
             yield _entity(record, reading, line)
         return
-    for line, record in reading.records:
-        if isinstance(record, RowFault):
-            raise DataError(record.message, reading.path, line)
+    for line, record in _whole(reading):
         try:
             for mention in record["mentions"]:
                 reading.notes.rows += 1
-                name, entity = mention["example_id"], mention["entity_id"]
+                name, entity = (fields.check_text(mention[key], key) for key in ("example_id", "entity_id"))
                 text = _marked(record["context"], mention)
                 yield Passage(id=name, text=text, query=True, gold=(entity,) if entity else None)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, RowFault) as error:
             raise DataError(f"not in the format of Mewsli-X: {error!r}", reading.path, line) from None
 
 
 def mewslix_pairs(reading: Reading) -> Iterator[Example]:
     """Training pairs from Wikipedia: a mention in its context, and the description of its entity."""
     seen: set[str] = set()
-    for line, record in reading.records:
-        if isinstance(record, RowFault):
-            raise DataError(record.message, reading.path, line)
+    for line, record in _whole(reading):
         try:
             mention, entity = record["contextual_mention"], record["entity"]
             name = entity["entity_id"]
@@ -174,24 +200,24 @@ def mewslix_pairs(reading: Reading) -> Iterator[Example]:
                 yield _entity(entity, reading, line)
             text = _marked(mention["context"], mention["mention"])
             yield Passage(id=str(mention["mention"]["example_id"]), text=text, query=True, gold=(name,))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, RowFault) as error:
             raise DataError(f"not in the format of Mewsli-X: {error!r}", reading.path, line) from None
 
 
-def _entity(record: Record | RowFault, reading: Reading, line: int) -> Passage:
-    if isinstance(record, RowFault):
-        raise DataError(record.message, reading.path, line)
+def _entity(record: Record, reading: Reading, line: int) -> Passage:
     try:
-        text = f"{record['title']}: {record['description']}"
-        return Passage(id=record["entity_id"], text=text, query=False)
+        name, title, said = (fields.check_text(record[key], key) for key in ("entity_id", "title", "description"))
     except KeyError as error:
         raise DataError(f"an entity without {error}", reading.path, line) from None
+    except RowFault as fault:
+        raise DataError(fault.message, reading.path, line) from None
+    return Passage(id=name, text=f"{title}: {said}", query=False)
 
 
 def _marked(context: dict[str, Any], mention: dict[str, Any], *, around: int = 300) -> str:
     """The sentence around a mention with the mention in braces, cut to some characters on both sides."""
-    text, span = context["text"], mention["mention_span"]
-    start, end = span["start"], span["end"]
+    text, span = fields.check_text(context["text"], "text"), mention["mention_span"]
+    start, end = int(span["start"]), int(span["end"])
     if text[start:end] != span["text"]:
         raise KeyError(f"mention_span of {mention['example_id']}, which is not at its offset")
     left, right = text[max(0, start - around) : start], text[end : end + around]
