@@ -37,6 +37,10 @@ class Check:
     draw: Callable[[Rng], bool]  # True: covered, or silent
     cost: float = 1.0  # how long a draw takes, relative to the cheapest
 
+    def draws(self, work: int) -> int:
+        """How many draws an amount of work buys, where more than ten thousand would add nothing."""
+        return min(10_000, max(1, int(work / self.cost)))
+
     def rate(self, draws: int, seed: int = 0) -> float:
         rng = np.random.default_rng([seed, *self.name.encode()])
         return float(np.mean([self.draw(rng) for _ in range(draws)]))
