@@ -195,6 +195,28 @@ def validate(
     scoring.validate(predictions, benchmark, reference, json)
 
 
+@app.command()
+def export(
+    study: StudyFile,
+    arm: Annotated[str, typer.Option("--arm", help="an arm of the study, such as mnli")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the folder to write")] = Path("predictions"),
+    seed: Annotated[int | None, typer.Option("--seed", help="needed where the study has several")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="needed where the study has several")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="source language, where there are several")] = None,
+    format_: Annotated[str, typer.Option("--format", help="xtreme")] = "xtreme",
+    set_: Set = None,
+    store: StoreDir = None,
+) -> None:
+    """One arm's predictions as a submission folder for XTREME or XTREME-R. Rehearsals are refused.
+
+    Example: `waystage export my-study.toml --arm mnli --seed 1 --out predictions/`
+    """
+    from waystage.commands import studies
+
+    studies.export(study, overrides=set_, store=store, arm=arm, seed=seed, model=model, source=source, out=out,
+                   format=format_)  # fmt: skip
+
+
 @app.command(name="list")
 def list_(
     what: Annotated[str, typer.Argument(help="tasks | models | languages | studies | engines")],

@@ -240,6 +240,19 @@ def questions(
         say("this study asks no question: add [[question]] tables to its file")
 
 
+def export(
+    path: Path, *, overrides: list[str] | None, store: Path | None, arm: str, seed: int | None, model: str | None,
+    source: str | None, out: Path, format: str,
+) -> None:  # fmt: skip
+    from waystage.reports import submission
+
+    if format != "xtreme":
+        raise InputError(f"--format {format!r}: there is only xtreme")
+    results = load(path, store=open_store(store), overrides=overrides)
+    written = submission.export(results, out, arm=arm, seed=seed, model=model, source_language=source)
+    say(f"{len(written)} files in {out}; check them: waystage validate {out}")
+
+
 def status(root: Path | None, json: bool) -> None:
     from waystage.engines import status as running
     from waystage.engines.progress import table as live

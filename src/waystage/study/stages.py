@@ -184,7 +184,7 @@ class _Planner:
         }
         if target.form == "retrieval":
             config |= {"layer": primary_layer(model), "pooling": "mean"}
-            if target.options.get("threshold") == "dev":
+            if target.options.get("mode") == "margin" and self.has_dev(target, languages):
                 dev = self.tokens(model, target, "dev", languages, recipe)
                 inputs |= {"dev_rows": self.rows_of(dev), "dev_tokens": dev}
         name = f"evaluate {target.name} after {arm} on {_short(model)}"
@@ -247,6 +247,16 @@ class _Planner:
 
     def task(self, name: str) -> Task:
         return find_task(self.study, name)
+
+    def has_dev(self, target: Task, languages: tuple[str, ...]) -> bool:
+        """Whether a threshold can be chosen on dev data; where it cannot, the scores say "oracle"."""
+        if "dev" not in target.splits or self.study.evaluate_on == "dev":
+            return False
+        try:
+            sources.identify(target, self.source_of(target), "dev", languages)
+        except InputError:
+            return False
+        return True
 
     def source_of(self, task: Task) -> str:
         if self.study.source == "world":
