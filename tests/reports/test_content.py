@@ -134,6 +134,8 @@ def test_examples_show_each_case_and_judge_as_the_metric_does(whole: Results) ->
         for item in entry["items"]:
             for arm, right in item["right"].items():
                 assert right == (item["said"][arm] in item["gold"].split(" · "))
+        if entry["target"] == "tatoeba":  # the text that was found, not only its id
+            assert all(len(item["gold"].split(": ")[1].split()) == 6 for item in entry["items"])
 
 
 def test_an_unscored_study_has_no_answers_but_a_report(whole: Results, tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import Any
 
 from waystage.errors import InputError
+from waystage.reports import about, relations
 from waystage.reports.about import baseline
+from waystage.reports.plain import plain
 from waystage.results import COLUMNS, Results
 from waystage.study.stages import find_task
 
@@ -17,12 +17,14 @@ def of(results: Results) -> dict[str, Any]:
     frame = results.scores
     headline = frame[frame["headline"].astype(bool)] if len(frame) else frame
     untrained = [t for t in results.study.target_tasks() if not find_task(results.study, t).has_training_data]
+    blocks = by_language(results, headline, untrained)
     return {
         "answers": _answers(results, frame, untrained),
         "gains": _gains(results, headline, untrained),
-        "by_language": by_language(results, headline, untrained),
+        "by_language": blocks,
+        "trends": relations.trends(results, blocks, about.languages(results)),
         "transfer": transfer(results, headline),
-        "trends": [],
+        "gaps": relations.gaps(results, headline, baseline(results), untrained) if len(headline) else [],
     }
 
 
@@ -164,15 +166,23 @@ def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
 
 
 def variants(results: Results) -> list[dict[str, Any]]:
-    """Scores beside the headline: other metrics, other layers, baselines without a model. Means over languages."""
+    """Scores beside the headline: other metrics, other ways to search, baselines without a model. Means over languages.
+
+    A metric may carry its variant behind a slash: `accuracy/centred`.
+    """
     frame = results.scores
     rows = frame[~frame["headline"].astype(bool)] if len(frame) else frame
     keys = ["model", "target", "source_language", "intermediate", "metric", "variant"]
-    return [
-        {**dict(zip(keys, key, strict=True)), "score": float(group.groupby("seed")["value"].mean().mean()),
-         "languages": int(group["language"].nunique()), "seeds": int(group["seed"].nunique())}
-        for key, group in rows.groupby(keys, sort=False)
-    ]  # fmt: skip
+    found = []
+    for key, group in rows.groupby(keys, sort=False):
+        *where, metric, variant = key
+        metric, _, behind = metric.partition("/")
+        found.append(
+            {**dict(zip(keys, (*where, metric, variant or behind), strict=True)),
+             "score": float(group.groupby("seed")["value"].mean().mean()),
+             "languages": int(group["language"].nunique()), "seeds": int(group["seed"].nunique())}
+        )  # fmt: skip
+    return found
 
 
 def scores(results: Results) -> dict[str, Any]:
@@ -182,18 +192,3 @@ def scores(results: Results) -> dict[str, Any]:
     rows = zip(*(frame[column].tolist() for column in columns), strict=True)
     at = columns.index("value")
     return {"columns": columns, "rows": [[*row[:at], plain(row[at]), *row[at + 1 :]] for row in rows]}
-
-
-def plain(value: Any) -> Any:
-    """What JSON knows: no NaN, no numpy, no tuples."""
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, str | bool) or value is None:
-        return value
-    if hasattr(value, "item"):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Iterable):
-        return [plain(inner) for inner in value]
-    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from statistics import median
@@ -14,6 +15,7 @@ from waystage.results import Results
 
 Records = dict[str, tuple[Stage, dict[str, Any] | None]]
 POINTS = 60  # of a curve on the page
+UNSHOWN = frozenset({"learning_rate", "gradient_norm"})
 
 
 def records(results: Results) -> Records:
@@ -87,15 +89,17 @@ def _cost(name: str, members: list[tuple[Stage, dict[str, Any] | None]]) -> dict
         "done": len(done),
         "seconds": sum(record["seconds"] for record in done),
         "median_seconds": median(record["seconds"] for record in done) if done else None,
-        "examples_per_second": median(rates) if rates else None,
+        "per_second": median(rates) if rates else None,
         "peak_memory": max((record.get("peak_memory") or 0 for record in done), default=None),
         "disk": sum(item["size"] for record in done for item in record["files"]),
     }
 
 
 def _rate(record: dict[str, Any]) -> float | None:
-    rate: float | None = record.get("facts", {}).get("examples_per_second")
-    return rate
+    """What the stage counted as its units in a second: examples or windows trained on, sequences read."""
+    facts = record.get("facts", {})
+    keys = ("units_per_second", "sequences_per_second")
+    return next((float(facts[key]) for key in keys if facts.get(key)), None)
 
 
 def stages(results: Results, found: Records) -> list[dict[str, Any]]:
@@ -205,17 +209,14 @@ def _row_facts(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _token_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    keys = ("units", "tokens", "truncated", "words")
-    found = {key: facts[key] for key in keys if key in facts}
-    if facts.get("words"):
-        found["pieces_per_word"] = round(facts.get("pieces", facts["tokens"]) / facts["words"], 3)
-    elif "pieces_per_word" in facts:
-        found["pieces_per_word"] = facts["pieces_per_word"]
+    found = {key: facts[key] for key in ("units", "tokens", "truncated", "words", "pieces") if key in facts}
+    if found.get("words") and "pieces" in found:
+        found["pieces_per_word"] = round(found["pieces"] / found["words"], 3)
     return found
 
 
 def curves(results: Results, found: Records) -> list[dict[str, Any]]:
-    """What each training saw on the way: loss and, where it was measured, the score on its selection set."""
+    """What each training saw on the way: its loss and, where it was measured, the score on its selection set."""
     import pyarrow.parquet as pq
 
     said = []
@@ -223,17 +224,23 @@ def curves(results: Results, found: Records) -> list[dict[str, Any]]:
         path = results.store.path(stage.fingerprint) / "curve.parquet"
         if record is None or not path.exists():
             continue
-        columns = pq.read_table(path).to_pydict()
-        steps = columns.pop("step")
-        lines = {
-            name: thinned([(x, y) for x, y in zip(steps, values, strict=True) if isinstance(y, int | float)])
-            for name, values in columns.items()
-        }
+        lines: dict[str, list[tuple[Any, Any]]] = defaultdict(list)
+        columns = pq.read_table(path, columns=["step", "name", "value"]).to_pydict()
+        for step, name, value in zip(*columns.values(), strict=True):
+            if name not in UNSHOWN and math.isfinite(value):
+                lines[name].append((step, value))
         tasks = [member["task"] for member in stage.config["members"]]
-        said.append({"name": stage.name, "stage": stage.fingerprint, "tasks": tasks, "seed": stage.config["seed"],
-                     "after": stage.inputs["start"].name if "start" in stage.inputs else "",
-                     "lines": {name: line for name, line in lines.items() if line}})  # fmt: skip
+        said.append(
+            {"name": stage.name, "stage": stage.fingerprint, "tasks": tasks, "seed": stage.config["seed"],
+             "after": _arm(stage), "lines": {name: thinned(line) for name, line in lines.items()}}
+        )  # fmt: skip
     return said
+
+
+def _arm(stage: Stage) -> str:
+    """The tasks of the stage that this one starts from."""
+    start = stage.inputs.get("start")
+    return " + ".join(member["task"] for member in start.config["members"]) if isinstance(start, Stage) else ""
 
 
 def thinned(points: list[tuple[Any, Any]]) -> list[list[float]]:

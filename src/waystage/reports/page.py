@@ -136,10 +136,14 @@ def by_target(content: dict[str, Any]) -> list[dict[str, Any]]:
                   "rows": {}}
         )  # fmt: skip
         table["arms"].append({"name": block["intermediate"], "block": number, "seeds": len(block["seeds"])})
+        seeds = len(block["seeds"])
         for code, _, base, gain, _, _ in block["cells"]:
-            row = table["rows"].setdefault(code, {"language": about[code], "base": base, "gains": {}})
+            row = table["rows"].setdefault(code, {"language": about[code], "base": base, "gains": {}, "seeds": 0})
             row["gains"][block["intermediate"]] = gain
+            if seeds > row["seeds"]:  # arms that lack seeds are paired with fewer of the baseline's
+                row["base"], row["seeds"] = base, seeds
     for table in found.values():
+        table["unequal"] = len({arm["seeds"] for arm in table["arms"]}) > 1
         largest = max((abs(g) for row in table["rows"].values() for g in row["gains"].values()), default=1.0)
         for row in table["rows"].values():
             row["shades"] = {arm: shade(gain, largest) for arm, gain in row["gains"].items()}
@@ -203,19 +207,21 @@ CURVES = 24  # pictures of learning on the page; the JSON has all
 
 
 def learning(content: dict[str, Any]) -> list[Any]:
-    """One picture per task trained, arm or target: a line per training, of the score where it was measured."""
-    groups: dict[tuple[str, str], dict[str, list[list[float]]]] = {}
+    """One picture per training task and measure: a line per arm, of the first seed; the JSON has all."""
+    groups: dict[tuple[str, str, str], dict[str, list[list[float]]]] = {}
     for curve in content["curves"]:
-        measure = next((name for name in curve["lines"] if name != "loss"), "loss")
-        if measure in curve["lines"]:
-            after = f" after {curve['after'].removeprefix('train ').split(',')[0]}" if curve["after"] else ""
-            groups.setdefault((" + ".join(curve["tasks"]), measure), {})[f"seed {curve['seed']}{after}"] = curve[
-                "lines"
-            ][measure]
+        for measure in [name for name in curve["lines"] if name != "loss"] or ["loss"]:
+            key = (" + ".join(curve["tasks"]), measure, f", seed {curve['seed']}")
+            if not any(other[:2] == key[:2] and other != key for other in groups):
+                name = f"after {curve['after']}" if curve["after"] else "from the model as published"
+                groups.setdefault(key, {})[name] = curve["lines"].get(measure, [])
     return [
-        markup(figures.curves(dict(list(lines.items())[:8]), title=f"training on {tasks}: {measure}", y=measure,
-                              note=content["note"]))
-        for (tasks, measure), lines in list(groups.items())[:CURVES]
+        markup(figures.curves(
+            {name: line for name, line in list(lines.items())[:8] if line},
+            title=f"{tasks}{seed}: {measure}", y=measure,
+            note=content["note"]))
+        for (tasks, measure, seed), lines in list(groups.items())[:CURVES]
+        if any(lines.values())
     ]  # fmt: skip
 
 

@@ -50,7 +50,11 @@ def _entry(results: Results, arms: dict[str, Cell], code: str) -> dict[str, Any]
         return None
     task = find_task(results.study, first.target)
     ids = _drawn(set.intersection(*(set(found) for found in answers.values())))
-    shown = [_shown(task.form, example, answers, code) for example in _examples(path, ids)]
+    said = {arm: {one: found[one].as_py() for one in ids} for arm, found in answers.items()}
+    examples = _examples(path, ids)
+    if task.form == "retrieval":
+        _with_texts(path, examples, said)
+    shown = [_shown(task.form, example, said, code) for example in examples]
     kinds: dict[tuple[bool | None, ...], list[dict[str, Any]]] = {}
     for one in shown:
         kinds.setdefault(tuple(one["right"].values()), []).append(one)
@@ -91,8 +95,11 @@ def _answers(results: Results, cell: Cell, code: str) -> dict[str, Any] | None:
     names = table.column_names
     if "id" not in names or "prediction" not in names:
         return None
-    ids = table.column("id").to_pylist()
-    return dict(zip(ids, table.column("prediction"), strict=True))
+    if "variant" in names:  # a search is made in several ways; the official one stands first
+        import pyarrow.compute as pc
+
+        table = table.filter(pc.equal(table.column("variant"), table.column("variant")[0])) if len(table) else table
+    return dict(zip(table.column("id").to_pylist(), table.column("prediction"), strict=True))
 
 
 def _examples(path: Any, ids: list[str]) -> list[dict[str, Any]]:
@@ -105,8 +112,17 @@ def _examples(path: Any, ids: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _shown(form: str, example: dict[str, Any], answers: dict[str, Any], code: str) -> dict[str, Any]:
-    said = {arm: found[example["id"]].as_py() for arm, found in answers.items()}
+def _with_texts(path: Any, examples: list[dict[str, Any]], said: dict[str, dict[str, Any]]) -> None:
+    """What was found, as text: only ids are kept with the predictions. Judged by id, so an id stays in front."""
+    wanted = {one for e in examples for one in e["gold"] or ()}
+    wanted |= {answer[0] for found in said.values() for answer in found.values() if answer}
+    texts = {row["id"]: f"{row['id']}: {row['text']}" for row in _examples(path, sorted(wanted))}
+    for example in examples:
+        example["texts"] = texts
+
+
+def _shown(form: str, example: dict[str, Any], answers: dict[str, dict[str, Any]], code: str) -> dict[str, Any]:
+    said = {arm: found[example["id"]] for arm, found in answers.items()}
     fields, gold = _fields(form, example)
     return {
         "id": cut(example["id"]),
@@ -136,11 +152,13 @@ def _fields(form: str, example: dict[str, Any]) -> tuple[list[tuple[str, str]], 
         case "similarity":
             return [("first", example["first"]), ("second", example["second"])], example["score"]
         case "retrieval":
-            return [("query", example["text"])], example["gold"]
+            return [("query", example["text"])], [example["texts"].get(one, one) for one in example["gold"] or ()]
     return [("text", str(example.get("text", "")))], None
 
 
 def _named(form: str, example: dict[str, Any], answer: Any) -> Any:
+    if form == "retrieval":
+        return example["texts"].get(answer[0], answer[0]) if answer else "nothing"
     if form == "choice" and isinstance(answer, int):
         return f"option {answer}"
     return " ".join(answer) if form == "tags" and answer is not None else answer
@@ -156,7 +174,7 @@ def _right(form: str, example: dict[str, Any], answer: Any, code: str) -> bool |
         case "spans":
             return _same_answer(example, answer)
         case "retrieval":
-            return answer in example["gold"] if example["gold"] and isinstance(answer, str) else None
+            return None if example["gold"] is None else answer[0] in example["gold"] if answer else not example["gold"]
     return None
 
 

@@ -36,6 +36,7 @@ def tables(content: dict[str, Any], *, long: bool = False) -> list[Table]:
         decomposition(content),
         gains(content),
         by_language(content),
+        gaps(content),
         transfer(content),
         variants(content),
         costs(content),
@@ -152,12 +153,33 @@ def by_language(content: dict[str, Any]) -> Table:
     return Table("by_language", caption, columns, tuple(rows))
 
 
+def gaps(content: dict[str, Any]) -> Table:
+    extra, codes = several(content), shown(content)
+    rows = [
+        (
+            *_head(g, extra, codes), g["intermediate"], g["gap"], len(g["targets"]), g["gap_b"], g["gap_a"],
+            g["change"]["estimate"], g["change"]["low"], g["change"]["high"], g["low_gain"]["estimate"],
+            g["low_error"]["estimate"], g["seeds"], g["word"], g["why"],
+        )
+        for g in content["gaps"]
+    ]  # fmt: skip
+    columns = (
+        *extra, Column("arm"), Column("gap"), Column("targets", "many"),
+        Column(f"gap of {content['gains']['baseline']}", "score"), Column("gap of the arm", "score"),
+        Column("change", "gain"), Column("low", "gain"), Column("high", "gain"), Column("gain of the low side", "gain"),
+        Column("% of its errors removed", "gain"), Column("seeds", "many"), Column("verdict"), Column("why"),
+    )  # fmt: skip
+    return Table(
+        "gaps", "Gaps between languages, within targets that have both groups, in points", columns, tuple(rows)
+    )
+
+
 def transfer(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
         (*_head(t, extra, codes), t["intermediate"], t["target"], t["metric"], t["source"], t["others"], t["gap"],
          t["low"], t["high"], t["n"])
-        for t in content.get("transfer", [])
+        for t in content["transfer"]
     ]  # fmt: skip
     columns = (
         *extra, Column("arm"), Column("target"), Column("metric"), Column("source", "score"),
@@ -184,7 +206,7 @@ def variants(content: dict[str, Any]) -> Table:
 def costs(content: dict[str, Any]) -> Table:
     rows = [
         (
-            c["what"], c["done"], c["stages"], c["seconds"], c["median_seconds"], c["examples_per_second"],
+            c["what"], c["done"], c["stages"], c["seconds"], c["median_seconds"], c["per_second"],
             c["peak_memory"], c["disk"],
         )
         for c in content["costs"]["rows"]

@@ -1,0 +1,144 @@
+"""Gains beside what is known of the languages: distance, resources, gaps between groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from waystage.errors import InputError
+from waystage.reports import numbers
+from waystage.reports.plain import plain
+from waystage.results import Results
+
+DISTANCE, RESOURCE, SCRIPT = "distance", "resource class", "other script"
+
+
+def trends(results: Results, blocks: list[dict[str, Any]], languages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per arm: does the gain go with distance or resources? A point is a language on a target, the family its cluster.
+
+    Targets differ in level, so each is a predictor of its own beside the one asked about.
+    """
+    about = {language["code"]: language for language in languages}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for block in blocks:
+        groups.setdefault((block["model"], block["source_language"], block["intermediate"]), []).append(block)
+    found = []
+    for (model, source, arm), own in groups.items():
+        key = {"model": model, "source_language": source, "intermediate": arm}
+        points = [(block["target"], cell[0], cell[3]) for block in own for cell in block["cells"] if cell[0] != source]
+        known = _known(points, about, source)
+        for against in (DISTANCE, RESOURCE):
+            said = _trend(points, {against: known[against]}, about, results.rehearsal)
+            found.append({**key, "against": against, **said})
+        found.append({**key, "against": "all", **_trend(points, known, about, results.rehearsal)})
+    return [plain(one) for one in found]
+
+
+def _known(
+    points: list[tuple[str, str, float]], about: Mapping[str, dict[str, Any]], source: str
+) -> dict[str, dict[str, float | None]]:
+    home = about.get(source, {}).get("script")
+    codes = {f"{target}/{code}": about[code] for target, code, _ in points}
+    return {
+        DISTANCE: {name: language["distance"].get(source) for name, language in codes.items()},
+        RESOURCE: {name: language.get("resource") for name, language in codes.items()},
+        SCRIPT: {
+            name: float(language["script"] != home) if "script" in language and home else None
+            for name, language in codes.items()
+        },
+    }
+
+
+def _trend(
+    points: list[tuple[str, str, float]], known: dict[str, dict[str, float | None]], about: Any, rehearsal: bool
+) -> dict[str, Any]:
+    from waystage.stats.trend import trend
+
+    gains = {f"{target}/{code}": gain for target, code, gain in points}
+    targets = list(dict.fromkeys(target for target, _, _ in points))
+    which = {f"{t}/{code}": t for t, code, _ in points}
+    levels = {f"target {t}": {name: float(own == t) for name, own in which.items()} for t in targets[1:]}
+    families = {f"{t}/{code}": about[code].get("family", code) for t, code, _ in points}
+    try:
+        fitted = trend(gains, {**known, **levels}, families)
+    except InputError as error:
+        return {"slopes": [], "line": [], "sentence": f"No trend is fitted: {error}."}
+    slopes = [
+        {"predictor": s.predictor, **vars(s.interval), "inflation": s.inflation, "note": s.note or s.interval.note}
+        for s in fitted.slopes
+        if s.predictor in known
+    ]
+    return {
+        "slopes": slopes,
+        "explained": fitted.explained,
+        "points": fitted.languages,
+        "families": fitted.families,
+        "sentence": _sentence(slopes, fitted, rehearsal),
+        "line": _line(slopes[0], next(iter(known.values())), gains) if len(slopes) == 1 else [],
+    }
+
+
+def _sentence(slopes: list[dict[str, Any]], fitted: Any, rehearsal: bool) -> str:
+    parts = [
+        f"{s['predictor']}: {numbers.gain(s['estimate'])} points per standard deviation "
+        f"({numbers.interval(s['low'], s['high'])}"
+        + (f"; variance inflation {s['inflation']:.1f}" if len(slopes) > 1 else "")
+        + (f"; {s['note']}" if s["note"] else "")
+        + ")"
+        for s in slopes
+    ]
+    head = "In the rehearsal (artificial languages), " if rehearsal else ""
+    how = "each adjusted for the others and for the targets" if len(slopes) > 1 else "adjusted for the targets"
+    ground = f"{fitted.languages} points in {numbers.counted(fitted.families, 'family', 'families')}, {how}"
+    return f"{head}{'; '.join(parts)}. {ground}."
+
+
+def _line(slope: dict[str, Any], values: dict[str, float | None], gains: dict[str, float]) -> list[list[float]]:
+    """The fitted line through the middle of the points, with the lines of the slopes still possible as its band."""
+    from statistics import mean, stdev
+
+    xs = {name: x for name, x in values.items() if x is not None}
+    middle, wide = mean(xs.values()), stdev(xs.values())
+    level = mean(gains[name] for name in xs)
+    low, high = (slope["low"], slope["high"]) if slope["low"] is not None else (slope["estimate"],) * 2
+    line = []
+    for x in (min(xs.values()), middle, max(xs.values())):
+        at = (x - middle) / wide
+        ends = sorted((level + low * at, level + high * at))
+        line.append([x, level + slope["estimate"] * at, *ends])
+    return line
+
+
+def gaps(results: Results, rows: Any, zero: str, untrained: list[str]) -> list[dict[str, Any]]:
+    """Per arm: is the gap to the source language, or between high- and low-resource languages, smaller than without?"""
+    from waystage import stats
+    from waystage.stats.gaps import gap, to_source
+
+    low = set(results.study.select("low-resource"))
+    found = []
+    for model in results.study.models:
+        for source in results.study.source_languages:
+            for arm in [name for name in results.study.intermediate if name != zero]:
+                try:
+                    both = stats.contrast(
+                        rows, arm, zero, model=model, source_language=source, targets=results.study.target_tasks(),
+                        languages=sorted(set(rows["language"])), untrained=untrained,
+                    )  # fmt: skip
+                except InputError:
+                    continue  # not in yet: the gain matrix names what waits
+                asked = {
+                    f"{source} minus the others": lambda both=both: to_source(both),
+                    "high- minus low-resource": lambda both=both: gap(both, set(both.languages) - low, low),
+                }
+                for kind, ask in asked.items():
+                    try:
+                        said = ask()
+                    except InputError:
+                        continue  # no target has languages of both groups
+                    found.append(
+                        {"model": model, "source_language": source, "intermediate": arm, "baseline": zero, "gap": kind,
+                         "gap_a": said.gap_a, "gap_b": said.gap_b, "change": vars(said.change),
+                         "low_gain": vars(said.low_gain), "low_error": vars(said.low_error), "word": said.word,
+                         "why": said.why, "targets": said.targets, "seeds": said.change.n}
+                    )  # fmt: skip
+    return [plain(one) for one in found]
