@@ -44,6 +44,7 @@ def claims(store: Store) -> Iterator[None]:
 def claim(store: Store, run: str, fingerprints: Iterable[str]) -> None:
     """Nobody else may remove these while this process lives. Claiming again replaces; see `renew` and `release`."""
     with claims(store):
+        claimed(store)  # which removes those of the dead
         write_text(_claim(store, run), json.dumps({**me(), "needs": sorted(fingerprints)}), durable=False)
 
 
