@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from hypothesis import example, given, settings
-from hypothesis import settings, strategies as st
+from hypothesis import strategies as st
 
 from waystage.errors import InputError, UnknownName
 from waystage.metrics import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import settings, strategies as st
+from hypothesis import strategies as st
 
 from waystage.errors import DataError, UnknownName, WaystageError
 from waystage.metrics import placeholder_gold, score_files

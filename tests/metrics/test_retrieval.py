@@ -4,7 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import settings, strategies as st
+from hypothesis import strategies as st
 
 from waystage.errors import InputError
 from waystage.metrics import (

@@ -1,6 +1,6 @@
 import pytest
 from hypothesis import given, settings
-from hypothesis import settings, strategies as st
+from hypothesis import strategies as st
 
 from waystage.errors import InputError
 from waystage.metrics import score_pos, score_spans, token_accuracy
