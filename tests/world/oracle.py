@@ -12,7 +12,6 @@ COVERS, CLASHES, OPEN = "covers", "clashes", "open"
 
 
 def judge(said: Clause, hypothesis: Clause) -> int:
-    it = ontology()
     if said.verb < 0 or hypothesis.verb < 0:
         return _state(said, hypothesis)
     verb = _verb(said.verb, hypothesis.verb)
@@ -21,18 +20,13 @@ def judge(said: Clause, hypothesis: Clause) -> int:
     parts = [_phrase(said.subject, hypothesis.subject), _phrase(said.object, hypothesis.object)]
     parts.append(_others(said, hypothesis))
     parts.append(_modifier(said.time, hypothesis.time, exclusive=True))
-    parts.append(
-        _modifier(said.manner if said.manner >= 0 else None, hypothesis.manner if hypothesis.manner >= 0 else None)
-    )
-    assert it
+    parts.append(_modifier(_manner(said), _manner(hypothesis)))
     if said.negative:
         if verb == CLASHES:
             return 1
         backward = [_phrase(hypothesis.subject, said.subject), _phrase(hypothesis.object, said.object)]
         backward += [_others(hypothesis, said), _modifier(hypothesis.time, said.time)]
-        backward.append(
-            _modifier(hypothesis.manner if hypothesis.manner >= 0 else None, said.manner if said.manner >= 0 else None)
-        )
+        backward.append(_modifier(_manner(hypothesis), _manner(said)))
         if hypothesis.negative:
             return 0 if all(p == COVERS for p in backward) else 1
         return 2 if all(p == COVERS for p in backward) else 1
@@ -44,6 +38,10 @@ def judge(said: Clause, hypothesis: Clause) -> int:
     if clash == 1:
         return 0 if hypothesis.negative else 2
     return 1
+
+
+def _manner(clause: Clause) -> int | None:
+    return clause.manner if clause.manner >= 0 else None
 
 
 def _verb(a: int, b: int) -> str:

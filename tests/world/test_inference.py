@@ -20,7 +20,7 @@ NAMES = pool(0, "target/test")
 
 @pytest.mark.parametrize("domain", ["general", "medicine", "commerce"])
 @pytest.mark.parametrize("make", [nli.plain, nli.scene])
-def test_the_judge_agrees_with_every_label(make, domain: str) -> None:  # noqa: ANN001
+def test_the_judge_agrees_with_every_label(make, domain: str) -> None:
     for number in range(1500):
         draw = Stream("judge", number)
         premises, hypothesis, label = make(draw, facts(), NAMES, number % 3, domain)
@@ -50,7 +50,7 @@ def test_exchanged_roles_change_the_meaning_and_nothing_else() -> None:
         if one != two:
             assert oracle.judge(one, two) != 0
 
-            def said(clause):  # noqa: ANN001, ANN202
+            def said(clause):
                 return sorted(str(p) for p in (clause.subject, clause.object, *(p for _, p in clause.others)))
 
             assert said(one) == said(two) and one.verb == two.verb

@@ -57,7 +57,7 @@ def _story(plan: Stream, teller: Teller, names: Pool) -> list[str]:
     cast = (names.person(plan), names.person(plan))
     places = (names.place(plan),)
     domain = DOMAINS[max(0, plan.below(6) - 3)]
-    favourites = tuple(plan.pick(world.ontology.types[t]) for t in plan.sample(sorted(world.ontology.types), 3))
+    favourites = tuple(plan.pick(world.things) for _ in range(4))
     out: list[str] = []
     last: Clause | None = None
     for _ in range(3 + plan.below(4)):
@@ -172,9 +172,9 @@ def _lore(plan: Stream, teller: Teller) -> list[str]:
     world = facts()
     it = world.ontology
     out: list[str] = []
-    kind = plan.pick(sorted(it.types))
+    kind = plan.pick(world.kinds)
     members = it.types[kind]
-    for noun in plan.sample(members, min(len(members), 2 + plan.below(2))):
+    for noun in plan.sample(members[:3] if plan.below(4) else members, min(len(members), 2 + plan.below(2))):
         plural = not world.is_mass[noun]
         out.append(teller.say(_is_a(noun, it.type_word[kind], plural)))
         if noun in it.fitting and plan.below(2):

@@ -22,20 +22,22 @@ class Facts:
         self.is_person = [c.type in PERSONS and c.kind == "noun" for c in it.concepts]
         self.is_mass = [is_mass(c.id) for c in it.concepts]
         frames = sorted(it.frames.values(), key=lambda f: mix("rank", f.verb))
-        self.verbs = {d: zipf_table([f for f in frames if f.domain == d], size=1024, offset=2.0) for d in DOMAINS}
+        self.verbs = {d: zipf_table([f for f in frames if f.domain == d], offset=5) for d in DOMAINS}
         self.subjects = {f.verb: self._preferred(f.verb, "subject", f.subjects) for f in frames}
         self.objects = {f.verb: self._preferred(f.verb, "object", f.objects) for f in frames if f.objects}
         self.object_sets = {f.verb: frozenset(f.objects) for f in frames}
-        self.transitive = {
-            d: zipf_table([f for f in frames if f.domain == d and f.objects], size=1024, offset=2.0) for d in DOMAINS
-        }
+        self.transitive = {d: zipf_table([f for f in frames if f.domain == d and f.objects], offset=5) for d in DOMAINS}
         name = it.by_name
         self.when = tuple(name[w] for w in ("yesterday", "always", "often"))
         self.weekdays, self.months, self.seasons = it.kind("weekday"), it.kind("month"), it.kind("season")
         self.manners = it.kind("manner")
         self.he, self.they, self.somebody = name["he"], name["they"], name["somebody"]
-        self.person_nouns = zipf_table(it.types["person"], offset=1.0)
-        self.nouns_with_properties = sorted(it.fitting)
+        self.person_nouns = zipf_table(it.types["person"], offset=3)
+        rank = {noun: (place, at) for at, t in enumerate(it.types) for place, noun in enumerate(it.types[t])}
+        by_rank = sorted(rank, key=lambda noun: rank[noun])
+        self.things = zipf_table(by_rank, offset=12)
+        self.things_with_properties = zipf_table([n for n in by_rank if n in it.fitting], offset=12)
+        self.kinds = zipf_table([t for t in it.types if len(it.types[t]) > 2], offset=6)
         self.cities = (*it.types["outdoors"][:2], name["island"])
         self.companies = (name["company"], name["bank"], name["club"], name["factory"], name["museum"])
 
@@ -43,7 +45,7 @@ class Facts:
         """Frequent things first, but every verb has favourites of its own, so that its company tells what it means."""
         rank = {noun: place for nouns_of in self.ontology.types.values() for place, noun in enumerate(nouns_of)}
         order = sorted(nouns, key=lambda n: (rank.get(n, 0) * 4 + mix("prefers", verb, role, n) % 16, n))
-        return zipf_table(order, size=512, offset=1.0)
+        return zipf_table(order, offset=2)
 
     def phrase(self, draw: Stream, noun: int, *, rich: int = 30) -> Phrase:
         """A noun as it may come in a text: number, article, and a property in `rich` percent of cases."""
@@ -62,7 +64,7 @@ class Facts:
             fitting = self.ontology.fitting.get(noun)
             if fitting:
                 skew = (bits >> 9) & 255
-                adjective = fitting[(skew * skew * len(fitting)) >> 16]
+                adjective = fitting[(skew * skew * skew * len(fitting)) >> 24]
         return Phrase(noun, plural, count, adjective, bool(bits & 0x1000))
 
     def time(self, draw: Stream) -> tuple[str, int]:
@@ -85,7 +87,7 @@ class Facts:
         cast: tuple[Name, ...] = (),
         places: tuple[Name, ...] = (),
         favourites: tuple[int, ...] = (),
-        names: int = 55,
+        names: int = 45,
         transitive: bool = False,
     ) -> Clause:
         """Something that someone did. Persons come from `cast` when there is one, otherwise from the pool."""
@@ -157,8 +159,9 @@ class Facts:
         if subject is not None and subject.name is not None:
             noun = draw.pick(self.person_nouns)
         else:
-            noun = draw.pick(self.nouns_with_properties)
-        adjective = draw.pick(self.ontology.fitting[noun])
+            noun = draw.pick(self.things_with_properties)
+        fitting = self.ontology.fitting[noun]
+        adjective = fitting[min(draw.below(len(fitting)), draw.below(len(fitting)))]
         who = subject if subject is not None else Phrase(noun, not self.is_mass[noun] and not draw.below(4))
         return Clause(who, -1, None, adjective, (), None, -1, draw.below(2), not draw.below(8))
 

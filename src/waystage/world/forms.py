@@ -16,7 +16,7 @@ from waystage.world.scripts import CASED, speller
 from waystage.world.stream import mix
 
 Token = tuple[str, str, str, str]
-WRITTEN_IN_LATIN = {"PER": 5, "LOC": 5, "ORG": 30}  # percent of names, in languages of other scripts
+WRITTEN_IN_LATIN = {"PER": 10, "LOC": 10, "ORG": 40}  # percent of names, in languages of other scripts
 
 
 class Forms(Protocol):

@@ -184,9 +184,9 @@ class Language:
         plural = it.plural
         count = it.count
         shown = plural and not (count and grammar.verb_final)  # many verb-final languages count in the singular
-        noun = self._noun(it.head, (style & 3) == 3, shown, case, it.definite)
+        noun = self._noun(it.head, (style & 7) == 7, shown, case, it.definite)
         if it.adjective >= 0:
-            adjective = self._adjective(it.adjective, (style & 12) == 12, shown, case, it.head)
+            adjective = self._adjective(it.adjective, (style & 24) == 24, shown, case, it.head)
             out = [adjective, noun] if grammar.adjective_first else [noun, adjective]
         else:
             out = [noun]
@@ -211,7 +211,7 @@ class Language:
             if count == HOW_MANY:
                 return self.word("how-many", "DET", "NP/N")
             return self.word(QUANTIFIERS[count], "DET", "NP/N")
-        if 2 <= count <= 10 and style & 16:
+        if 2 <= count <= 10 and style & 2:
             word = ontology().kind("number")[count - 2]
             return (self.forms.word(word), "NUM", "N/N", "O")
         return (str(count), "NUM", "N/N", "O")

@@ -45,10 +45,11 @@ class Pool:
         self.groups = [Name("ORG", (sounds(seed, "ORG", i),)) for i in numbers[:half]]
 
     def person(self, draw: Stream) -> Name:
-        first = self.first[draw.below(len(self.first))]
+        rank = draw.below(256)
+        first = self.first[(rank * rank * len(self.first)) >> 16]  # some names are far more frequent than others
         if draw.below(4):
             return Name("PER", (first,))
-        return Name("PER", (first, self.last[draw.below(len(self.last))]))
+        return Name("PER", (first, self.last[(rank * draw.below(256) * len(self.last)) >> 16]))
 
     def place(self, draw: Stream) -> Name:
         return self.places[draw.below(len(self.places))]

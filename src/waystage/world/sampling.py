@@ -8,7 +8,7 @@ from waystage.languages import get
 from waystage.languages.groups import XTREME_R
 
 # Relative amounts by Joshi class, far flatter than on the real web: a small model must meet every language.
-AMOUNT = {5: 100, 4: 70, 3: 45, 2: 28, 1: 18, 0: 10}
+AMOUNT = {5: 100, 4: 55, 3: 30, 2: 15, 1: 8, 0: 5}
 PRETRAINED = tuple(sorted(XTREME_R))  # the languages that the stand-in models have seen
 
 

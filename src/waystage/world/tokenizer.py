@@ -22,7 +22,7 @@ def sample_text(seed: int, codes: Sequence[str], total: int, *, exponent: float 
 
 
 def train_tokenizer(
-    path: str | Path, *, seed: int = 0, codes: Sequence[str] = PRETRAINED, size: int = 12_000, total: int = 40_000
+    path: str | Path, *, seed: int = 0, codes: Sequence[str] = PRETRAINED, size: int = 10_000, total: int = 40_000
 ) -> None:
     """Write `tokenizer.json` and its configuration. Deterministic: one thread, text from the world alone."""
     os.environ["RAYON_NUM_THREADS"] = "1"

@@ -1,0 +1,153 @@
+"""Every declared task has a stand-in whose examples are well formed; spans stand where they say."""
+
+from collections import Counter, defaultdict
+from itertools import islice
+
+import pytest
+
+from waystage import tasks
+from waystage.errors import InputError
+from waystage.forms.examples import EXAMPLES, Choice, Pair, Passage, Similar, Span, Tags
+from waystage.world import World, sample, text
+from waystage.world.sampling import PRETRAINED
+from waystage.world.world import SPLITS
+
+WORLD = World(0)
+
+
+def some(task: str, language: str, split: str = "test", n: int = 40) -> list:
+    return list(WORLD.examples(task, language, split, n))
+
+
+@pytest.mark.parametrize("task", tasks.all_tasks(), ids=lambda task: task.name)
+def test_every_task_has_a_stand_in(task: tasks.Task) -> None:
+    for language in dict.fromkeys((task.languages[0], task.languages[-1], *task.train_languages[:1])):
+        for split in SPLITS:
+            examples = list(WORLD.examples(task, language, split, 24))
+            assert {type(one) for one in examples} == {EXAMPLES[task.form]}
+            assert len({one.id for one in examples}) == len(examples)
+            assert examples == list(WORLD.examples(task, language, split, 24))
+            for one in examples:
+                check(one, task)
+
+
+def check(one: object, task: tasks.Task) -> None:
+    if isinstance(one, Pair):
+        assert one.label in task.labels and one.first
+    elif isinstance(one, Choice):
+        assert one.label is not None and 0 <= one.label < len(one.options) and len(set(one.options)) == len(one.options)
+    elif isinstance(one, Span):
+        assert bool(one.answers) == one.answerable and (one.answers or task.options.get("unanswerable"))
+        for answer, start in zip(one.answers, one.starts, strict=True):
+            assert answer and one.context[start : start + len(answer)] == answer
+    elif isinstance(one, Tags):
+        assert one.tags is not None and len(one.words) == len(one.tags) and set(one.tags) <= set(task.labels)
+    elif isinstance(one, Similar):
+        assert one.score is not None and 0 <= one.score <= 5
+    elif isinstance(one, Passage):
+        assert one.query or one.gold == ()
+
+
+@pytest.mark.parametrize("language", PRETRAINED)
+def test_answers_stand_in_their_passages_in_every_language(language: str) -> None:
+    for one in some("squad", language, n=60):
+        assert one.context[one.starts[0] : one.starts[0] + len(one.answers[0])] == one.answers[0]
+
+
+def test_parallel_tasks_say_the_same_in_every_language() -> None:
+    for task, other in (("xnli", "sw"), ("xquad", "zh"), ("xcopa", "tr"), ("pawsx", "de")):
+        english, foreign = some(task, "en" if task != "xcopa" else "it"), some(task, other)
+        assert [one.id for one in english] == [one.id for one in foreign]
+        if task != "xquad":
+            assert [one.label for one in english] == [one.label for one in foreign]
+
+
+def test_other_tasks_do_not() -> None:
+    spanish = [pair.label for pair in some("mnli", "es", n=60)]
+    assert [pair.label for pair in some("mnli", "en", n=60)] != spanish
+
+
+def test_splits_and_roles_share_no_names() -> None:
+    def names(task: str, split: str) -> set[str]:
+        return {
+            word
+            for one in some(task, "en", split, 300)
+            for word, tag in zip(one.words, one.tags, strict=True)
+            if tag != "O"
+        }
+
+    train, test = names("panx", "train"), names("panx", "test")
+    assert len(train) > 50 and not train & test
+    pretraining = {word for document in WORLD.text("en", n=300) for word in document.split() if word[0].isupper()}
+    assert not test & {word.rstrip(".?,") for word in pretraining}
+
+
+def test_labels_are_balanced() -> None:
+    for task in ("mnli", "pawsx", "qqp", "hellaswag", "xcopa", "squad2"):
+        split = "dev" if task == "squad2" else "test"
+        language = "en" if task != "xcopa" else "sw"
+        examples = some(task, language, split, 600)
+        counts = Counter(one.answerable if isinstance(one, Span) else one.label for one in examples)
+        assert min(counts.values()) > 0.6 * len(examples) / (3 if task == "squad2" else len(counts)), (task, counts)
+
+
+def test_bitext_pairs_are_translations_and_mining_has_distractors() -> None:
+    found = some("tatoeba", "sw", n=30)
+    queries = [one for one in found if one.query]
+    assert len(queries) == 30 and all(one.gold == (f"sw-{one.item}",) for one in queries)
+    mined = some("bucc", "de", n=100)
+    gold = [one.gold for one in mined if one.query]
+    assert sum(map(bool, gold)) == 40 and len(gold) == 100 and sum(not one.query for one in mined) == 100
+
+
+def test_answer_sentences_are_asked_for_in_every_language() -> None:
+    pools = {code: some("lareqa", code, n=10) for code in ("en", "ar", "zh")}
+    ids = {one.id for pool in pools.values() for one in pool if not one.query}
+    for pool in pools.values():
+        for query in (one for one in pool if one.query):
+            assert {f"{code}{query.gold[0][2:]}" for code in pools} <= ids
+
+
+def test_mentions_are_in_braces_and_their_entities_in_the_pool() -> None:
+    entities = {one.id for one in some("mewslix", "candidates")}
+    mentions = some("mewslix", "tr", n=30)
+    assert all("{ " in one.text and set(one.gold) <= entities for one in mentions)
+    titles = defaultdict(set)
+    for one in some("mewslix", "candidates"):
+        titles[one.id].add(one.text.split(":")[0])
+    assert all(len(title) == 1 for title in titles.values())
+
+
+def test_translations_keep_what_is_said_and_errors_do_not_keep_everything() -> None:
+    english = list(WORLD.examples("mnli", "en", "train", 50))
+    clean = list(WORLD.examples("mnli", "de", "train", 50, translated_from="en"))
+    poor = list(WORLD.examples("mnli", "de", "train", 50, translated_from="en", error=30))
+    assert [one.label for one in english] == [one.label for one in clean] == [one.label for one in poor]
+    assert 25 < sum(a.first != b.first for a, b in zip(clean, poor, strict=True))
+    spans = list(WORLD.examples("squad", "de", "train", 60, translated_from="en", error=30))
+    assert 20 < len(spans) < 60
+    for one in spans:
+        assert one.context[one.starts[0] :].startswith(one.answers[0])
+
+
+def test_planted_effects_do_what_they_say() -> None:
+    plain = list(WORLD.examples("mnli", "en", "train", 300))
+    for effect in ("nothing", "hurts"):
+        changed = list(World(0, plant=(("mnli", effect),)).examples("mnli", "en", "train", 300))
+        same = sum(a.label == b.label for a, b in zip(plain, changed, strict=True))
+        assert same < 140 and len(changed) == 300
+    near = list(World(0, plant=(("mnli", "near"),)).examples("mnli", "en", "train", 40))
+    assert {one.id[:2] for one in near} == {"af", "de", "en", "nl"}
+    assert list(World(0, plant=(("mnli", "hurts"),)).examples("mnli", "en", "test", 20)) == some("mnli", "en", n=20)
+
+
+def test_unknown_splits_are_named() -> None:
+    with pytest.raises(InputError, match="no split 'tests' of 'mnli'"):
+        list(WORLD.examples("mnli", "en", "tests", 3))
+
+
+def test_samples_come_with_a_gloss() -> None:
+    shown = sample("xnli", "sw", 2)
+    assert shown.count("--- xnli-test-") == 2 and "= " in shown
+    assert text("tr", 2).count("= ") == 2
+    assert len(list(islice(WORLD.text("tr"), 3))) == 3
