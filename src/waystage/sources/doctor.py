@@ -1,0 +1,242 @@
+"""What a person should know about data before a model sees it: lengths, labels, repetitions, leaks, wrong offsets.
+
+Everything comes back as plain dictionaries, for `waystage check` and `waystage show`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from waystage import sources
+from waystage.errors import DataError
+from waystage.forms.examples import Choice, Example, Pair, Passage, Similar, Span, Tags, Text
+from waystage.sources.notes import Notes
+from waystage.tasks.task import Task
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+SAMPLE = 2_000  # examples that are made into pieces
+SHOWN = 10
+
+
+def examine(
+    task: Task,
+    source: str,
+    *,
+    splits: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    tokenizer: Tokenizer | None = None,
+    max_length: int | None = None,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """Every split and language of a task that the source has. What is missing is listed, not raised."""
+    found: dict[str, Any] = {"task": task.name, "form": task.form, "licence": task.licence, "splits": {}, "missing": []}
+    prints: dict[tuple[str, str], Prints] = {}
+    for split in splits or task.splits:
+        for language in languages or _languages(task, split):
+            try:
+                identity = sources.identify(task, source, split, (language,))
+                notes = Notes()
+                place = sources.places(task, source)
+                examples = list(sources.read(task, identity, split, language, place=place, notes=notes, limit=limit))
+            except DataError as error:
+                found["missing"].append({"split": split, "language": language, "why": str(error)})
+                continue
+            page = describe(examples)
+            page |= notes.as_dict()
+            if tokenizer and examples:
+                page["pieces"] = pieces(task, examples, tokenizer, max_length or task.max_length)
+            found["splits"].setdefault(split, {})[language] = page
+            prints[split, language] = prints_of(examples)
+    found["leaks"] = [
+        {"language": language, "of": split, "in": "train", **leak}
+        for (split, language), evaluated in prints.items()
+        if split != "train" and ("train", language) in prints and (leak := shared(evaluated, prints["train", language]))
+    ]
+    return found
+
+
+def _languages(task: Task, split: str) -> tuple[str, ...]:
+    return task.train_languages if split in ("train", "fit", "held") else task.languages
+
+
+def describe(examples: Sequence[Example]) -> dict[str, Any]:
+    """Lengths, labels, repetitions and empty fields of some examples."""
+    characters = sorted(len(text) for example in examples for text in (" ".join(texts(example)),))
+    labels: Counter[str] = Counter()
+    empty: Counter[str] = Counter()
+    for example in examples:
+        labels.update(_labels(example))
+        for name in _TEXT_FIELDS.get(type(example), ()):
+            value = getattr(example, name)
+            for text in (value,) if isinstance(value, str) else value:
+                empty[name] += not text.strip()
+    found: dict[str, Any] = {
+        "examples": len(examples),
+        "characters": _spread(characters),
+        "duplicates": duplicates(examples),
+        "empty": {name: count for name, count in sorted(empty.items()) if count},
+    }
+    if labels:
+        total = sum(labels.values())
+        found["labels"] = {label: {"count": n, "share": n / total} for label, n in labels.most_common()}
+    if any(isinstance(example, Span) for example in examples):
+        wrong = [e.id for e in examples if isinstance(e, Span) and not offsets_are_right(e)]
+        found["wrong offsets"] = {"count": len(wrong), "first": wrong[:SHOWN]}
+    return found
+
+
+_TEXT_FIELDS: dict[type[Example], tuple[str, ...]] = {
+    Pair: ("first",), Choice: ("context", "options"), Span: ("context", "question"), Tags: ("words",),
+    Similar: ("first", "second"), Passage: ("text",), Text: ("text",),
+}  # fmt: skip
+
+
+def offsets_are_right(example: Span) -> bool:
+    pairs = zip(example.answers, example.starts, strict=True)
+    return all(start >= 0 and example.context.startswith(answer, start) for answer, start in pairs)
+
+
+def texts(example: Example) -> tuple[str, ...]:
+    """What a model reads of an example."""
+    match example:
+        case Pair() | Similar():
+            return (example.first, example.second)
+        case Choice():
+            return (example.context, example.question, *example.options)
+        case Span():
+            return (example.question, example.context)
+        case Tags():
+            return (" ".join(example.words),)
+        case Passage() | Text():
+            return (example.text,)
+    raise AssertionError(f"no form has examples of the kind {type(example).__name__}")
+
+
+def _labels(example: Example) -> Iterable[str]:
+    match example:
+        case Pair() | Choice():
+            return [] if example.label is None else [str(example.label)]
+        case Tags():
+            return example.tags or []
+        case Span():
+            return [{True: "answerable", False: "unanswerable", None: "hidden"}[example.answerable]]
+        case Similar():
+            return [] if example.score is None else [str(round(example.score))]
+    return []
+
+
+def _spread(ordered: Sequence[int]) -> dict[str, float]:
+    if not ordered:
+        return {}
+    last = len(ordered) - 1
+    picks = {"least": 0, "median": last // 2, "95 %": round(last * 0.95), "most": last}
+    return {"mean": sum(ordered) / len(ordered), **{name: ordered[at] for name, at in picks.items()}}
+
+
+# -- the same text twice -----------------------------------------------------------------------------------------------
+
+
+def normal(text: str) -> str:
+    """A text without what is not seen or not said: form, case, punctuation, spaces."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    kept = (c if unicodedata.category(c)[0] not in "PCS" else " " for c in folded)
+    return " ".join("".join(kept).split())
+
+
+def _print(text: str) -> bytes:
+    return hashlib.blake2b(normal(text).encode(errors="surrogatepass"), digest_size=8).digest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Prints:
+    """Fingerprints of whole examples, and of the long text inside them that several examples share."""
+
+    whole: Mapping[bytes, str]  # fingerprint -> id
+    passage: Mapping[bytes, str]
+
+
+def prints_of(examples: Iterable[Example]) -> Prints:
+    whole: dict[bytes, str] = {}
+    passage: dict[bytes, str] = {}
+    for example in examples:
+        whole.setdefault(_print("\n".join(texts(example))), example.id)
+        if isinstance(example, Span):
+            passage.setdefault(_print(example.context), example.id)
+        elif isinstance(example, Pair | Choice):
+            text = example.first if isinstance(example, Pair) else example.context
+            passage.setdefault(_print(text), example.id)
+    return Prints(whole, passage)
+
+
+def shared(evaluated: Prints, trained: Prints) -> dict[str, Any]:
+    """Evaluated examples, and their passages, that are also trained on. Empty where there are none."""
+    found: dict[str, Any] = {}
+    for name in ("whole", "passage"):
+        ours, theirs = getattr(evaluated, name), getattr(trained, name)
+        common = [ours[fingerprint] for fingerprint in ours if fingerprint in theirs]
+        if common:
+            found[name] = {"count": len(common), "share": len(common) / len(ours), "first": common[:SHOWN]}
+    return found
+
+
+def leakage(evaluated: Iterable[Example], trained: Iterable[Example]) -> dict[str, Any]:
+    """Also between two tasks, such as XQuAD's English passages in the training set of SQuAD 2.0."""
+    return shared(prints_of(evaluated), prints_of(trained))
+
+
+def duplicates(examples: Iterable[Example]) -> int:
+    """Examples that say the same as an earlier one."""
+    seen: set[bytes] = set()
+    again = 0
+    for example in examples:
+        fingerprint = _print("\n".join(texts(example)))
+        again += fingerprint in seen
+        seen.add(fingerprint)
+    return again
+
+
+# -- what the model sees -----------------------------------------------------------------------------------------------
+
+
+def pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int) -> dict[str, Any]:
+    """Lengths in pieces and what is cut off, of the first examples."""
+    some = examples[:SAMPLE]
+    encoded = _encoded(task, some, tokenizer, max_length)
+    read = " ".join(text for example in some for text in texts(example))
+    tokens = sum(len(e) for e in tokenizer.encode_batch([t for e in some for t in texts(e)], add_special_tokens=False))
+    cut = encoded.facts.get("truncated", 0) + encoded.facts.get("contexts in several windows", 0)
+    return {
+        "examples": len(some),
+        "per unit": _spread(sorted(int(length) for length in encoded.lengths)),
+        "cut or in windows": cut / len(some),
+        "per word": tokens / max(1, len(read.split())),
+        "per character": tokens / max(1, len(read)),
+        "max_length": max_length,
+    }
+
+
+def seen(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int | None = None) -> list[str]:
+    """The first sequences of some examples, back from tokens to text: what the model sees."""
+    encoded = _encoded(task, examples, tokenizer, max_length or task.max_length)
+    starts = encoded.sequences
+    firsts = dict[int, int]()
+    for unit, example in enumerate(encoded.example):
+        firsts.setdefault(int(example), int(encoded.units[unit]))
+    return [
+        tokenizer.decode([int(i) for i in encoded.ids[starts[s] : starts[s + 1]]], skip_special_tokens=False)
+        for s in firsts.values()
+    ]
+
+
+def _encoded(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int) -> Any:
+    from waystage import forms
+
+    form = forms.get(task.form)
+    return form.encode(examples, tokenizer, labels=task.labels, max_length=max_length, **task.options)
