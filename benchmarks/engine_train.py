@@ -1,6 +1,6 @@
 """Training speed: Waystage and transformers' Trainer take the same batches, step by step in turn.
 
-    python benchmarks/engine_train.py [--work nli:tiny qa:base ...] [--steps 12] [--threads 2] [--clock wall|cpu] [--quick]
+    python benchmarks/engine_train.py [--work nli:tiny ...] [--steps 12] [--threads 2] [--clock wall|cpu] [--quick]
 
 Printed per work: median seconds per step of both (the first third is warm-up), the ratios against Trainer in fp32 and
 in bf16, the losses of the first and last step, tokens computed per real token, FLOP/s and its share of what this
@@ -125,9 +125,7 @@ def main() -> None:
     torch.set_num_threads(said.threads)
     clock = time.perf_counter if said.clock == "wall" else time.process_time
     top = ceiling(said.precision, clock, said.device)
-    print(
-        f"{said.threads} threads, {said.clock} clock, matrix multiplication in {said.precision}: {top / 1e9:.0f} GFLOP/s"
-    )
+    print(f"{said.threads} threads, {said.clock} clock, matrix product in {said.precision}: {top / 1e9:.0f} GFLOP/s")
     print("work        ours s/step   Trainer fp32   ratio   Trainer bf16   ratio   GFLOP/s  share  computed/real")
     results = []
     for name in said.work or (QUICK if said.quick else FULL):

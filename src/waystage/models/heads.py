@@ -62,12 +62,13 @@ class VocabularyHead(nn.Module):
 
     kind, size = "vocabulary", 0
 
-    def __init__(self, hidden: int, vocabulary: int, *, transform: bool, eps: float):
+    def __init__(self, hidden: int, width: int, vocabulary: int, *, transform: bool, eps: float):
+        """`width` is that of the embedding table, which a few families make narrower than the rest."""
         super().__init__()
         self.transform = transform
         if transform:
-            self.dense = nn.Linear(hidden, hidden)
-            self.norm = nn.LayerNorm(hidden, eps=eps)
+            self.dense = nn.Linear(hidden, width)
+            self.norm = nn.LayerNorm(width, eps=eps)
             self.bias = nn.Parameter(torch.zeros(vocabulary))
         self.table: nn.Parameter | None = None  # where the checkpoint does not tie it to the embedding
 
@@ -95,10 +96,9 @@ def make(head: Head, backbone: Any, *, drop: float, seed: int, name: str = "") -
     causal = backbone.family.causal
     with torch.random.fork_rng(devices=[]):
         if head.kind == "vocabulary":
-            made: nn.Module = VocabularyHead(
-                hidden, int(backbone.config.vocab_size), transform=not causal,
-                eps=float(getattr(backbone.config, "layer_norm_eps", 1e-5)),
-            )  # fmt: skip
+            width, vocabulary = backbone.embedding.embedding_dim, int(backbone.config.vocab_size)
+            eps = float(getattr(backbone.config, "layer_norm_eps", 1e-5))
+            made: nn.Module = VocabularyHead(hidden, width, vocabulary, transform=not causal, eps=eps)
         else:
             made = HeadLayer(head.kind, head.size, hidden, drop=drop, causal=causal, noise=backbone.noise)
     spread = float(getattr(backbone.config, "initializer_range", 0.02) or 0.02)

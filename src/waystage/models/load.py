@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,24 @@ def backbone(
         built = AutoModel.from_config(config, **options)
         built.load_state_dict(load_file(start / "encoder.safetensors"))
     else:
-        built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options)
+        with _quietly():  # transformers would print a table about the language-model head that is left out
+            built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options)
     return Backbone(built, kind, described)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def fresh(config: Any, *, seed: int, dropout: float | None = None) -> Backbone:

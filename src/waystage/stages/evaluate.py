@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waystage.errors import InputError
+from waystage.forms import retrieval
 from waystage.stages import Context, Inputs
 from waystage.stages.members import Said, encoded, examples, said
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from waystage.forms.encoded import Encoded
     from waystage.training.network import Network
 
 VERSION = 1
@@ -23,35 +28,79 @@ VERSION = 1
 
 def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     from waystage.training import setup
-    from waystage.training.predict import outputs
 
     setup.threads(config["threads"])
-    tokens, rows = _folder(inputs, "tokens"), _folder(inputs, "rows")
+    tokens = _folder(inputs, "tokens")
     checkpoint = inputs.get("checkpoint")
     assert not isinstance(checkpoint, list)
     task = said(config, tokens)
     network, task = _network(config, task, checkpoint, context)
     (out / "predictions").mkdir(parents=True, exist_ok=True)
-    languages = encoded(tokens)
     scores: list[dict[str, Any]] = []
-    begun, sequences, count = time.monotonic(), 0, 0
-    for done, (language, arrays) in enumerate(languages):
-        context.progress({"step": done, "of": len(languages)})
-        gold = examples(rows, language, task.form.NAME)
-        raw = outputs(network, task.head_name, arrays)
-        answers = task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
+    begun, languages, tokens_read = time.monotonic(), encoded(tokens), 0
+    work = _searches if task.head.kind == "embed" and task.form is retrieval else _answers
+    for done, (language, arrays, gold, answers) in enumerate(work(network, task, config, inputs, languages, context)):
+        context.progress({"step": done + 1, "of": len(languages)})
         write(out / "predictions" / f"{language}.parquet", answers)
-        number = len(answers["id"])
         found = task.score(gold, answers, language)
+        number = len(set(answers["id"]))
         scores += [{"language": language, "metric": m, "value": v, "n": number} for m, v in sorted(found.items())]
-        sequences, count = sequences + len(arrays.sequences) - 1, count + len(arrays.ids)
+        tokens_read += len(arrays.ids)
         context.log(f"{task.task} {language}: " + ", ".join(f"{m} {v:.2f}" for m, v in sorted(found.items())))
     (out / "scores.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
     seconds = time.monotonic() - begun
     return {
-        "seconds": round(seconds, 3), "sequences": sequences, "tokens": count,
-        "sequences_per_second": round(sequences / max(seconds, 1e-9), 1),
+        "seconds": round(seconds, 3), "tokens": tokens_read,
+        "tokens_per_second": round(tokens_read / max(seconds, 1e-9), 1),
     }  # fmt: skip
+
+
+Answered = Iterator[tuple[str, "Encoded", list[Any], dict[str, Any]]]
+Languages = list[tuple[str, "Encoded"]]
+
+
+def _answers(
+    network: Network, task: Said, config: dict[str, Any], inputs: Inputs, languages: Languages, context: Context
+) -> Answered:
+    from waystage.training.predict import outputs
+
+    for language, arrays in languages:
+        gold = examples(_folder(inputs, "rows"), language, task.form.NAME)
+        raw = outputs(network, task.head_name, arrays)
+        yield language, arrays, gold, task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
+
+
+def _searches(
+    network: Network, task: Said, config: dict[str, Any], inputs: Inputs, languages: Languages, context: Context
+) -> Answered:
+    """All languages become vectors first: where candidates are pooled, every query looks among all of them."""
+    from waystage.training.predict import embeddings
+
+    layer = config.get("layer")
+    layers = () if layer is None else (int(layer),)
+
+    def vectors(tokens: Languages, rows: Path) -> dict[str, tuple[np.ndarray, list[Any]]]:
+        return {
+            language: (embeddings(network, arrays, layers=layers)[0], examples(rows, language, "retrieval"))
+            for language, arrays in tokens
+        }
+
+    if config.get("pooling", "mean") != "mean":
+        raise InputError(f"pooling is {config['pooling']!r}, but sentences become vectors by 'mean' only")
+    sides = vectors(languages, _folder(inputs, "rows"))
+    arrays_of = dict(languages)
+    shown = {code: (v, [gold[row] for row in arrays_of[code].example]) for code, (v, gold) in sides.items()}
+    dev: dict[str, tuple[np.ndarray, list[Any]]] = {}
+    if "dev_tokens" in inputs:
+        dev_languages = encoded(_folder(inputs, "dev_tokens"))
+        for code, (v, gold) in vectors(dev_languages, _folder(inputs, "dev_rows")).items():
+            dev[code] = (v, [gold[row] for row in dict(dev_languages)[code].example])
+    for language, arrays in languages:
+        raw, gold = sides[language]
+        more: dict[str, Any] = {"dev": dev.get(language), "precision": config["precision"], "device": context.device}
+        if task.options.get("mode") == "pool":
+            more["others"] = {code: side for code, side in shown.items() if code != language}
+        yield language, arrays, gold, task.form.predict(raw, arrays, gold, **task.options, **more)
 
 
 def _folder(inputs: Inputs, name: str) -> Path:
