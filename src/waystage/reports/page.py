@@ -213,12 +213,12 @@ def learning(content: dict[str, Any]) -> list[Any]:
         for measure in [name for name in curve["lines"] if name != "loss"] or ["loss"]:
             key = (" + ".join(curve["tasks"]), measure, f", seed {curve['seed']}")
             if not any(other[:2] == key[:2] and other != key for other in groups):
-                name = f"after {curve['after']}" if curve["after"] else "from the model as published"
+                name = f"after {curve['after']}" if curve["after"] else "straight"
                 groups.setdefault(key, {})[name] = curve["lines"].get(measure, [])
     return [
         markup(figures.curves(
             {name: line for name, line in list(lines.items())[:8] if line},
-            title=f"{tasks}{seed}: {measure}", y=measure,
+            title=f"training on {tasks}{seed}", y=measure,
             note=content["note"]))
         for (tasks, measure, seed), lines in list(groups.items())[:CURVES]
         if any(lines.values())

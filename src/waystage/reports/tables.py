@@ -158,16 +158,17 @@ def gaps(content: dict[str, Any]) -> Table:
     rows = [
         (
             *_head(g, extra, codes), g["intermediate"], g["gap"], len(g["targets"]), g["gap_b"], g["gap_a"],
-            g["change"]["estimate"], g["change"]["low"], g["change"]["high"], g["low_gain"]["estimate"],
-            g["low_error"]["estimate"], g["seeds"], g["word"], g["why"],
+            g["change"]["estimate"], g["change"]["low"], g["change"]["high"], g["seeds"], g["word"], g["why"],
+            g["low_gain"]["estimate"], g["low_error"]["estimate"],
         )
         for g in content["gaps"]
     ]  # fmt: skip
     columns = (
         *extra, Column("arm"), Column("gap"), Column("targets", "many"),
-        Column(f"gap of {content['gains']['baseline']}", "score"), Column("gap of the arm", "score"),
-        Column("change", "gain"), Column("low", "gain"), Column("high", "gain"), Column("gain of the low side", "gain"),
-        Column("% of its errors removed", "gain"), Column("seeds", "many"), Column("verdict"), Column("why"),
+        Column(f"gap of {content['gains']['baseline']}", "gain"), Column("gap of the arm", "gain"),
+        Column("change", "gain"), Column("low", "gain"), Column("high", "gain"), Column("seeds", "many"),
+        Column("verdict"), Column("why"), Column("gain of the low side", "gain"),
+        Column("% of its errors removed", "gain"),
     )  # fmt: skip
     return Table(
         "gaps", "Gaps between languages, within targets that have both groups, in points", columns, tuple(rows)
