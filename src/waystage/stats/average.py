@@ -118,11 +118,12 @@ def contrast(
     recognised by an arm whose result is one stage for all seeds, which takes two seeds.
     """
     rows = scores[scores["headline"].astype(bool) & (scores["model"] == model)]
+    free = frozenset(untrained if untrained is not None else deterministic_targets(rows))
+    rows = rows[rows["intermediate"].isin((a, b)) & rows["target"].isin(targets)]
     repeated = rows[rows.duplicated([*KEY[:-1]], keep=False)]
     if len(repeated):
         where = ", ".join(f"{key} {repeated.iloc[0][key]}" for key in KEY[:-1])
         raise InputError(f"{len(repeated)} headline scores stand where one is expected per cell, such as: {where}")
-    free = frozenset(untrained if untrained is not None else deterministic_targets(rows))
     wanted = set(languages)
     pairs, left_out = [], []
     for target in targets:
@@ -157,7 +158,7 @@ def deterministic_targets(rows: Any) -> set[str]:
 
 def _table(rows: Any) -> tuple[Any, bool]:
     """Seeds by languages, and whether it is one result that only looks like several."""
-    table = rows.pivot_table(index="seed", columns="language", values="value", dropna=False)
+    table = rows.pivot(index="seed", columns="language", values="value")
     return table, len(table) > 1 and rows["stage"].nunique() == 1
 
 
@@ -168,15 +169,14 @@ def _pair(
     codes = sorted(set(a.columns) | set(b.columns))
     for arm, table in zip(arms, (a, b), strict=True):
         full = table.reindex(columns=codes)
-        for seed, row in full.iterrows():
-            gaps = [code for code in codes if row[code] != row[code]]
-            if gaps:
-                raise InputError(
-                    f"{target}: {arm}, seed {seed} has no score in {', '.join(gaps)}, where other seeds or "
-                    f"{arms[1] if arm == arms[0] else arms[0]} have one. Different sets of languages are never "
-                    "averaged together: finish the run (`waystage status` shows what lacks), or name in the question "
-                    "the languages that all have"
-                )
+        for seed in full.index[full.isna().any(axis=1)]:
+            gaps = [code for code in codes if full.isna().loc[seed, code]]
+            raise InputError(
+                f"{target}: {arm}, seed {seed} has no score in {', '.join(gaps)}, where other seeds or "
+                f"{arms[1] if arm == arms[0] else arms[0]} have one. Different sets of languages are never "
+                "averaged together: finish the run (`waystage status` shows what lacks), or name in the question "
+                "the languages that all have"
+            )
     missing: list[str] = []
     if a_fixed != b_fixed:
         shared = sorted((b if a_fixed else a).index)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from waystage.errors import UnknownName
-from waystage.stats.average import Contrast, contrast
+from waystage.stats.average import Contrast, contrast, deterministic_targets
 from waystage.stats.interval import Interval
 from waystage.stats.multiple import benjamini_hochberg
 from waystage.stats.pooling import Additive, additive, partially_pooled
@@ -39,10 +39,9 @@ def gain_matrix(
     for (model, source), group in scores.groupby(["model", "source_language"], sort=False):
         arms = [arm for arm in dict.fromkeys(group["intermediate"]) if arm != baseline]
         targets = list(dict.fromkeys(group["target"]))
+        known = deterministic_targets(group) if untrained is None else untrained
         block = [
-            row
-            for arm in arms
-            for row in _arm(group, arm, baseline, str(model), str(source), targets, wanted, untrained)
+            row for arm in arms for row in _arm(group, arm, baseline, str(model), str(source), targets, wanted, known)
         ]
         rows += _pooled(block, arms, targets)
     table = pd.DataFrame(rows)
@@ -60,6 +59,7 @@ def _arm(
 ) -> list[dict[str, Any]]:
     have = set(scores[(scores["intermediate"] == arm) & scores["language"].isin(wanted)]["target"])
     have &= set(scores[scores["intermediate"] == baseline]["target"])
+    scores = scores[scores["intermediate"].isin((arm, baseline))]
     rows = []
     for target in [name for name in targets if name in have]:
         found: Contrast = contrast(
