@@ -13,7 +13,7 @@ from waystage.forms import losses
 from waystage.forms.common import HIDDEN, Columns, present, scored
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Choice
-from waystage.forms.pieces import Pieces, join, lead, pieces, plain
+from waystage.forms.pieces import Pieces, counts, join, lead, pieces, plain
 from waystage.forms.ragged import offsets_of
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def encode(
             "examples": len(examples),
             "units": len(examples),
             "sequences": len(joined.ids),
-            "tokens": len(joined.ids.values),
-            "truncated": joined.truncated,
+            **joined.counts(),
+            **counts([e.context for e in examples], contexts),
         },
     )
 
@@ -58,7 +58,7 @@ def _labels(examples: Sequence[Choice]) -> np.ndarray | None:
         if e.label is not None and not 0 <= e.label < len(e.options):
             raise DataError(f"example {e.id!r} says that option {e.label} is right and has {len(e.options)} of them")
     found = np.asarray([HIDDEN if e.label is None else e.label for e in examples], np.int32)
-    return found if len(found) == 0 or (found != HIDDEN).any() else None
+    return found if (found != HIDDEN).any() else None
 
 
 def head(labels: Sequence[str], options: Mapping[str, Any]) -> Head:

@@ -25,7 +25,7 @@ def numbered(
         found = np.fromiter((of.get(v, HIDDEN) for v in values), np.int32)
     else:
         found = np.fromiter((_number(v, of, i) for v, i in zip(values, ids, strict=True)), np.int32)
-    return found if len(found) == 0 or (found != HIDDEN).any() else None
+    return found if (found != HIDDEN).any() else None
 
 
 def _number(value: str | None, of: Mapping[str, int], example: str) -> int:

@@ -17,7 +17,7 @@ from waystage.forms import losses
 from waystage.forms.common import Columns
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Text
-from waystage.forms.pieces import frame, pieces, plain, room_for
+from waystage.forms.pieces import counts, frame, pieces, plain, room_for
 from waystage.forms.ragged import Part, constant, lay, spread
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def encode(
             "examples": len(examples),
             "units": len(first),
             "tokens": len(ids.values),
-            "pieces": int(lengths.sum()),
+            **counts([e.text for e in examples], text),
             "texts without a piece": int((text.lengths == 0).sum()),
             "tokenizer": vocabulary(tokenizer),
         },

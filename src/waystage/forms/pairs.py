@@ -11,7 +11,7 @@ from waystage.forms import losses
 from waystage.forms.common import Columns, numbered, present, scored
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Pair
-from waystage.forms.pieces import join, pieces, plain
+from waystage.forms.pieces import counts, join, pieces, plain
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,7 +24,8 @@ def encode(
 ) -> Encoded:
     plain(tokenizer)
     count = len(examples)
-    both = pieces(tokenizer, [e.first for e in examples] + [e.second for e in examples])
+    texts = [e.first for e in examples] + [e.second for e in examples]
+    both = pieces(tokenizer, texts)
     joined = join(tokenizer, [both.part(0, count)], both.part(count, 2 * count), max_length=max_length)
     return Encoded(
         ids=joined.ids.values,
@@ -33,7 +34,7 @@ def encode(
         example=np.arange(count),
         labels=numbered((e.label for e in examples), labels, (e.id for e in examples)),
         extra=joined.extra(),
-        facts={"examples": count, "units": count, "tokens": len(joined.ids.values), "truncated": joined.truncated},
+        facts={"examples": count, "units": count, **joined.counts(), **counts(texts, both)},
     )
 
 

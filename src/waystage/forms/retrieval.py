@@ -23,7 +23,7 @@ from waystage.forms.bag import bags
 from waystage.forms.common import Columns, matched
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Passage
-from waystage.forms.pieces import Pieces, join, pieces, plain
+from waystage.forms.pieces import Pieces, counts, join, pieces, plain
 from waystage.forms.search import Precision, topk
 
 if TYPE_CHECKING:
@@ -50,17 +50,13 @@ def encode(
 ) -> Encoded:
     """A unit per passage. `paired`, for training: a unit per query, which is the query and its first answer."""
     plain(tokenizer)
-    texts = pieces(tokenizer, [e.text for e in examples])
+    made = pieces(tokenizer, [e.text for e in examples])
     rows = _pairs(examples) if paired else np.arange(len(examples))[:, None]
     flat = rows.reshape(-1)
     nothing = pieces(tokenizer, [""] * len(flat))
-    joined = join(tokenizer, [Pieces(texts.ids, texts.index[flat])], nothing, max_length=max_length)
-    facts = {
-        "examples": len(examples),
-        "units": len(rows),
-        "tokens": len(joined.ids.values),
-        "truncated": joined.truncated,
-    }
+    joined = join(tokenizer, [Pieces(made.ids, made.index[flat])], nothing, max_length=max_length)
+    size = counts([e.text for e in examples], made)
+    facts = {"examples": len(examples), "units": len(rows), **joined.counts(), **size}
     if paired:
         facts["queries without an answer here"] = sum(e.query for e in examples) - len(rows)
     return Encoded(

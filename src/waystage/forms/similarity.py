@@ -12,7 +12,7 @@ from waystage.forms import losses
 from waystage.forms.common import Columns, present, scored
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Similar
-from waystage.forms.pieces import join, pieces, plain
+from waystage.forms.pieces import counts, join, pieces, plain
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -34,22 +34,23 @@ def encode(
     plain(tokenizer)
     count = len(examples)
     if bi:
-        texts = pieces(tokenizer, list(chain.from_iterable((e.first, e.second) for e in examples)))
-        nothing = pieces(tokenizer, [""] * len(texts.index))
-        joined = join(tokenizer, [texts], nothing, max_length=max_length)
+        texts = list(chain.from_iterable((e.first, e.second) for e in examples))
+        both = first = pieces(tokenizer, texts)
+        second = pieces(tokenizer, [""] * len(texts))
     else:
-        texts = pieces(tokenizer, [e.first for e in examples] + [e.second for e in examples])
-        first, second = texts.part(0, count), texts.part(count, 2 * count)
-        joined = join(tokenizer, [first], second, max_length=max_length)
+        texts = [e.first for e in examples] + [e.second for e in examples]
+        both = pieces(tokenizer, texts)
+        first, second = both.part(0, count), both.part(count, 2 * count)
+    joined = join(tokenizer, [first], second, max_length=max_length)
     scores = np.asarray([np.nan if e.score is None else e.score / scale for e in examples], np.float32)
     return Encoded(
         ids=joined.ids.values,
         sequences=joined.ids.offsets,
         units=np.arange(count + 1) * (2 if bi else 1),
         example=np.arange(count),
-        labels=scores if count == 0 or not np.isnan(scores).all() else None,
+        labels=None if np.isnan(scores).all() else scores,
         extra=joined.extra(),
-        facts={"examples": count, "units": count, "tokens": len(joined.ids.values), "truncated": joined.truncated},
+        facts={"examples": count, "units": count, **joined.counts(), **counts(texts, both)},
     )
 
 

@@ -17,7 +17,7 @@ from waystage.forms.answers import Faults, covering, locate, trimmed
 from waystage.forms.common import HIDDEN, Columns, present, scored
 from waystage.forms.encoded import Encoded, Head, Targets
 from waystage.forms.examples import Span
-from waystage.forms.pieces import frame, lay_out, pieces, plain, room_for
+from waystage.forms.pieces import counts, frame, lay_out, pieces, plain, room_for
 from waystage.forms.ragged import Part, Ragged, spread
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def encode(
         sequences=joined.ids.offsets,
         units=np.arange(len(example) + 1),
         example=example,
-        labels=spans if len(spans) == 0 or (spans != HIDDEN).any() else None,
+        labels=spans if (spans != HIDDEN).any() else None,
         extra={"chars": shown, **joined.extra()},
         facts={
             "examples": len(examples),
@@ -79,6 +79,7 @@ def encode(
             "tokens": len(joined.ids.values),
             "truncated": int((asked < questions.lengths).sum()),
             "contexts in several windows": int((windows > 1).sum()),
+            **counts([e.context for e in examples], contexts),
             **faults.facts(),
         },
     )

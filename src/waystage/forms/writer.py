@@ -25,7 +25,7 @@ class Writer:
         self.facts: dict[str, Any] = {}
         self._columns: dict[str, _Column] = {}
         self._ends = dict.fromkeys(OFFSETS, 0)
-        self._rows = np.zeros(3, np.int64)  # so far: where entries, sequences, units
+        self._rows = np.zeros(2, np.int64)  # so far: sequences; where entries, or units in a form that has none
 
     def __enter__(self) -> Writer:
         return self
@@ -47,7 +47,7 @@ class Writer:
                 end = self._ends[name]
                 self._ends[name] = end + int(arrays[name][-1])
                 arrays[name] = (arrays[name] + end)[name in self._columns :]
-        rows = np.asarray([0 if part.where is None else len(part.where), len(part.sequences) - 1, len(part)])
+        rows = np.asarray([len(part.sequences) - 1, len(part if part.where is None else part.where)])
         self._hidden(arrays, rows)
         self._rows += rows
         for name, values in arrays.items():
@@ -72,7 +72,7 @@ class _Column:
     def __init__(self, path: Path, like: np.ndarray):
         self.like, self.rows = like, 0
         self._file = path.open("wb")
-        self._write_header()
+        self._start = self._write_header()
 
     def append(self, values: np.ndarray) -> None:
         assert values.dtype == self.like.dtype, (values.dtype, self.like.dtype)
@@ -80,24 +80,22 @@ class _Column:
         self.rows += len(values)
 
     def close(self) -> None:
-        start = self._file.tell() if self.rows == 0 else None
         self._file.seek(0)
-        self._write_header()  # numpy pads a header so that a longer first axis never moves the data
-        assert start is None or self._file.tell() == start
+        assert self._write_header() == self._start  # numpy pads a header for a first axis that grows
         self._file.close()
 
-    def _write_header(self) -> None:
+    def _write_header(self) -> int:
         shape = (self.rows, *self.like.shape[1:])
         descr = np.lib.format.dtype_to_descr(self.like.dtype)
         header = {"descr": descr, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
+        return self._file.tell()
 
 
 def _blank(like: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Hidden labels for so many where entries, sequences, units: which of them counts follows from the head."""
-    where, sequences, units = (int(n) for n in rows)
-    count = sequences if like.ndim == 2 else where or units
-    return np.full((count, *like.shape[1:]), np.nan if like.dtype.kind == "f" else -100, like.dtype)
+    """Hidden labels: a start and an end for each sequence, or else one for each where entry or unit."""
+    count = rows[0] if like.ndim == 2 else rows[1]
+    return np.full((int(count), *like.shape[1:]), np.nan if like.dtype.kind == "f" else -100, like.dtype)
 
 
 def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     started = time.perf_counter()
     for done, file in enumerate(files):
         context.progress({"step": done, "of": len(files)})
-        facts[file.stem] = _language(config, form, labels, tokenizer, file, out / file.stem)
+        found = _language(config, form, labels, tokenizer, file, out / file.stem)
+        facts[file.stem] = found | shares(found)
     seconds = time.perf_counter() - started
     tokens = sum(each["tokens"] for each in facts.values())
     return {"languages": facts, "tokens": tokens, "tokens_per_second": tokens / seconds}
@@ -58,6 +59,16 @@ def _language(
         if from_train(config):
             writer.facts["labels"] = labels
         return writer.facts
+
+
+def shares(facts: dict[str, Any]) -> dict[str, float]:
+    """What a person wants to see of the counts: how much is cut off, and how finely the tokenizer cuts."""
+    found = {}
+    if facts.get("units") and "truncated" in facts:
+        found["truncated share"] = round(facts["truncated"] / facts["units"], 4)
+    if facts.get("words"):
+        found["pieces per word"] = round(facts["pieces"] / facts["words"], 3)
+    return found
 
 
 def _chunks(config: dict[str, Any], options: dict[str, Any], file: Path) -> Iterator[tuple[np.ndarray, list[Any]]]:
