@@ -1,10 +1,11 @@
 """Scoring speed: `score_files` against the way the official evaluator works, on the same files, one after the other.
 
-    python benchmarks/score.py [--examples 1000000] [--rounds 3] [--only ner|qa|mlqa]
+    python benchmarks/score.py [--examples 1000000] [--rounds 3] [--only ner|qa|mlqa|mine]
 
 The peer of NER is the `seqeval` package where it can be imported, else the algorithm it documents, written plainly
 below; the peer of QA is the published rule, one example at a time. Both peers read their files as the official
-evaluator does. The scores must be equal to the last digit.
+evaluator does. The scores must be equal to the last digit. Mining's peer holds the whole table of similarities; both
+must find the same pairs. Times are CPU seconds, medians over the rounds.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from waystage.metrics import score_files
+from waystage.metrics import Neighbours, candidates, mutual_nearest, score_files, unit
 
 Peer = Callable[[Path, Path], dict[str, float]]
 
@@ -170,6 +172,39 @@ def _write(folder: Path, name: str, text: str) -> Path:
     return folder / name
 
 
+def plain_mining(x: Any, y: Any) -> Any:
+    """The four nearest of both sides from one table that is as large as it is wide."""
+    import numpy as np
+
+    table = x @ y.T
+    sides = []
+    for similarity in (table, table.T):
+        some = np.argpartition(similarity, -4, axis=1)[:, -4:]
+        values = np.take_along_axis(similarity, some, 1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        sides.append(Neighbours(np.take_along_axis(values, order, 1), np.take_along_axis(some, order, 1)))
+    return candidates(*sides)
+
+
+def compare_mining(rows: int, width: int, rounds: int) -> None:
+    import numpy as np
+
+    draw = np.random.default_rng(3)
+    x = unit(draw.normal(size=(rows, width)).astype(np.float32))
+    y = unit(x[draw.permutation(rows)] + draw.normal(size=(rows, width), scale=0.1).astype(np.float32))
+    theirs, ours = [], []
+    for _ in range(rounds):
+        start = time.process_time()
+        expected = plain_mining(x, y)
+        theirs.append(time.process_time() - start)
+        start = time.process_time()
+        found = candidates(*mutual_nearest(x, y, 4))
+        ours.append(time.process_time() - start)
+        if set(zip(found.source, found.target, strict=True)) != set(zip(expected.source, expected.target, strict=True)):
+            sys.exit("mining: other pairs than from the whole table")
+    report(f"mining, {rows:,} x {rows:,} x {width}", "whole table", theirs, ours, "equal pairs")
+
+
 def timed(call: Callable[[], dict[str, float]]) -> tuple[float, dict[str, float]]:
     start = time.process_time()
     scores = call()
@@ -185,15 +220,19 @@ def compare(title: str, peer_name: str, peer: Peer, task: str, files: tuple[Path
         ours.append(seconds)
         if scores != expected:
             sys.exit(f"{title}: {scores} is not {expected}")
+    report(title, peer_name, theirs, ours, "equal scores")
+
+
+def report(title: str, peer_name: str, theirs: list[float], ours: list[float], equal: str) -> None:
     a, b = statistics.median(theirs), statistics.median(ours)
-    print(f"{title:<34} {peer_name:<24} {a:8.2f} s   waystage {b:7.2f} s   {a / b:6.1f} x   equal scores", flush=True)
+    print(f"{title:<34} {peer_name:<24} {a:8.2f} s   waystage {b:7.2f} s   {a / b:6.1f} x   {equal}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--examples", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=("ner", "qa", "mlqa"))
+    parser.add_argument("--only", choices=("ner", "qa", "mlqa", "mine"))
     options = parser.parse_args()
     n, rounds = options.examples, options.rounds
     with tempfile.TemporaryDirectory() as name:
@@ -214,6 +253,8 @@ def main() -> None:
             if options.only != "qa":
                 mlqa = plain_qa(ALL_MARKS, GERMAN)
                 compare(f"MLQA (de), {n:,} questions", "reimplemented rule", mlqa, "mlqa", files, rounds)
+    if options.only in (None, "mine"):
+        compare_mining(min(n, 12_000), 64, rounds)
 
 
 if __name__ == "__main__":
