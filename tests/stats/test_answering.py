@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from waystage.errors import InputError
-from waystage.stats import answer, answers, gain_matrix
+from waystage.stats import answer, answers, as_family, gain_matrix
+from waystage.stats.items import of_values
 
 TARGETS = {"xnli": ("ar", "de", "en", "sw", "ur"), "udpos": ("ar", "de", "en", "hi"), "tatoeba": ("de", "sw", "tr")}
 FAMILIES = dict(zip("ar de en hi ru sw tr ur zh".split(), "a i i i i n t i s".split(), strict=True))
@@ -122,7 +125,6 @@ def test_arms_without_scores_are_an_error_that_names_them(scores_of, study_of, q
 def test_identical_arms_are_equivalent(scores_of, study_of, question_of):
     scores = scores_of(gains={}, targets=TARGETS)
     twin = scores.assign(intermediate="zero")
-    import pandas as pd
 
     found = answer(question_of("zero"), pd.concat([scores, twin]), study_of(tuple(TARGETS)))
     assert found.verdict.word == "equivalent"
@@ -137,7 +139,6 @@ def test_a_margin_separates_equal_from_unknown(scores_of, study_of, question_of)
 
 
 def test_untrained_targets_serve_every_source_language(scores_of, study_of, question_of):
-    import pandas as pd
 
     scores = scores_of(gains={"mnli": 3.0}, targets=TARGETS, untrained=("tatoeba",))
     chinese = scores[scores["target"] != "tatoeba"].assign(source_language="zh")
@@ -169,3 +170,36 @@ def test_two_seeds_get_no_stars(scores_of):
     table = gain_matrix(scores_of(gains={"mnli": 50.0, "squad": 50.0}, targets=TARGETS, seeds=(1, 2)))
     assert (table["p"] < 0.05).all()
     assert not table["star"].any()
+
+
+def test_questions_of_a_study_are_one_family(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 9.0, "squad": 0.0, "qqp": 0.0}, targets=TARGETS, seeds=(1, 2, 3, 4, 5))
+    questions = [question_of("mnli"), question_of("squad"), question_of("qqp"), question_of("squad", "qqp")]
+    found = answers(questions, scores, study_of(tuple(TARGETS)))
+    assert all(one.p_holm >= one.interval.p for one in found)
+    assert found[0].p_holm == pytest.approx(4 * found[0].interval.p)
+    weak = [one for one in found if one.verdict.word == "better" and one.p_holm > 0.05]
+    assert all(any("after Holm" in warning for warning in one.warnings) for one in weak)
+
+
+def test_what_does_not_outlast_the_family_is_warned_of(scores_of, study_of, question_of):
+    one = answer(question_of(), scores_of(gains={"mnli": 2.0}, targets=TARGETS), study_of(tuple(TARGETS)))
+    assert one.verdict.word == "better"
+    family = as_family([one] * 40)
+    assert one.interval.p < 0.05 < family[0].p_holm
+    assert any("does not outlast 40 questions" in warning for warning in family[0].warnings)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"), [((1,), "this checkpoint"), ((1, 2, 3), "other seeds and other test items")]
+)
+def test_outcomes_of_items_add_intervals_over_items(seeds, words, scores_of, study_of, question_of):
+    hits = np.random.default_rng(0).random((2, len(seeds), 5, 400)) < 0.7
+    found = answer(
+        question_of(targets=("xnli",)), scores_of(gains={"mnli": 3.0}, targets=TARGETS, seeds=seeds),
+        study_of(tuple(TARGETS)), outcomes={"xnli": [of_values(hits)]},
+    )  # fmt: skip
+    (line,) = found.items
+    assert words in line.what
+    assert line.interval.low < line.interval.high
+    assert line.what in found.text()

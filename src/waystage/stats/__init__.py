@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from waystage.stats.answering import Answer as Answer
     from waystage.stats.answering import answer as answer
     from waystage.stats.answering import answers as answers
+    from waystage.stats.answering import as_family as as_family
     from waystage.stats.average import contrast as contrast
     from waystage.stats.gains import gain_matrix as gain_matrix
     from waystage.stats.interval import Interval as Interval
@@ -21,6 +22,7 @@ _WHERE = {
     "Interval": "interval",
     "answer": "answering",
     "answers": "answering",
+    "as_family": "answering",
     "contrast": "average",
     "gain_matrix": "gains",
 }

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol
 
 from waystage.errors import InputError
+from waystage.stats import items, words
 from waystage.stats import languages as readings
 from waystage.stats import verdict as verdicts
-from waystage.stats import words
 from waystage.stats.average import Contrast, contrast
 from waystage.stats.interval import Interval
+from waystage.stats.multiple import holm
 from waystage.stats.seeds import sign_flip
 
 Reading = Literal["fixed", "random"]
@@ -73,6 +74,8 @@ class Answer:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     rehearsal: bool
+    items: tuple[Line, ...] = ()  # by target, with the test items as a sample too
+    p_holm: float | None = None  # over all questions of the study, where they were answered together
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -81,19 +84,37 @@ class Answer:
     def text(self) -> str:
         """The sentence, the decomposition and the warnings, a line each."""
         lines = [self.sentence]
-        lines += [f"  {words.line(line)}" for line in (*self.targets, *self.variants)]
+        lines += [f"  {words.line(line)}" for line in (*self.targets, *self.variants, *self.items)]
         lines += [f"  {note}" for note in self.notes]
         return "\n".join([*lines, *(f"  ! {warning}" for warning in self.warnings)])
 
 
 def answers(questions: Iterable[QuestionLike], scores: Any, study: StudyLike, **options: Any) -> tuple[Answer, ...]:
-    """Every question, for every model and source language of the study; `options` are those of `answer`."""
-    return tuple(
+    """Every question, for every model and source language of the study, as one family of tests.
+
+    `options` are those of `answer`.
+    """
+    return as_family(
         answer(question, scores, study, model=model, source_language=source, **options)
         for question in questions
         for model in study.models
         for source in study.source_languages
     )
+
+
+def as_family(found: Iterable[Answer]) -> tuple[Answer, ...]:
+    """Answers that belong together, each with Holm's p; a verdict that does not outlast it gets a warning."""
+    family = tuple(found)
+    adjusted = holm([one.interval.p for one in family])
+    return tuple(_adjusted(one, p, len(family)) for one, p in zip(family, adjusted, strict=True))
+
+
+def _adjusted(one: Answer, p: float | None, questions: int) -> Answer:
+    warnings = one.warnings
+    if p is not None and p > 0.05 and one.verdict.word in ("better", "worse"):
+        said = f"'{one.verdict.word}' does not outlast {questions} questions: p = {p:.3g} after Holm"
+        warnings = (*warnings, said)
+    return replace(one, p_holm=p, warnings=warnings)
 
 
 def answer(
@@ -107,6 +128,7 @@ def answer(
     margin: float | None = None,
     untrained: Collection[str] | None = None,
     families: Mapping[str, str] | None = None,
+    outcomes: Mapping[str, Sequence[items.Block]] | None = None,
     rehearsal: bool = False,
     level: float = 0.95,
 ) -> Answer:
@@ -115,6 +137,7 @@ def answer(
     `model` and `source_language` may be left out where the study has one. `reading = "random"` asks about a new
     language instead of these; `margin` is the smallest difference that would matter, fixed before looking.
     `untrained` names the targets without training data; left out, they are recognised where two seeds allow it.
+    `outcomes` holds, by target, what each arm did on each item (arm A first); it adds intervals over items.
     """
     a, b = question.compare
     found = contrast(
@@ -161,7 +184,22 @@ def answer(
         notes=_notes(found),
         warnings=_warnings(found),
         rehearsal=rehearsal,
+        items=tuple(
+            _over_items(line, outcomes[line.what], level) for line in by_target if outcomes and line.what in outcomes
+        ),
     )
+
+
+def _over_items(line: Line, blocks: Sequence[items.Block], level: float) -> Line:
+    """With one seed the statement is about this checkpoint, with more about the method."""
+    seeds = blocks[0].over.shape[1]
+    if seeds == 1:
+        interval = items.this_checkpoint(blocks, level=level)
+        what, enough = f"{line.what}, this checkpoint, other test items", verdicts.FULL
+    else:
+        interval = items.this_method(blocks, level=level)
+        what, enough = f"{line.what}, other seeds and other test items", seeds
+    return replace(line, what=what, interval=interval, verdict=verdicts.of(interval, seeds=enough), share=None)
 
 
 def _variants(found: Contrast) -> list[tuple[str, Contrast]]:
@@ -184,7 +222,7 @@ def _shares(lines: Sequence[Line]) -> tuple[Line, ...]:
     mixed = len({line.interval.estimate > 0 for line in lines}) > 1
     if len(lines) < 2 or mixed or not total:
         return tuple(lines)  # parts of opposite sign are no shares of a whole
-    return tuple(Line(**{**vars(line), "share": line.interval.estimate / total}) for line in lines)
+    return tuple(replace(line, share=line.interval.estimate / total) for line in lines)
 
 
 def _warnings(found: Contrast) -> tuple[str, ...]:
