@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.stages import small
+
 from waystage.training.checkpoint import POINTS
 
 RUN = textwrap.dedent(
@@ -89,7 +89,9 @@ def test_a_run_has_all_its_files(job: dict[str, object]) -> None:
     assert set(whole) == names
 
 
-@pytest.mark.parametrize("point", [pytest.param(p, marks=() if p == "state-json" else pytest.mark.slow) for p in POINTS])
+@pytest.mark.parametrize(
+    "point", [pytest.param(p, marks=() if p == "state-json" else pytest.mark.slow) for p in POINTS]
+)
 def test_killed_at_a_write_point(job: dict[str, object], point: str) -> None:
     _run(job, point, WAYSTAGE_TEST_DIE_AT=f"{point}:{1 if point.startswith('best') else 3}")
     assert _payload(_run(job, point)) == job["whole"]

@@ -1,0 +1,198 @@
+"""One gradient, however it is computed: against a padded transformers model, in parts, cut, interrupted, in bf16."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoConfig, XLMRobertaForSequenceClassification
+
+from waystage.errors import TrainingDiverged
+from waystage.forms import pairs
+from waystage.forms.encoded import Encoded, Head
+from waystage.forms.ragged import offsets_of
+from waystage.models import heads, load
+from waystage.training import setup
+from waystage.training.corpus import Corpus
+from waystage.training.loop import Job, Member, train
+from waystage.training.mixture import Mixture
+from waystage.training.network import Network
+from waystage.training.weights import Adam, idle_decay, linear_rate
+
+VOCABULARY = 400
+
+
+def _corpus(units: int = 96) -> Corpus:
+    rng = np.random.default_rng(1)
+    sizes = rng.integers(3, 40, units)
+    ids = rng.integers(5, 200, int(sizes.sum())).astype(np.uint32)
+    labels = (ids[offsets_of(sizes)[:-1]] % 3).astype(np.int32)
+    return Corpus([Encoded(ids, offsets_of(sizes), np.arange(units + 1), np.arange(units), labels)], ["en"])
+
+
+def _config(dropout: float) -> Any:
+    return AutoConfig.for_model(
+        "xlm-roberta", vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=66, type_vocab_size=1, pad_token_id=1, num_labels=3,
+        hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout,
+    )  # fmt: skip
+
+
+def _job(folder: Path, *, steps: int = 20, dropout: float = 0.0, precision: str = "fp32", cut: bool = False) -> Job:
+    backbone = load.fresh(_config(dropout), seed=1)
+    if cut:
+        backbone.cut(np.arange(200))
+    network = Network(backbone, {"h": heads.make(Head("sequence", 3), backbone, drop=dropout, seed=1)})
+    if precision == "bf16":
+        setup.half(backbone)
+    corpus = _corpus()
+    return Job(
+        network=network,
+        members=(Member("nli", "h", pairs, corpus),),
+        mixture=Mixture((len(corpus),), (1.0,), 16, 1, steps),
+        recipe={"learning_rate": 1e-3, "batch": 16},
+        seed=1,
+        precision=precision,
+        scratch=folder,
+    )
+
+
+def _padded_losses(job: Job) -> list[float]:
+    """The same run as anybody would write it: a padded batch, torch's AdamW per parameter, the linear schedule."""
+    model = XLMRobertaForSequenceClassification(_config(0.0))
+    model.roberta.load_state_dict(job.network.backbone.model.state_dict(), strict=False)
+    head = job.network.head("h")
+    model.classifier.load_state_dict({
+        "dense.weight": head.dense.weight, "dense.bias": head.dense.bias,
+        "out_proj.weight": head.out.weight, "out_proj.bias": head.out.bias,
+    })  # fmt: skip
+    plain = [p for n, p in model.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
+    decayed = [p for n, p in model.named_parameters() if not (n.endswith("bias") or "LayerNorm" in n)]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, eps=1e-8)
+    steps, corpus, losses = job.mixture.steps, job.members[0].corpus, []
+    model.train()
+    for step in range(steps):
+        _, epoch, part = job.mixture.at(step)
+        batch = corpus.gather(corpus.order(1, epoch)[part])
+        there = np.arange(batch.lengths.max()) < batch.lengths[:, None]
+        ids = np.ones(there.shape, np.int64)
+        ids[there] = batch.ids
+        assert batch.labels is not None
+        out = model(
+            input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(there.astype(np.int64)),
+            labels=torch.from_numpy(batch.labels.astype(np.int64)),
+        )  # fmt: skip
+        out.loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = linear_rate(step, steps, 1e-3, 0.1)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(out.loss.detach()))
+    return losses
+
+
+@pytest.mark.parametrize("steps", [20, pytest.param(300, marks=pytest.mark.slow)])
+def test_equals_a_padded_run_step_by_step(tmp_path: Path, steps: int) -> None:
+    job = _job(tmp_path, steps=steps)
+    wanted = _padded_losses(job)
+    found = train(job).state.losses
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_micro_batches_do_not_change_the_run(tmp_path: Path) -> None:
+    whole = train(_job(tmp_path / "a"))
+    split = train(replace(_job(tmp_path / "b"), micro_tokens=60))
+    np.testing.assert_allclose(split.state.losses, whole.state.losses, atol=1e-5)
+
+
+def test_a_cut_embedding_table_does_not_change_the_run(tmp_path: Path) -> None:
+    plain, cut = _job(tmp_path / "a"), _job(tmp_path / "b", cut=True)
+    before = plain.network.backbone.embedding.weight.detach().clone()
+    one, two = train(plain), train(cut)
+    np.testing.assert_allclose(two.state.losses, one.state.losses, atol=1e-6)
+    decayed = idle_decay(Adam(1e-3), 20, 0.1, 20)
+    table = one.weights.named()["backbone.model.embeddings.word_embeddings.weight"]
+    whole = cut.network.backbone.whole_table(before, cut.network.backbone.embedding.weight.detach(), decayed)
+    torch.testing.assert_close(whole, table, atol=2e-6, rtol=1e-5)
+
+
+def test_bf16_stays_near(tmp_path: Path) -> None:
+    exact = train(_job(tmp_path / "a")).state.losses
+    rough = train(_job(tmp_path / "b", precision="bf16")).state.losses
+    np.testing.assert_allclose(rough, exact, atol=0.05)
+    assert rough != exact
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path: Path, precision: str) -> None:
+    whole = train(_job(tmp_path / "whole", dropout=0.1, precision=precision))
+    told: list[int] = []
+
+    def stop(said: dict[str, Any]) -> None:
+        told.append(said["step"])
+
+    def dev() -> dict[str, float]:
+        raise Interrupted
+
+    broken = replace(
+        _job(tmp_path / "broken", dropout=0.1, precision=precision),
+        checkpoint_seconds=0.0, recipe={"learning_rate": 1e-3, "batch": 16, "eval_every": 13}, dev=dev, progress=stop,
+    )  # fmt: skip
+    with pytest.raises(Interrupted):
+        train(broken)
+    again = _job(tmp_path / "broken", dropout=0.1, precision=precision)
+    done = train(again)
+    assert done.facts["resumed_at"] == 12
+    assert done.state.losses == whole.state.losses
+    assert torch.equal(done.weights.master, whole.weights.master)
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    whole = train(_job(tmp_path / "whole", dropout=0.1))
+    train(replace(_job(tmp_path / "other", dropout=0.1), checkpoint_seconds=0.0))
+    newest = sorted((tmp_path / "other").glob("state-*"))[-1] / "tensors.safetensors"
+    data = bytearray(newest.read_bytes())
+    data[-5] ^= 1
+    newest.write_bytes(data)
+    said: list[str] = []
+    done = train(replace(_job(tmp_path / "other", dropout=0.1), log=said.append))
+    assert "damaged" in said[0]
+    assert done.facts["resumed_at"] == 18
+    assert torch.equal(done.weights.master, whole.weights.master)
+
+
+def test_patience_stops_and_the_best_weights_are_kept(tmp_path: Path) -> None:
+    values = iter([0.1, 0.5, 0.4, 0.3, 0.2, 0.1])
+    weights: list[torch.Tensor] = []
+    job = _job(tmp_path, steps=60)
+
+    def dev() -> dict[str, float]:
+        weights.append(job.network.head("h").out.weight.detach().clone())
+        return {"nli/en": next(values)}
+
+    recipe = {"learning_rate": 1e-3, "batch": 16, "eval_every": 5, "patience": 3, "select": "best"}
+    done = train(replace(job, recipe=recipe, dev=dev))
+    assert (done.state.step, done.step) == (25, 10)
+    assert torch.equal(done.weights.named()["heads.h.out.weight"], weights[1])
+
+
+def test_a_diverging_run_says_where_and_what_to_try(tmp_path: Path) -> None:
+    job = replace(_job(tmp_path), recipe={"learning_rate": 1e6, "batch": 16, "warmup": 0.0})
+    with pytest.raises(TrainingDiverged, match=r"step \d+.*en:\d+.*lower learning_rate"):
+        train(job)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    rates = [linear_rate(step, 20, 1.0, 0.1) for step in range(20)]
+    assert rates[:3] == [0.0, 0.5, 1.0]
+    assert rates[-1] == pytest.approx(1 / 18)
