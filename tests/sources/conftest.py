@@ -107,7 +107,7 @@ class StandIn:
         if api and rest[:1] == ["tree"]:
             return self.tree(request, repo, "/".join(rest[2:]))
         if api:
-            if rest[:1] == ["revision"] and rest[1] not in (repo.commit, "main"):
+            if rest[:1] == ["revision"] and rest[1] not in (repo.commit, "main") and "%2F" not in rest[1]:
                 return self.send(request, 404, b"{}", X_Error_Code="RevisionNotFound")
             listing = {"id": name, "sha": repo.commit, "siblings": [{"rfilename": f} for f in repo.files]}
             return self.json(request, {**listing, "private": False, "gated": False, "tags": [], "downloads": 0})

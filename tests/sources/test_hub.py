@@ -101,7 +101,7 @@ def test_a_pinned_commit_is_read_and_recorded(stand_in: Any, ask: Any) -> None:
     assert said.get("rows") == GOOD, said
     assert said["source"]["commit"] == COMMIT
     assert list(said["source"]["files"]) == ["sw/test-0.parquet"]
-    assert said["identity"]["copies"] == [{"repo": "o/pinned", "config": "{lg}", "revision": COMMIT}]
+    assert said["identity"]["copies"] == [{"copy": f"o/pinned@{COMMIT}", "config": "{lg}", "revision": COMMIT}]
 
 
 def test_the_commit_of_the_lock_is_used_and_is_identity(stand_in: Any, ask: Any) -> None:

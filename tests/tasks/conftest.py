@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -182,3 +184,20 @@ def place(root: Path, layout: Files, split: str, lg: str) -> list[Path]:
 @pytest.fixture(scope="session")
 def made() -> SimpleNamespace:
     return SimpleNamespace(examples=examples, record=record, contents=contents, search=search, place=place)
+
+
+@pytest.fixture(scope="session")
+def hub_stand_in() -> Any:
+    """The module of the stand-in hub, which lives beside the tests of sources."""
+    path = Path(__file__).parents[1] / "sources" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("hub_stand_in", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["hub_stand_in"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAYSTAGE_CACHE", str(tmp_path_factory.mktemp("cache")))

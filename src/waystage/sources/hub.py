@@ -37,7 +37,7 @@ def identify(task: Task, split: str, languages: Iterable[str], lock: Mapping[str
     """The copies to try, with commits from the declaration or the lock. Never asks the network."""
     wanted = set(languages)
     copies = [
-        {"repo": hub.repo, "config": hub.config, "revision": (lock or {}).get(_name(hub), hub.revision) or UNKNOWN}
+        {"copy": _name(hub), "config": hub.config, "revision": (lock or {}).get(_name(hub), hub.revision) or UNKNOWN}
         for hub in task.hub
         if split in hub.splits and (not hub.languages or wanted & set(hub.languages))
     ]
@@ -65,7 +65,8 @@ def resolve(task: Task) -> dict[str, str]:
 def read(task: Task, identity: Mapping[str, Any], split: str, language: str, notes: Notes) -> Iterator[Example]:
     refused = []
     for copy in identity["copies"]:
-        hub = next(h for h in task.hub if (h.repo, h.config) == (copy["repo"], copy["config"]) and split in h.splits)
+        name = (copy["copy"], copy["config"])
+        hub = next(h for h in task.hub if (_name(h), h.config) == name and split in h.splits)
         if hub.languages and language not in hub.languages:
             continue
         try:

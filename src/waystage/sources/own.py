@@ -41,7 +41,7 @@ METRICS = {
 }  # fmt: skip
 FORMATS = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv", ".json": "squad", ".conllu": "conllu",
-    ".iob2": "iob2", ".conll": "columns", ".txt": "parallel_lines", ".parquet": "parquet",
+    ".iob2": "iob2", ".conll": "columns", ".txt": "text_lines", ".parquet": "parquet",
 }  # fmt: skip
 PARTS = ("train", "dev", "test")
 
@@ -63,7 +63,7 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
         raise InputError(f'task {name!r}: say the labels in their order, such as labels = ["no", "yes"]')
     layouts = tuple(
         Files(
-            path=path, format=_format(name, form, path), columns=columns, languages=(language,),
+            path=str(Path(path).absolute()), format=_format(name, form, path), columns=columns, languages=(language,),
             splits={part: part for part in (PARTS if split == "" else (split,))},
             header=("text", "english") if form == "retrieval" else (),
             reader={"spans": "squad_rows", "retrieval": "bitext"}.get(form, "rows"),
@@ -118,8 +118,6 @@ def _format(name: str, form: str, path: str) -> str:
     suffix = Path(path.removesuffix(".gz")).suffix.lower()
     if form == "tags" and suffix in {".tsv", ".txt"}:
         return "words"
-    if form == "masked" and suffix == ".txt":
-        return "text_lines"
     if suffix == ".json" and form != "spans":
         return "jsonl"
     if suffix not in FORMATS or (suffix == ".txt" and form != "masked"):

@@ -1,0 +1,163 @@
+"""A user's own data, declared in a study file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waystage import sources, stages
+from waystage.errors import DataError, InputError
+from waystage.forms import table
+from waystage.sources import own
+from waystage.sources.notes import Notes
+from waystage.tasks.task import Task
+
+
+def read(task: Task, split: str, language: str) -> list[Any]:
+    identity = sources.identify(task, "files", split, (language,))
+    return list(sources.read(task, identity, split, language, place=sources.places(task, "files"), notes=Notes()))
+
+
+def jsonl(path: Path, rows: list[dict[str, Any]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def mine(tmp_path: Path, count: int = 200) -> Task:
+    files = {
+        lg: jsonl(tmp_path / f"{lg}.jsonl", [{"a": f"{lg} {i}", "b": "x", "gold": i % 2} for i in range(count)])
+        for lg in ("en", "sw")
+    }
+    said = {
+        "form": "pairs",
+        "files": files,
+        "columns": {"first": "a", "second": "b", "label": "gold"},
+        "labels": ["0", "1"],
+    }
+    return sources.own_task("mine", said)
+
+
+def test_files_without_splits_are_divided_alike_in_every_language(tmp_path: Path) -> None:
+    task = mine(tmp_path)
+    parts = {(lg, split): read(task, split, lg) for lg in ("en", "sw") for split in own.PARTS}
+    for split in own.PARTS:
+        assert [e.id for e in parts["en", split]] == [e.id for e in parts["sw", split]]
+    assert sorted(int(e.id) for split in own.PARTS for e in parts["en", split]) == list(range(200))
+    assert len(parts["en", "train"]) > 140 and len(parts["en", "dev"]) > 5 < len(parts["en", "test"])
+    assert task.languages == task.train_languages == ("en", "sw") and task.select_on == "dev"
+
+
+def test_files_with_splits_are_taken_as_they_are(tmp_path: Path) -> None:
+    rows = [{"first": str(i), "label": "yes"} for i in range(30)]
+    said = {
+        "form": "pairs",
+        "files": {
+            "train": {"en": jsonl(tmp_path / "a.jsonl", rows)},
+            "test": {"sw": jsonl(tmp_path / "b.jsonl", rows[:3])},
+        },
+        "columns": {"first": "first"},
+        "labels": ["yes", "no"],
+    }
+    task = sources.own_task("mine", said)
+    assert (len(read(task, "train", "en")), len(read(task, "test", "sw"))) == (30, 3)
+    assert (task.train_split, task.select_on, task.splits) == ("fit", "held", ("train", "test"))
+    assert len(read(task, "fit", "en")) + len(read(task, "held", "en")) == 30
+    with pytest.raises(DataError, match="names no file for test in en"):
+        read(task, "test", "en")
+
+
+def test_another_process_reads_it_from_the_identity(tmp_path: Path) -> None:
+    task = mine(tmp_path)
+    source = sources.identify(task, "files", "test", ("sw",))
+    config = {"task": "mine", "form": "pairs", "split": "test", "languages": ["sw"], "source": source}
+    out = tmp_path / "out"
+    out.mkdir()
+    context = stages.Context(scratch=tmp_path, places=sources.places(task, "files"))
+    stages.run("rows", json.loads(json.dumps(config)), {}, out, context)
+    assert table.read(out / "sw.parquet", "pairs") == read(task, "test", "sw")
+    assert str(tmp_path) not in json.dumps(source)
+
+
+def test_a_change_of_content_is_another_identity(tmp_path: Path) -> None:
+    before = sources.identify(mine(tmp_path), "files", "test", ("en",))
+    assert sources.identify(mine(tmp_path), "files", "test", ("en",)) == before
+    assert sources.identify(mine(tmp_path, 201), "files", "test", ("en",)) != before
+
+
+SPAN = {"id": "q", "question": "?", "answers": [{"text": "b", "answer_start": 2}]}
+FILES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "pairs tsv": ("x.tsv", "first\tsecond\tlabel\na\tb\tyes\n", {"form": "pairs", "labels": ["yes"]}),
+    "pairs csv": ("x.csv", 'first,second,label\n"a,b",c,yes\n', {"form": "pairs", "labels": ["yes"]}),
+    "choice": ("x.jsonl", '{"context": "c", "x": "1", "y": "2", "label": 1}\n',
+               {"form": "choice", "columns": {"options": "x, y"}}),
+    "spans": ("x.json", json.dumps({"data": [{"paragraphs": [{"context": "a b", "qas": [SPAN]}]}]}), {"form": "spans"}),
+    "tags": ("x.tsv", "Ana\tB-PER\nx\tO\n", {"form": "tags", "labels": ["O", "B-PER"]}),
+    "tags conllu": ("fr_x.conllu", "1\ta\t_\tX\t_\t_\t0\tr\t_\t_\n", {"form": "tags", "labels": ["X"]}),
+    "tags spaces": ("x.conll", "Ana B-PER\nx O\n", {"form": "tags", "labels": ["O", "B-PER"]}),
+    "similarity": ("x.tsv", "first\tsecond\tscore\na\tb\t2.5\n", {"form": "similarity", "options": {"scale": 5}}),
+    "masked": ("x.txt", "some text\nmore\n", {"form": "masked"}),
+    "retrieval": ("x.tsv", "hallo\thello\n", {"form": "retrieval", "options": {"mode": "bitext"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_usual_kinds_of_files(kind: str, tmp_path: Path) -> None:
+    name, text, said = FILES[kind]
+    (tmp_path / name).write_text(text)
+    task = sources.own_task("mine", {**said, "files": {"test": {"en": str(tmp_path / name)}}})
+    found = read(task, "test", "en")
+    assert found and table.write(tmp_path / "out.parquet", found, form=task.form) == len(found)
+
+
+def test_a_path_is_taken_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.tsv").write_text("first\tsecond\tlabel\na\tb\tyes\n")
+    monkeypatch.chdir(tmp_path)
+    task = sources.own_task("mine", {"form": "pairs", "labels": ["yes"], "files": {"test": {"en": "x.tsv"}}})
+    monkeypatch.chdir("/")
+    assert len(read(task, "test", "en")) == 1
+
+
+def test_parquet_files(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"first": ["a"], "second": ["b"], "label": ["yes"]}), tmp_path / "x.parquet")
+    said = {"form": "pairs", "labels": ["yes"], "files": {"test": {"en": str(tmp_path / "x.parquet")}}}
+    assert [e.label for e in read(sources.own_task("mine", said), "test", "en")] == ["yes"]
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 but not really")
+    with pytest.raises(DataError, match=r"x\.parquet: not a Parquet file"):
+        read(sources.own_task("mine", said), "test", "en")
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "form": ({"form": "pears", "files": {"en": "x.jsonl"}}, "form must be one of pairs, choice"),
+    "column": ({"form": "pairs", "labels": ["a"], "columns": {"premise": "p"}, "files": {"en": "x.jsonl"}},
+               "'premise' is no field of the form 'pairs', which has first, second, label"),
+    "labels": ({"form": "pairs", "files": {"en": "x.jsonl"}}, "say the labels in their order"),
+    "ending": ({"form": "spans", "files": {"en": "x.xlsx"}}, "'x.xlsx' is not known by its ending"),
+    "no files": ({"form": "spans", "files": {}}, "names no file"),
+    "split": ({"form": "spans", "files": {"training": {"en": "x.json"}}}, "'training' is no split"),
+    "mixed": ({"form": "spans", "files": {"train": {"en": "x.json"}, "sw": "y.json"}}, "either every file has a split"),
+    "dots": ({"form": "spans", "files": {"en": "../../etc/x.json"}}, "leaves its folder with '..'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_declaration_that_is_wrong_says_what_to_write(what: str) -> None:
+    said, message = WRONG[what]
+    with pytest.raises(InputError, match=r"task 'mine': ") as raised:
+        sources.own_task("mine", said)
+    assert message in str(raised.value)
+
+
+def test_a_column_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("premise\thypothesis\tlabel\na\tb\tyes\n")
+    said = {"form": "pairs", "labels": ["yes"], "files": {"test": {"en": str(tmp_path / "x.tsv")}}}
+    with pytest.raises(DataError, match="no column 'first'; the columns are: premise, hypothesis, label"):
+        read(sources.own_task("mine", said), "test", "en")
+    with pytest.raises(DataError, match="no such file"):
+        missing = {**said, "files": {"test": {"en": str(tmp_path / "y.tsv")}}}
+        read(sources.own_task("mine", missing), "test", "en")
