@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from waystage.forms.examples import Pair, Text
 from waystage.world.documents import document
+from waystage.world.sampling import amount
 from waystage.world.tasks.setting import Setting
 
 
+STARTS = {"train": 0, "dev": 50_000_000, "test": 60_000_000}
+
+
 def texts(setting: Setting, n: int) -> Iterator[Text]:
-    for number in range(n):
-        start = {"train": 0, "dev": 50_000_000, "test": 60_000_000}[setting.split]
+    """`n` documents for the language with most text, for the others by their share."""
+    start = STARTS[setting.split]
+    for number in range(max(1, n * amount(setting.language) // amount("en"))):
         name = setting.name(number)
         yield Text(
             id=name, cluster=name, text=document(setting.seed, setting.language, start + number, role="pretrain")

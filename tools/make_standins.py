@@ -1,0 +1,103 @@
+"""Make the stand-in models of the built-in world by ordinary stages: rows -> tokens -> pretrain.
+
+    python tools/make_standins.py tokenizer                 # once: its bytes decide what every model reads
+    python tools/make_standins.py standin-m --steps 12000   # hours on one core, minutes on a GPU
+    python tools/make_standins.py standin-m --device cuda --steps 60000
+
+What is finished is kept in --work and not made again. The checkpoint is written to src/waystage/world/models in bf16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from waystage import stages
+from waystage.stages import Context
+from waystage.world import VERSION
+from waystage.world.sampling import PRETRAINED
+from waystage.world.tokenizer import train_tokenizer
+
+MODELS = Path(__file__).parent.parent / "src/waystage/world/models"
+SHAPES: dict[str, dict[str, Any]] = {
+    "standin-s": {"family": "xlm-r", "layers": 2, "hidden": 96, "heads": 3, "intermediate": 384},
+    "standin-m": {"family": "xlm-r", "layers": 4, "hidden": 128, "heads": 4, "intermediate": 512},
+    "standin-l": {"family": "xlm-r", "layers": 6, "hidden": 192, "heads": 6, "intermediate": 768},
+    "standin-decoder-s": {"family": "llama", "layers": 2, "hidden": 96, "heads": 3, "intermediate": 256},
+    "standin-decoder-m": {"family": "llama", "layers": 4, "hidden": 128, "heads": 4, "intermediate": 352},
+    "standin-decoder-l": {"family": "llama", "layers": 6, "hidden": 192, "heads": 6, "intermediate": 512},
+}
+RECIPE = {"batch": 16, "learning_rate": 2e-3, "warmup": 0.03}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["tokenizer", *SHAPES])
+    parser.add_argument("--work", type=Path, default=Path("build/standins"))
+    parser.add_argument("--documents", type=int, default=40_000, help="of English; other languages by their share")
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--exponent", type=float, default=0.7, help="languages are drawn by size to this power")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    said = parser.parse_args()
+    said.work.mkdir(parents=True, exist_ok=True)
+    if said.what == "tokenizer":
+        train_tokenizer(MODELS / "tokenizer")
+        return
+    places = {"model": str(MODELS / "tokenizer")}
+    local = {"name": "local", "revision": f"world-{VERSION}"}
+    source = {"kind": "world", "seed": 0, "version": VERSION}
+    text = said.work / f"rows-{said.documents}"
+    made(
+        "rows", text, {}, said, places, task="mlm", form="masked", split="train", languages=list(PRETRAINED),
+        source=source, limit=said.documents,
+    )  # fmt: skip
+    tokens = said.work / f"tokens-{said.documents}"
+    made(
+        "tokens", tokens, {"rows": text}, said, places, form="masked", labels=[], options={}, tokenizer=local,
+        max_length=128,
+    )  # fmt: skip
+    model = said.work / f"{said.what}-{said.steps}"
+    made(
+        "pretrain", model, {"tokens": tokens}, said, places, shape=SHAPES[said.what], tokenizer=local,
+        recipe={**RECIPE, "steps": said.steps}, seed=said.seed, threads=1, precision="fp32", exponent=said.exponent,
+        store="bf16",
+    )  # fmt: skip
+    target = MODELS / said.what
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        shutil.copyfile(model / name, target / name)
+    shutil.copyfile(MODELS / "tokenizer" / "tokenizer_config.json", target / "tokenizer_config.json")
+    print(f"{said.what}: {(model / 'facts.json').read_text()}")
+
+
+def made(kind: str, out: Path, inputs: dict[str, Path], said: argparse.Namespace, places: dict, **config: Any) -> None:
+    """Run a stage unless its folder is there. It is complete once it is renamed."""
+    if out.exists():
+        return
+    started, draft, scratch = time.time(), out.with_suffix(".draft"), out.with_suffix(".scratch")
+    shutil.rmtree(draft, ignore_errors=True)
+    for folder in (draft, scratch):
+        folder.mkdir(exist_ok=True)
+    shown = [0.0]
+
+    def progress(at: dict[str, Any]) -> None:
+        if time.time() - shown[0] > 20:
+            shown[0] = time.time()
+            print(f"{kind} {time.time() - started:.0f} s", at, flush=True)
+
+    context = Context(scratch=scratch, places=places, device=said.device, progress=progress)
+    facts = stages.run(kind, config, dict(inputs), draft, context)
+    facts |= {"seconds": round(time.time() - started), "config": config}
+    (draft / "facts.json").write_text(json.dumps(facts, indent=1, default=str))
+    draft.rename(out)
+    shutil.rmtree(scratch)
+
+
+if __name__ == "__main__":
+    main()
