@@ -146,3 +146,26 @@ def test_an_unscored_study_has_no_answers_but_a_report(whole: Results, tmp_path:
     made = content(replace(found))
     assert made["progress"]["done"] == made["progress"]["wanted"]
     assert {a["answered"] for a in made["answers"]} == {False}
+
+
+def test_what_failed_is_named_by_the_newest_run_that_tried(running: Results) -> None:
+    from waystage.engines import status
+    from waystage.graph.files import write_text
+    from waystage.reports import made
+
+    records = made.records(running)
+    missing = next(stage for stage, record in records.values() if record is None)
+    there = next(stage for stage, record in records.values() if record is not None)
+    rows = {
+        stage.fingerprint: status.Row(stage.name, stage.kind, 1.0, status="failed", note="out of memory", log="x.log")
+        for stage in (missing, there)
+    }
+    rows["of another study"] = status.Row("else", "train", 1.0, status="failed")
+    path = status.folder(running.store, "20260301-080000-aaaa") / "state.json"
+    write_text(path, status.State("20260301-080000-aaaa", rows, status="failed").dump())
+    said = made.failed(running, records)
+    assert said == [{"name": missing.name, "kind": missing.kind, "why": "out of memory", "log": "x.log"}]
+    again = {missing.fingerprint: status.Row(missing.name, missing.kind, 1.0, status="done")}
+    later = status.folder(running.store, "20260302-080000-aaaa") / "state.json"
+    write_text(later, status.State("20260302-080000-aaaa", again, status="done").dump())
+    assert made.failed(running, records) == []

@@ -37,7 +37,8 @@ def study(results: Results, command: str) -> dict[str, Any]:
         "low_resource": language_table.low_resource_rule(
             None if said.low_resource == type(said).model_fields["low_resource"].default else said.low_resource
         ),
-        "command": command or f"waystage {'rehearse' if results.rehearsal else 'run'} STUDY.toml",
+        "command": command,
+        "again": f"waystage {'rehearse' if results.rehearsal else 'run'} STUDY.toml",
         "file": _file(said),
     }
 

@@ -11,7 +11,7 @@ VERSION = 1
 
 
 def content(results: Results, *, command: str = "", examples: bool = True) -> dict[str, Any]:
-    """All of a report. `command` is what was typed to get the results; `examples=False` leaves raw answers out."""
+    """All of a report. `command` is what was typed to get it; `examples=False` leaves raw answers out."""
     from waystage.reports.samples import samples
 
     compared = comparisons.of(results)
@@ -31,6 +31,7 @@ def content(results: Results, *, command: str = "", examples: bool = True) -> di
         "data": made.data(results, records),
         "provenance": made.provenance(results, records),
         "stages": made.stages(results, records),
+        "failed": made.failed(results, records),
         "left_out": list(results.plan.left_out),
         "examples": samples(results) if examples else [],
         "scores": comparisons.scores(results),

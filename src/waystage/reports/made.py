@@ -118,6 +118,21 @@ def stages(results: Results, found: Records) -> list[dict[str, Any]]:
     ]
 
 
+def failed(results: Results, found: Records) -> list[dict[str, Any]]:
+    """Stages of this study that are not there because they failed, by the newest run that had them."""
+    from waystage.engines import status
+
+    said: dict[str, dict[str, Any]] = {}
+    seen: set[str] = set()
+    for run in status.read(results.store):
+        for fingerprint, row in run.rows.items():
+            if fingerprint in found and fingerprint not in seen and row.status in status.ENDED:
+                seen.add(fingerprint)
+                if row.status == "failed" and not results.store.has(fingerprint):
+                    said[fingerprint] = {"name": row.name, "kind": row.kind, "why": row.note, "log": row.log}
+    return list(said.values())
+
+
 def _state(results: Results, stage: Stage, record: dict[str, Any] | None) -> str:
     if results.store.has(stage.fingerprint):
         return "there"

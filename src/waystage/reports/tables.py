@@ -43,6 +43,7 @@ def tables(content: dict[str, Any], *, long: bool = False) -> list[Table]:
         data(content),
         versions(content),
         missing(content),
+        failed(content),
         left_out(content),
     ]
     if long:
@@ -254,6 +255,11 @@ def missing(content: dict[str, Any]) -> Table:
     ]
     columns = (*extra, Column("arm"), Column("target"), Column("not in yet", "many"), Column("of", "many"))
     return Table("missing", "Evaluations that are not in yet", columns, tuple(rows))
+
+
+def failed(content: dict[str, Any]) -> Table:
+    rows = tuple((f["name"], f["why"], f["log"]) for f in content["failed"])
+    return Table("failed", "Stages that failed", (Column("stage"), Column("why"), Column("log")), rows)
 
 
 def left_out(content: dict[str, Any]) -> Table:

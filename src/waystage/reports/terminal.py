@@ -13,7 +13,7 @@ from waystage.reports.tables import Table, tables
 from waystage.results import Results
 
 WIDTH = 140
-IN_TERMINAL = ("answers_by_target", "gains", "gaps", "costs", "missing", "left_out")
+IN_TERMINAL = ("answers_by_target", "gains", "gaps", "costs", "missing", "failed", "left_out")
 
 
 def summary(results: Results, *, page: str | Path = "") -> str:

@@ -33,6 +33,8 @@ def how_much(content: dict[str, Any]) -> str:
     if progress["done"] < progress["wanted"]:
         lacking = [f"{m['target']} after {m['intermediate']}" for m in progress["missing"]]
         said += f"; not in yet: {listed(lacking, 4)}"
+    if content["failed"]:
+        said += f"; {counted(len(content['failed']), 'stage')} failed"
     if left_out:
         said += f"; {counted(len(left_out), 'combination')} cannot exist"
     return said
