@@ -40,9 +40,11 @@ def texts(task: str, draw: random.Random) -> tuple[str, str]:
     return json.dumps(gold), json.dumps(found, indent=1)
 
 
-def write_tree(folder: Path, benchmark: str, seed: int = 0) -> tuple[Path, Path]:
-    draw = random.Random(seed)
+def write_tree(folder: Path, benchmark: str, only: str | None = None) -> tuple[Path, Path]:
+    draw = random.Random(0)
     for task, languages in BENCHMARKS[benchmark].languages.items():
+        if only not in (None, task):
+            continue
         for language in languages:
             for side, text in zip(("gold", "predictions"), texts(task, draw), strict=True):
                 path = folder / side / task / file_name(task, language)

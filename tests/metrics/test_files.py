@@ -243,7 +243,7 @@ def test_placeholders(pair, task, gold, why):
 def test_mutated_files_have_a_score_or_a_clear_error(task, pair, example_texts, damage):
     draw = random.Random(task)
     scored = 0
-    for _ in range(60):
+    for _ in range(25):
         whole = tuple(text.encode() for text in example_texts(task, draw))
         broken = damage(whole[0], draw), damage(whole[1], draw)
         for contents in ((whole[0], broken[1]), (broken[0], whole[1]), broken):
@@ -261,4 +261,4 @@ def test_mutated_files_have_a_score_or_a_clear_error(task, pair, example_texts, 
                     placeholder_gold(task, path)
                 except WaystageError as error:
                     assert str(path) in str(error)
-    assert scored > 5  # many mutations leave a file that can be scored
+    assert scored > 2  # many mutations leave a file that can be scored

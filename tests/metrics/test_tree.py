@@ -133,15 +133,21 @@ def test_a_good_submission_has_no_problems(tree, benchmark):
     assert validate_tree(predictions, benchmark, gold) == []
 
 
-def problems_after(
-    tree, benchmark, name: str, content: str | bytes, *, reference: bool = True
-) -> list[tuple[int | None, str]]:
-    gold, predictions = tree
-    path = predictions / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    found = validate_tree(predictions, benchmark, gold if reference else None)
-    assert {problem.path for problem in found} <= {path}
-    return [(problem.line, problem.message) for problem in found]
+@pytest.fixture
+def problems_after(tmp_path, invented_tree):
+    """Line and message of every problem after one prediction file was replaced."""
+
+    def problems(name: str, content: str | bytes, *, reference: bool = True) -> list[tuple[int | None, str]]:
+        task = name.split("/")[0]
+        benchmark = "xtreme" if task in BENCHMARKS["xtreme"].languages else "xtreme-r"
+        gold, predictions = invented_tree(tmp_path, benchmark, task)
+        path = predictions / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        found = validate_tree(predictions, benchmark, gold if reference else None, tasks=[task])
+        assert {problem.path for problem in found} <= {path}
+        return [(problem.line, problem.message) for problem in found]
+
+    return problems
 
 
 NLI = "neutral\nneutral\nentailment\nneutral\nneutral\ncontradiction\n"
@@ -183,16 +189,6 @@ NLI = "neutral\nneutral\nentailment\nneutral\nneutral\ncontradiction\n"
         ("xquad/test-el.json", '{"q0": "", "q1": "", "q2": "", "q3": "", "data": ""}', 1, 'the key "data" hides'),
         ("xquad/test-el.json", "[]", 1, "must be a JSON object from id to prediction; this is a list"),
         ("xquad/test-el.json", '{"q0": "x"\n"q1": 3}', 2, "not JSON"),
-    ],
-)
-def test_each_problem_has_its_line(tree, benchmark, name, content, line, message):
-    found = problems_after(tree, benchmark, name, content)
-    assert any(where == line and message in said for where, said in found), found
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "line", "message"),
-    [
         ("bucc2018/test-de.tsv", "de-1 en-1\n", 1, "1 tab-separated columns"),
         ("bucc2018/test-de.tsv", "de-1\ten-1\n\n", 2, "blank line"),
         ("bucc2018/test-de.tsv", "de-1\ten-1\nde-1\ten-1\n", 2, "the same pair as in line 1"),
@@ -211,27 +207,25 @@ def test_each_problem_has_its_line(tree, benchmark, name, content, line, message
         ),
     ],
 )
-def test_each_problem_of_the_other_tasks_has_its_line(tree, benchmark, name, content, line, message):
-    if name.split("/")[0] not in BENCHMARKS[benchmark].languages:
-        return
-    found = problems_after(tree, benchmark, name, content)
+def test_each_problem_has_its_line(problems_after, name, content, line, message):
+    found = problems_after(name, content)
     assert any(where == line and message in said for where, said in found), found
 
 
-def test_many_equal_problems_are_counted_not_listed(tree, benchmark):
-    found = problems_after(tree, benchmark, "xnli/test-de.tsv", "yes\n" * 1000, reference=False)
+def test_many_equal_problems_are_counted_not_listed(problems_after):
+    found = problems_after("xnli/test-de.tsv", "yes\n" * 1000, reference=False)
     assert len(found) == 51
     assert found[-1] == (None, "950 more like that: not one of xnli's labels entailment neutral contradiction")
 
 
-def test_after_a_lost_sentence_only_the_first_difference_is_told(tree, benchmark):
-    gold, predictions = tree
+def test_after_a_lost_sentence_only_the_first_difference_is_told(tmp_path, invented_tree):
+    gold, predictions = invented_tree(tmp_path, "xtreme", "udpos")
     sentences = ["NOUN", "VERB\nVERB", "X\nX\nX", "DET\nDET\nDET\nDET"]
     for folder, kept in ((gold, sentences), (predictions, sentences[:1] + sentences[2:])):
         (folder / "udpos" / "test-yo.tsv").write_text("\n\n".join(kept) + "\n")
     path = predictions / "udpos" / "test-yo.tsv"
     source = gold / "udpos" / "test-yo.tsv"
-    assert validate_tree(predictions, benchmark, gold) == [
+    assert validate_tree(predictions, "xtreme", gold, tasks=["udpos"]) == [
         Problem(path, None, f"3 sentences, but {source} has 4"),
         Problem(path, 3, f"sentence 2 has 3 tags, but {source} has 2"),
     ]
