@@ -110,7 +110,7 @@ def contents(task: Task, layout: Files, made: Sequence[Any], lg: str) -> list[st
             "prefixed_words": lambda i, w, t: f"{lg}:{w}\t{t}",
             "columns": lambda i, w, t: f"{w} X {t}",
             "iob2": lambda i, w, t: f"{i}\t{w}\t{t}\t-\tname",
-            "conllu": lambda i, w, t: f"{i}\t{w}\t_\t{t}\t_\t_\t0\troot\t_\t_",
+            "conllu": lambda i, w, t: f"{i}\t{w}\t_\t{t}\t_\t_\t{_syntax(i, t)}\t_\t_",
         }[kind]
         comment = "# text = ...\n" if kind in ("iob2", "conllu") else ""
         return [
@@ -139,6 +139,13 @@ def contents(task: Task, layout: Files, made: Sequence[Any], lg: str) -> list[st
         for e in made
     ]
     return [json.dumps({"data": [{"title": "title", "paragraphs": [{"context": CONTEXT, "qas": asked}]}]})]
+
+
+def _syntax(number: int, tag: str) -> str:
+    """Head and relation: those of a supertag, or any."""
+    if tag[-1] in "<>":
+        return f"{number - 1 if tag[-1] == '<' else number + 1}\t{tag[:-1]}:sub"
+    return "0\troot"
 
 
 def _id(layout: Layout, example: Any, lg: str) -> str:

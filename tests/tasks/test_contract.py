@@ -71,7 +71,9 @@ def test_it_has_a_stand_in_in_the_world(task: Task) -> None:
         identity = sources.identify(task, "world", split, (lg,))
         read = sources.read(task, identity, split, lg, place={}, notes=Notes(), limit=5, languages=(lg,))
         found = list(read)
-        assert len(found) >= 5 and all(isinstance(e, EXAMPLES[task.form]) for e in found)
+        # running text is dealt out by how much a language has of it
+        assert len(found) >= (1 if task.form == "masked" else 5)
+        assert all(isinstance(e, EXAMPLES[task.form]) for e in found)
         assert len({e.id for e in found}) == len(found)
         said = {t for e in found for t in (getattr(e, "tags", None) or [getattr(e, "label", None)])}
         if task.labels:

@@ -20,7 +20,7 @@ PRECEDENCE = {
     "fr": ("VERB", "AUX", "PRON", "NOUN", "ADJ", "ADV", "ADP", "DET", "PART", "SCONJ", "CONJ"),
     "it": ("VERB", "AUX", "ADV", "PRON", "ADP", "DET", "INTJ"),
 }
-Token = tuple[str, str, int]  # form, tag, number of the head
+Token = tuple[str, str, int, str]  # form, tag, number of the head, relation to it
 
 
 def conllu(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
@@ -52,17 +52,25 @@ def _sentence(start: int, block: list[str], language: str) -> Records:
         if dash and first.isdigit() and last.isdigit() and int(last) >= int(first):
             fused[int(first)] = (int(last), form)
         elif number.isdigit() and int(number) == len(tokens) + 1:
-            tokens.append((form, tag, int(head) if head.isdigit() else 0))
+            relation = fields[7].partition(":")[0]
+            tokens.append((form, tag, int(head) if head.isdigit() else 0, relation))
         elif "." not in number:
             yield start, RowFault("damaged word line", f"word number {number!r} where {len(tokens) + 1} is expected")
             return
     if any(last > len(tokens) for last, _ in fused.values()):
         yield start, RowFault("damaged word line", "a fused word reaches beyond the end of its sentence")
         return
-    words, tags = _surface(tokens, fused, PRECEDENCE.get(language, DEFAULT))
+    words, heads = _surface(tokens, fused, PRECEDENCE.get(language, DEFAULT))
+    tags = [tokens[number - 1][1] for number in heads]
     withheld = sum(word == "_" for word in words)
     if not withheld or withheld < len(words) - 1:
-        yield start, {"tokens": [_tight(word) for word in words], "tags": tags}
+        syntax = [_supertag(number, *tokens[number - 1][2:]) for number in heads]
+        yield start, {"tokens": [_tight(word) for word in words], "tags": tags, "syntax": syntax}
+
+
+def _supertag(number: int, head: int, relation: str) -> str:
+    """The relation of a word to its head, and on which side the head stands."""
+    return relation if not head else f"{relation}{'<' if head < number else '>'}"
 
 
 def _tight(word: str) -> str:
@@ -71,25 +79,22 @@ def _tight(word: str) -> str:
 
 def _surface(
     tokens: list[Token], fused: dict[int, tuple[int, str]], order: tuple[str, ...]
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[str], list[int]]:
+    """The words of the text, and for each the number of the word of the tree that stands for it."""
     words: list[str] = []
-    tags: list[str] = []
+    heads: list[int] = []
     number = 1
     while number <= len(tokens):
-        if number in fused:
-            last, form = fused[number]
-            head = _head(tokens, range(number, last + 1), order)
-            words.append(form)
-            tags.append(tokens[head - 1][1])
-            number = last + 1
-        else:
-            words.append(tokens[number - 1][0])
-            tags.append(tokens[number - 1][1])
-            number += 1
-    return words, tags
+        last, form = fused.get(number, (number, tokens[number - 1][0]))
+        words.append(form)
+        heads.append(_head(tokens, range(number, last + 1), order))
+        number = last + 1
+    return words, heads
 
 
 def _head(tokens: list[Token], span: range, order: tuple[str, ...]) -> int:
+    if len(span) == 1:
+        return span[0]
     depth = {number: _depth(tokens, number) for number in span}
     highest = [number for number in span if depth[number] == min(depth.values())]
     rank = {tag: i for i, tag in enumerate(order)}

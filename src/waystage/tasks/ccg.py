@@ -1,9 +1,9 @@
-"""CCG supertags. CCGbank needs a licence of the LDC, so a user points to a copy of it.
+"""Supertags. CCGbank needs a licence of the LDC, so a user points to a copy of it.
 
 The labels are the categories that carry most words of English text; every rarer one is read as `other`.
 """
 
-from waystage.tasks.benchmarks import words
+from waystage.tasks.benchmarks import XTREME_R, words
 from waystage.tasks.task import Files, Task
 
 CATEGORIES = words(
@@ -27,6 +27,11 @@ CATEGORIES = words(
     r"((S\NP)\(S\NP))\((S\NP)\(S\NP)) ((S\NP)\(S\NP))/(S[ng]\NP) ((S\NP)\(S\NP))/(S[to]\NP) ((S\NP)\(S\NP))\NP "
     r"(((S\NP)\(S\NP))\((S\NP)\(S\NP)))/NP conj , . : ; LRB RRB LQU RQU other"
 )
+RELATIONS = words(
+    "acl advcl advmod amod appos aux case cc ccomp clf compound conj cop csubj dep det discourse dislocated expl fixed "
+    "flat goeswith iobj list mark nmod nsubj nummod obj obl orphan parataxis punct reparandum vocative xcomp"
+)
+LANGUAGES = XTREME_R.languages["udpos"]
 COLUMNS = {"words": "tokens", "tags": "tags"}
 REST = {"tags": {"*": "other"}}
 
@@ -52,5 +57,25 @@ TASKS = (
             _auto("test", "23"),
         ),
         epochs=10,
+    ),
+    Task(
+        name="supertags",
+        title="UD supertags: relation to the head and its side (a free stand-in for CCG)",
+        form="tags",
+        metric="token_accuracy",
+        labels=("root", *(relation + side for relation in RELATIONS for side in "<>")),
+        languages=LANGUAGES,
+        train_languages=tuple(lg for lg in LANGUAGES if lg not in {"kk", "th", "tl", "yo"}),
+        licence="by treebank, CC BY-SA 3.0/4.0 to CC BY-NC-SA",
+        non_commercial=True,
+        files=tuple(
+            Files(path=path, format="conllu", columns={"words": "tokens", "tags": "syntax"})
+            for path in (
+                "ud/UD_*/{lg}_*-ud-{split}.conllu",
+                "ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu",
+            )
+        ),
+        epochs=10,
+        note="not CCG: a tagging task as rich in syntax, for those without a licence of CCGbank",
     ),
 )
