@@ -1,0 +1,64 @@
+"""Pretraining writes what transformers reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.stages import small
+
+from waystage.errors import InputError
+from waystage.stages import Context, run
+
+
+def _pretrain(root: Path, family: str, **more: Any) -> dict[str, Any]:
+    (root / "tokenizer").mkdir()
+    small.tokenizer().save(str(root / "tokenizer" / "tokenizer.json"))
+    data = small.stored(root / "text", "masked", {"en": small.texts(60, 1), "de": small.texts(15, 2)})
+    config = {
+        "shape": {"family": family, "layers": 2, "hidden": 32, "heads": 2, "intermediate": 64, "positions": 64},
+        "tokenizer": small.LOCAL, "recipe": {"steps": 30, "batch": 8, "learning_rate": 3e-3}, "seed": 1, "threads": 1,
+        "precision": "fp32", "exponent": 0.5, **more,
+    }  # fmt: skip
+    context = Context(scratch=root / "scratch", places={"model": str(root / "tokenizer")})
+    return run("pretrain", config, {"tokens": data / "tokens"}, root / "out", context)
+
+
+@pytest.mark.parametrize("family", ["xlm-r", "llama"])
+def test_the_checkpoint_is_an_ordinary_one(tmp_path: Path, family: str) -> None:
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    from waystage.models import load
+    from waystage.training.corpus import Batch
+    from waystage.training.network import Network
+
+    facts = _pretrain(tmp_path, family)
+    assert facts["loss"] < np.log(45), "better than guessing among the words"
+    kind = AutoModelForMaskedLM if family == "xlm-r" else AutoModelForCausalLM
+    theirs, info = kind.from_pretrained(tmp_path / "out", output_loading_info=True)
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    ids = np.array([0, 7, 9, 4, 12, 2])
+    with torch.no_grad():
+        wanted = theirs.eval()(input_ids=torch.from_numpy(ids)[None]).logits[0]
+        ours = load.backbone({"name": "local", "revision": ""}, {"model": str(tmp_path / "out")})
+        network = Network(ours, {"mlm": load.vocabulary_head(ours, tmp_path / "out", seed=0)}).eval()
+        where = np.arange(6)
+        found = network(Batch(ids, np.array([6]), np.array([0, 1]), None, where, None, None), "mlm")
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_can_be_stored_in_half(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    _pretrain(tmp_path, "xlm-r", store="bf16")
+    assert {t.dtype for t in load_file(tmp_path / "out" / "model.safetensors").values()} == {torch.bfloat16}
+
+
+def test_an_unknown_shape_is_refused(tmp_path: Path) -> None:
+    shape = {"family": "lstm", "layers": 1, "hidden": 8, "heads": 1, "intermediate": 8}
+    with pytest.raises(InputError, match="'lstm'"):
+        _pretrain(tmp_path, "xlm-r", shape=shape)

@@ -1,0 +1,153 @@
+"""Stages as engines run them: folders in, folders out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.stages import small
+
+from waystage.errors import InputError
+from waystage.forms.examples import Passage
+from waystage.stages import Context, run
+
+TAGS = {"task": "udpos", "form": "tags", "labels": ["N", "V"], "head": "udpos", "metric": "f1"}
+NLI = {"task": "nli", "form": "pairs", "labels": ["no", "yes"], "head": "nli", "metric": "accuracy"}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("stages")
+    small.model(root / "model")
+    small.stored(root / "tags", "tags", {"en": small.tags(200, 1)}, ("N", "V"))
+    small.stored(root / "tags-dev", "tags", {"en": small.tags(30, 2), "de": small.tags(20, 3)}, ("N", "V"))
+    small.stored(root / "pairs", "pairs", {"en": small.pairs(60, 1)}, ("no", "yes"))
+    small.stored(root / "text", "masked", {"en": small.texts(30, 1)})
+    return root
+
+
+def _train(here: Path, name: str, members: list[tuple[dict[str, Any], str]], *, recipe: dict[str, Any], **more: Any):  # type: ignore[no-untyped-def]
+    inputs: dict[str, Any] = {"tokens": [here / data / "tokens" for _, data in members]}
+    if more.get("start"):
+        inputs["start"] = more.pop("start")
+    if more.pop("dev", False):
+        inputs |= {"dev": [here / "tags-dev" / "tokens"], "dev_rows": [here / "tags-dev" / "rows"]}
+    config = {
+        "model": small.LOCAL, "members": [m for m, _ in members], "head_policy": "new", "seed": 1, "threads": 1,
+        "precision": "fp32", "recipe": {"batch": 16, "learning_rate": 3e-3, **recipe}, **more,
+    }  # fmt: skip
+    out = here / name
+    run("train", config, inputs, out, _context(here, name))
+    return out
+
+
+def _context(here: Path, name: str) -> Context:
+    return Context(scratch=here / f"{name}-scratch", places={"model": str(here / "model")})
+
+
+def _evaluate(here: Path, name: str, data: str, checkpoint: Path | None, **config: Any) -> tuple[Path, dict[str, Any]]:
+    inputs: dict[str, Any] = {"tokens": here / data / "tokens", "rows": here / data / "rows"}
+    if checkpoint:
+        inputs["checkpoint"] = checkpoint
+    said = {"model": small.LOCAL, "languages": ["de", "en"], "precision": "fp32", "threads": 1, **config}
+    run("evaluate", said, inputs, here / name, _context(here, name))
+    scores = json.loads((here / name / "scores.json").read_text())
+    return here / name, {(s["language"], s["metric"]): s["value"] for s in scores}
+
+
+def test_tagging_is_learned_and_evaluated_in_all_languages(here: Path) -> None:
+    trained = _train(here, "learned", [(TAGS, "tags")], recipe={"epochs": 4, "eval_every": 25}, dev=True)
+    out, scores = _evaluate(here, "learned-scores", "tags-dev", trained, **TAGS)
+    assert scores["de", "token_accuracy"] > 95
+    assert scores["en", "token_accuracy"] > 95
+    table = pq.read_table(out / "predictions" / "de.parquet")
+    assert table.column_names == ["id", "prediction"]
+    assert len(table) == 20
+    curve = pq.read_table(trained / "curve.parquet").to_pylist()
+    looks = {row["step"] for row in curve if row["name"] == "udpos/de"}
+    assert looks == {25, 50, 52}
+    _, rough = _evaluate(here, "learned-bf16", "tags-dev", trained, **{**TAGS, "precision": "bf16"})
+    assert abs(rough["de", "token_accuracy"] - scores["de", "token_accuracy"]) < 3
+
+
+def test_a_stage_of_no_steps_changes_no_bit(here: Path) -> None:
+    nothing = _train(here, "nothing", [(TAGS, "tags")], recipe={"steps": 0})
+    published = load_file(here / "model" / "model.safetensors")
+    for name, tensor in load_file(nothing / "encoder.safetensors").items():
+        assert torch.equal(tensor, published[f"roberta.{name}"]), name
+    straight = _train(here, "straight", [(NLI, "pairs")], recipe={"steps": 5})
+    after = _train(here, "after", [(NLI, "pairs")], recipe={"steps": 5}, start=nothing)
+    for name in ("encoder.safetensors", "heads.safetensors", "curve.parquet"):
+        assert (straight / name).read_bytes() == (after / name).read_bytes()
+
+
+def test_members_can_share_a_head_and_replay_reaches_the_encoder(here: Path) -> None:
+    other = {**NLI, "task": "anli"}
+    mlm = {"task": "mlm", "form": "masked", "labels": [], "head": "mlm"}
+    out = _train(
+        here, "mixed", [(NLI, "pairs"), (other, "pairs"), (mlm, "text")], recipe={"steps": 12},
+        replay={"mlm": 0.4, "exponent": 0.3}, sampling={"by": "uniform"},
+    )  # fmt: skip
+    described = json.loads((out / "model.json").read_text())["heads"]
+    assert described["nli"]["tasks"] == ["nli", "anli"]
+    assert {name.split(".")[0] for name in load_file(out / "heads.safetensors")} == {"nli", "mlm"}
+    tasks = set(pq.read_table(out / "curve.parquet").column("task").to_pylist())
+    assert tasks == {"nli", "anli", "mlm"}
+
+
+def test_heads_are_new_unless_the_policy_keeps_them(here: Path) -> None:
+    first = _train(here, "first", [(NLI, "pairs")], recipe={"steps": 3})
+    xnli = {**NLI, "task": "xnli", "head": "xnli"}
+    kept = _train(here, "kept", [(xnli, "pairs")], recipe={"steps": 0}, start=first, head_policy="keep")
+    new = _train(here, "new", [(xnli, "pairs")], recipe={"steps": 0}, start=first)
+    before = load_file(first / "heads.safetensors")["nli.out.weight"]
+    assert torch.equal(load_file(kept / "heads.safetensors")["xnli.out.weight"], before)
+    assert not torch.equal(load_file(new / "heads.safetensors")["xnli.out.weight"], before)
+    with pytest.raises(InputError, match="no one head that fits 'udpos'"):
+        _train(here, "unfit", [(TAGS, "tags")], recipe={"steps": 0}, start=first, head_policy="keep")
+
+
+def test_what_cannot_be_says_so(here: Path) -> None:
+    with pytest.raises(InputError, match="needs a trained head"):
+        _evaluate(here, "untrained", "tags-dev", None, **TAGS)
+    with pytest.raises(InputError, match="cannot share the head 'nli'"):
+        _train(here, "clash", [(NLI, "pairs"), ({**TAGS, "head": "nli"}, "tags")], recipe={"steps": 1})
+
+
+def test_memory_that_does_not_suffice_halves_the_micro_batch(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from waystage.training import loop
+
+    honest, asked = loop.train, []
+
+    def short(job: loop.Job) -> loop.Trained:
+        asked.append(job.micro_tokens)
+        if job.micro_tokens > 2048:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 10 bytes")
+        return honest(job)
+
+    monkeypatch.setattr(loop, "train", short)
+    _train(here, "short", [(NLI, "pairs")], recipe={"steps": 1})
+    assert asked == [8192, 4096, 2048]
+
+
+@pytest.mark.parametrize("mode", ["bitext", "pool", "margin"])
+def test_search_needs_no_training(here: Path, mode: str) -> None:
+    texts = [e.text for e in small.texts(12, 9)]  # type: ignore[attr-defined]
+    passages = {
+        code: [Passage(id=f"{code}-q{i}", text=t, query=True, gold=(f"{code}-c{i}",)) for i, t in enumerate(texts)]
+        + [Passage(id=f"{code}-c{i}", text=t, query=False) for i, t in enumerate(texts)]
+        for code in ("de", "fr")
+    }
+    data = f"search-{mode}"
+    small.stored(here / data, "retrieval", dict(passages))
+    asked = {"task": "tatoeba", "form": "retrieval", "labels": [], "options": {"mode": mode, "k": 20}, "layer": 1}
+    out, scores = _evaluate(here, f"{data}-scores", data, None, **asked)
+    best = {"bitext": "accuracy", "pool": "map@20", "margin": "f1"}[mode]
+    found = next(v for (code, name), v in scores.items() if code == "de" and name.startswith(best))
+    assert found > (40 if mode == "pool" else 99), "the same text is the nearest one"
+    assert pq.read_table(out / "predictions" / "fr.parquet").num_rows >= 12
