@@ -110,6 +110,25 @@ def plan(
 
 
 @app.command()
+def check(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    limit: Annotated[int, typer.Option(min=0, help="look at so many examples per split and language; 0: all")] = 1000,
+    batch: Annotated[bool, typer.Option("--batch/--no-batch", help="try one step of every training stage")] = True,
+    json: Json = False,
+) -> None:
+    """Is the data there, does it look right, does one batch of everything go through? Before money is spent.
+
+    Example: `waystage check my-study.toml --limit 200`
+    """
+    from waystage.commands import checking
+
+    checking.check(study, overrides=set_, store=store, rehearsal=rehearsal, limit=limit, batch=batch, json=json)
+
+
+@app.command()
 def report(
     study: StudyFile,
     set_: Set = None,

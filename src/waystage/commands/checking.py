@@ -1,0 +1,158 @@
+"""check: is the data there, does it look right, does one batch of everything go through, before money is spent."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from waystage.commands.output import as_json, say, table
+from waystage.commands.studies import open_store
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Stage
+from waystage.graph.store import Store
+from waystage.results import Results, load
+from waystage.study.stages import find_task
+
+SHOWN = 3  # examples per form that a person should look at
+
+
+def check(
+    path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, limit: int, batch: bool, json: bool
+) -> None:
+    results = load(path, rehearsal=rehearsal, store=open_store(store), overrides=overrides)
+    problems = list(results.plan.blocked)
+    pages = list(_data(results, limit))
+    problems += [f"{page['task']} {m['split']} {m['language']}: {m['why']}" for page in pages for m in page["missing"]]
+    failed = _one_batch(results, path, overrides, rehearsal) if batch and not problems else []
+    problems += failed
+    if json:
+        as_json({"problems": problems, "data": pages, "left_out": list(results.plan.left_out)})
+    else:
+        _print(results, pages, problems, batch)
+    if problems:
+        raise typer.Exit(2)
+
+
+def _data(results: Results, limit: int) -> Iterator[dict[str, Any]]:
+    """What the doctor says of every split and language that the study reads."""
+    from waystage.models import load as models
+    from waystage.sources import doctor
+
+    wanted: dict[str, dict[str, dict[str, None]]] = {}
+    lengths: dict[str, Stage] = {}
+    for stage in Plan(results.plan.wanted).stages.values():
+        if stage.kind == "tokens":
+            rows = stage.inputs["rows"]
+            assert isinstance(rows, Stage)
+            config = rows.config
+            wanted.setdefault(config["task"], {}).setdefault(config["split"], {}).update(
+                dict.fromkeys(config["languages"])
+            )
+            lengths.setdefault(config["task"], stage)
+    forms_seen: set[str] = set()
+    for name, splits in wanted.items():
+        task = find_task(results.study, name)
+        stage = lengths[name]
+        tokenizer = models.tokenizer(stage.config["tokenizer"], stage.places)
+        source = _source(results, name)
+        page: dict[str, Any] = {"task": name, "form": task.form, "licence": task.licence, "splits": {}, "missing": []}
+        for split, languages in splits.items():
+            found = doctor.examine(
+                task, source, splits=[split], languages=list(languages), tokenizer=tokenizer,
+                max_length=stage.config["max_length"], limit=limit or None,
+            )  # fmt: skip
+            page["splits"] |= found["splits"]
+            page["missing"] += found["missing"]
+        if task.form not in forms_seen and page["splits"]:
+            forms_seen.add(task.form)
+            page["seen"] = _seen(results, stage, task, source, tokenizer)
+        yield page
+
+
+def _source(results: Results, name: str) -> str:
+    study = results.study
+    if study.source == "world":
+        return "world"
+    return "files" if name in study.task else study.sources.get(name, study.source)
+
+
+def _seen(results: Results, stage: Stage, task: Any, source: str, tokenizer: Any) -> list[str]:
+    from waystage import sources
+    from waystage.sources import doctor
+
+    rows = stage.inputs["rows"]
+    assert isinstance(rows, Stage)
+    split, language = rows.config["split"], rows.config["languages"][0]
+    identity = sources.identify(task, source, split, (language,))
+    read = sources.read(
+        task, identity, split, language, place=sources.places(task, source), notes=sources.Notes(), limit=SHOWN
+    )
+    return doctor.seen(task, list(read), tokenizer, stage.config["max_length"])[:SHOWN]
+
+
+def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehearsal: bool) -> list[str]:
+    """One optimizer step of every training stage of the first seed, in a store that is thrown away."""
+    from waystage import engines
+    from waystage.engines.run import execute
+
+    study = results.study
+    step = {"epochs": None, "steps": 1, "examples": 8, "eval_examples": 8}
+    recipe = study.recipe.model_copy(
+        update={**step, "intermediate": type(study.recipe.intermediate)(), "target": type(study.recipe.target)()}
+    )
+    arms = {
+        name: arm.model_copy(update={"recipe": arm.recipe.model_copy(update=step)})
+        for name, arm in study.intermediate.items()
+    }
+    small = study.model_copy(
+        update={"seeds": study.seeds[:1], "recipe": recipe, "intermediate": arms, "keep": "all"}
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="waystage-check-") as folder:
+        tried = load(small, store=Store(folder))
+        checkpoints = [cell.evaluate.inputs.get("checkpoint") for cell in tried.plan.cells]
+        wanted = [stage for stage in checkpoints if isinstance(stage, Stage)]
+        outcome = execute(Plan(wanted), tried.store, engines.get("inline")(jobs=1))
+    return [f"{failure.name}: {failure.error}" for failure in outcome.failed]
+
+
+def _print(results: Results, pages: list[dict[str, Any]], problems: list[str], batch: bool) -> None:
+    rows = []
+    for page in pages:
+        for split, languages in page["splits"].items():
+            for language, found in languages.items():
+                pieces = found.get("pieces", {})
+                rows.append(
+                    [
+                        page["task"], split, language, found["examples"], found["duplicates"],
+                        f"{pieces['per word']:.2f}" if pieces else "",
+                        f"{100 * pieces['cut or in windows']:.1f} %" if pieces else "",
+                        _excluded(found),
+                    ]
+                )  # fmt: skip
+    columns = ["task", "split", "language", "examples", "repeated", "pieces per word", "cut", "left out or odd"]
+    table(columns, rows, numbers=columns[3:7], title="Data")
+    for page in pages:
+        for text in page.get("seen", ()):
+            say(f"{page['task']} ({page['form']}), as the model sees it: {text}")
+    for reason in results.plan.left_out:
+        say(f"not planned: {reason}")
+    for problem in problems:
+        say(f"problem: {problem}")
+    if not problems:
+        done = "one batch of every training stage went through" if batch else "no batch was tried (--no-batch)"
+        say(f"everything is there; {done}")
+
+
+def _excluded(found: dict[str, Any]) -> str:
+    said = [f"{count} {reason}" for reason, count in _counts(found.get("excluded", {}))]
+    wrong = found.get("wrong offsets", {}).get("count", 0)
+    return ", ".join([*said, *([f"{wrong} wrong offsets"] if wrong else [])])
+
+
+def _counts(excluded: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for reason, what in excluded.items():
+        yield reason, what["count"] if isinstance(what, dict) else what
