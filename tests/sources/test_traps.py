@@ -236,6 +236,11 @@ def test_fused_words_are_one_word_with_the_tag_of_their_head(tmp_path: Path) -> 
     assert (example.words, example.tags) == (("dámelo",), ("VERB",))
 
 
+def test_a_stand_in_for_ccg_says_the_relation_and_the_side_of_the_head(tmp_path: Path) -> None:
+    write(tmp_path, "ud/UD_French-X/fr_x-ud-test.conllu", ud(*DU, "4 dort _ VERB _ _ 3 acl:relcl _ _"))
+    assert read("supertags", tmp_path, "test", "fr")[0][0].tags == ("case>", "root", "acl<")
+
+
 def test_spaces_and_joiners_inside_words_go(tmp_path: Path) -> None:
     text = ud("1 10+000 x NUM _ _ 0 root _ _", "2 می\u200cرود x VERB _ _ 1 x _ _").replace("10+000", "10 000")
     write(tmp_path, "ud/UD_Persian-X/fa_x-ud-test.conllu", text)
@@ -265,7 +270,7 @@ def test_the_reader_of_treebanks_agrees_with_the_official_preparation(xtreme_exa
         theirs = [record for _, record in formats.words([path])]
         assert [r["tokens"] for r in ours] == [r["tokens"] for r in theirs]  # type: ignore[index]
         if split != "test":
-            assert ours == theirs
+            assert [r["tags"] for r in ours] == [r["tags"] for r in theirs]  # type: ignore[index]
         checked += len(theirs)
     assert checked == 12
 
