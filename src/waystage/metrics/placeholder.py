@@ -8,12 +8,14 @@ from waystage.metrics.benchmarks import QA_TASKS, TAG_TASKS, check_task
 from waystage.metrics.checks import LABELS
 from waystage.metrics.reading import read_lines, read_object, read_questions, read_xcopa
 
+_NO_CHANCE = 10  # lines
+
 
 def placeholder_gold(task: str, gold: str | Path) -> str | None:
     """Why this gold file holds no real labels, or None. For warnings: the scoring functions never ask.
 
-    One label for a whole file of two lines or more counts as a placeholder; so does a file without a single label of
-    the task (XTREME's own test files hold texts, not labels).
+    One label for a whole file counts as a placeholder, unless the file is so short that chance may do it; so does a
+    file without a single label of the task (XTREME's own test files hold texts, not labels).
     """
     check_task(task)
     path = Path(gold)
@@ -37,6 +39,6 @@ def placeholder_gold(task: str, gold: str | Path) -> str | None:
     known = LABELS.get(task)
     if known and labels and not set(labels) & set(known):
         return f"not one line is a label of {task} ({' '.join(known[:3])} ...): are these texts?"
-    if len(labels) > 1 and len(set(labels)) == 1:
+    if len(labels) >= _NO_CHANCE and len(set(labels)) == 1:
         return f"all {len(labels)} labels are {labels[0]:.40}: a placeholder for hidden test labels"
     return None
