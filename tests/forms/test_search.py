@@ -72,17 +72,17 @@ def test_bags_know_texts_that_share_their_letters():
         "une pomme rouge",
         "",
     ]
-    vectors = bags(texts)
+    vectors = np.concatenate(bags([tuple(texts[:2]), tuple(texts[2:])]))
     cosines = vectors @ vectors.T
     assert cosines[0, 1] > 0.5 > abs(cosines[0, 2])
     assert np.allclose(np.linalg.norm(vectors, axis=1), [1, 1, 1, 1, np.linalg.norm(vectors[4])], atol=1e-5)
-    assert bags(texts[:2], columns=64).shape == (2, 64)
+    assert bags([tuple(texts[:2])], columns=64)[0].shape == (2, 64)
 
 
 def test_a_bag_does_not_depend_on_where_its_text_stands(monkeypatch):
     from waystage.forms import bag
 
-    texts = [f"sentence number {i} of many" for i in range(50)]
-    whole = bags(texts)
+    texts = tuple(f"sentence number {i} of many" for i in range(50))
+    (whole,) = bags([texts])
     monkeypatch.setattr(bag, "CHUNK", 7)
-    assert np.allclose(bags(texts), whole, atol=1e-6)
+    assert np.allclose(np.concatenate(bags([texts[:20], texts[20:]])), whole, atol=1e-6)

@@ -7,6 +7,7 @@ and scaled to length 1, so a bag is a vector like any other and is searched like
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,18 +17,35 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _FINISH = np.uint64(0xBF58476D1CE4E5B9)
 
 
-def bags(texts: Sequence[str], *, columns: int | None = None) -> np.ndarray:
-    """float32 [texts, columns]. Fewer columns for many texts keep it within memory and cost some accuracy."""
-    columns = columns or (4096 if len(texts) <= 20_000 else 1024 if len(texts) <= 100_000 else 256)
-    out = np.zeros((len(texts), columns), np.float32)
-    for start in range(0, len(texts), CHUNK):
-        out[start : start + CHUNK] = _counts(texts[start : start + CHUNK], columns)
+def bags(groups: Sequence[tuple[str, ...]], *, columns: int | None = None) -> list[np.ndarray]:
+    """float32 [texts, columns] for each group. How rare an n-gram is counts over all groups together.
+
+    Fewer columns for many texts keep them within memory and cost some accuracy.
+    """
+    total = sum(map(len, groups))
+    columns = columns or (4096 if total <= 20_000 else 1024 if total <= 100_000 else 256)
+    counted = [_group(texts, columns) for texts in groups]
+    held = np.sum([held for _, held in counted], axis=0)
+    rarity = np.log((1 + total) / (1 + held)).astype(np.float32)
+    return [_scaled(counts * rarity) for counts, _ in counted]
+
+
+def _scaled(vectors: np.ndarray) -> np.ndarray:
+    length = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    scaled: np.ndarray = np.divide(vectors, length, out=vectors, where=length > 0)
+    return scaled
+
+
+@lru_cache(maxsize=16)  # the candidates of a pool are searched once per language of queries
+def _group(texts: tuple[str, ...], columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts, and in how many texts each column occurs. A count above 127 tells no more than 127."""
+    counts = np.zeros((len(texts), columns), np.int8)
     held = np.zeros(columns)
     for start in range(0, len(texts), CHUNK):
-        held += (out[start : start + CHUNK] != 0).sum(axis=0)
-    out *= np.log((1 + len(texts)) / (1 + held)).astype(np.float32)
-    length = np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
-    return np.divide(out, length, out=out, where=length > 0)
+        found = _counts(texts[start : start + CHUNK], columns)
+        held += (found != 0).sum(axis=0)
+        counts[start : start + CHUNK] = np.clip(found, -127, 127)
+    return counts, held
 
 
 def _counts(texts: Sequence[str], columns: int) -> np.ndarray:

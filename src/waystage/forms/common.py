@@ -22,7 +22,7 @@ def numbered(
     """Class indices (-100 where hidden), or None when all are hidden. `rare`: so is what is not among the labels."""
     of = {label: i for i, label in enumerate(labels)}
     if rare:
-        found = np.fromiter((of.get(v, HIDDEN) for v in values), np.int32)
+        found = np.fromiter((HIDDEN if v is None else of.get(v, HIDDEN) for v in values), np.int32)
     else:
         found = np.fromiter((_number(v, of, i) for v, i in zip(values, ids, strict=True)), np.int32)
     return found if (found != HIDDEN).any() else None

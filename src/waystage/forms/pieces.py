@@ -84,11 +84,13 @@ class Pieces:
 
     @property
     def lengths(self) -> np.ndarray:
-        return self.ids.lengths[self.index]
+        found: np.ndarray = self.ids.lengths[self.index]
+        return found
 
     @property
     def starts(self) -> np.ndarray:
-        return self.ids.starts[self.index]
+        found: np.ndarray = self.ids.starts[self.index]
+        return found
 
 
 def pieces(tokenizer: Tokenizer, texts: Sequence[str], *, chars: bool = False) -> Pieces:
@@ -194,7 +196,8 @@ def join(tokenizer: Tokenizer, first: Sequence[Pieces], second: Pieces, *, max_l
     full = np.sum([part.lengths for part in first], axis=0)
     one, two = fit(full, second.lengths, room)
     one = np.where(alone, np.minimum(full, room), one)
-    left, parts = one, []
+    left = one
+    parts: list[Part] = []
     for part in reversed(first):
         parts.insert(0, part.cut(np.minimum(part.lengths, left)))
         left = left - parts[0].lengths

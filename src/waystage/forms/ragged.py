@@ -26,7 +26,8 @@ class Ragged:
 
     @property
     def lengths(self) -> np.ndarray:
-        return np.diff(self.offsets)
+        found: np.ndarray = np.diff(self.offsets)
+        return found
 
 
 def ragged(rows: Sequence[Sequence[int]], dtype: type) -> Ragged:
@@ -41,7 +42,8 @@ def offsets_of(lengths: np.ndarray) -> np.ndarray:
 def spread(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """The positions of all the ranges `starts[i] : starts[i] + lengths[i]`, one range after the other."""
     before = np.cumsum(lengths) - lengths
-    return np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - before, lengths)
+    found: np.ndarray = np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - before, lengths)
+    return found
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Part:
 
 def constant(values: Iterable[int], present: np.ndarray, dtype: type = np.uint32) -> Part:
     """The same few values in every row where `present`."""
-    source = np.asarray(list(values), dtype=dtype)
+    source: np.ndarray = np.asarray(list(values), dtype=dtype)
     return Part(source, np.zeros(len(present), np.int64), len(source) * present.astype(np.int64))
 
 
@@ -64,7 +66,7 @@ def lay(parts: Sequence[Part], dtype: type = np.uint32) -> tuple[Ragged, np.ndar
     lengths = np.stack([part.lengths for part in parts])
     offsets = offsets_of(lengths.sum(axis=0))
     begins = offsets[:-1] + np.cumsum(lengths, axis=0) - lengths
-    flat = np.empty(int(offsets[-1]), dtype)
+    flat: np.ndarray = np.empty(int(offsets[-1]), dtype)
     for part, begin in zip(parts, begins, strict=True):
         flat[spread(begin, part.lengths)] = part.source[spread(part.starts, part.lengths)]
     return Ragged(flat, offsets), begins

@@ -13,7 +13,7 @@ Every search is made several times, as rows of the predictions with a `variant`:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,62 +105,59 @@ def predict(
     languages whose candidates are in the pool too. `dev` is a labelled split of this language to choose the margin's
     threshold on; without it the threshold is the best for the gold itself, and `threshold_from` says "oracle".
     """
-    rows = np.asarray(encoded.example)
-    sides = [(outputs, [examples[row] for row in rows]), *(others or {}).values()]
+    shown = [examples[row] for row in encoded.example]
+    pool = [(outputs, shown), *(others or {}).values()]
     columns: dict[str, list[Any]] = {}
     for variant in VARIANTS[mode]:
+        queries, candidates = _sides(variant, pool)
+        if not queries[1] or not candidates[1]:  # such as the shared candidates of a task, which ask nothing
+            continue
         if mode == "margin":
-            found = mining.mined(_sides(variant, sides), dev and _sides(variant, [dev]), variant, precision, device)
+            chosen = _sides(variant, [dev]) if dev else None
+            found = mining.mined((queries, candidates), chosen, variant, precision, device)
         else:
-            found = _nearest(variant, sides, k, precision, device)
+            found = _nearest(variant, queries, candidates, k, precision, device)
         columns = {name: columns.get(name, []) + values for name, values in found.items()}
-    return columns
+    return columns or {"id": [], "variant": [], "prediction": []}
 
 
-def _nearest(variant: str, sides: Sequence[Side], k: int, precision: Precision, device: str) -> Columns:
-    (x, queries), (y, candidates) = _sides(variant, sides)
-    if not queries or not candidates:
-        return {"id": [], "variant": [], "prediction": [], "scores": []}
+def _nearest(variant: str, queries: Side, candidates: Side, k: int, precision: Precision, device: str) -> Columns:
+    (x, asked), (y, offered) = queries, candidates
     if variant == "csls":
         near = topk(y, x, AROUND, precision, device=device).similarity.mean(axis=1)
         # 2 x.y - near(y) - near(x) as one product; the last term is the same for all candidates of a query
         x, y = np.c_[x, np.ones(len(x), np.float32)], np.c_[2 * y, -near].astype(np.float32)
     found = topk(x, y, k, precision, device=device)
     return {
-        "id": [q.id for q in queries],
-        "variant": [variant] * len(queries),
-        "prediction": [[candidates[i].id for i in row] for row in found.index],
+        "id": [q.id for q in asked],
+        "variant": [variant] * len(asked),
+        "prediction": [[offered[i].id for i in row] for row in found.index],
         "scores": found.similarity.tolist(),
     }
 
 
-def _sides(variant: str, sides: Sequence[Side]) -> tuple[Side, Side]:
+def _sides(variant: str, pool: Sequence[Side]) -> tuple[Side, Side]:
     """Queries of the first language and candidates of all, as unit vectors."""
+    groups = [_part(pool[0], query=True), *(_part(side, query=False) for side in pool)]
+    if variant == "bag":
+        vectors = bags([tuple(p.text for p in passages) for _, passages in groups])
+    else:
+        vectors = [_unit(part, centred=variant == "centred") for part, _ in groups]
+    offered = [p for _, passages in groups[1:] for p in passages]
+    return (vectors[0], groups[0][1]), (np.concatenate(vectors[1:]), offered)
+
+
+def _part(side: Side, *, query: bool) -> Side:
+    vectors, passages = side
+    rows = [i for i, p in enumerate(passages) if p.query == query]
+    return vectors[rows], [passages[i] for i in rows]
+
+
+def _unit(vectors: np.ndarray, *, centred: bool) -> np.ndarray:
     from waystage.metrics.neighbours import unit
 
-    passages = [p for _, texts in sides for p in texts]
-    first = len(sides[0][1])
-    if variant == "bag":
-        vectors = bags([p.text for p in passages])
-    else:
-        vectors = np.concatenate([unit(np.asarray(part, np.float32)) for part, _ in sides])
-    query = np.asarray([p.query for p in passages], bool)
-    if variant == "centred":
-        for rows in _groups(sides, query):
-            vectors[rows] = unit(vectors[rows] - vectors[rows].mean(axis=0))
-    asked, offered = np.flatnonzero(query[:first]), np.flatnonzero(~query)
-    return (vectors[asked], [passages[i] for i in asked]), (vectors[offered], [passages[i] for i in offered])
-
-
-def _groups(sides: Sequence[Side], query: np.ndarray) -> Iterator[np.ndarray]:
-    """The rows of each language's queries, and of each language's candidates."""
-    start = 0
-    for _, texts in sides:
-        rows = np.arange(start, start + len(texts))
-        start += len(texts)
-        for part in (rows[query[rows]], rows[~query[rows]]):
-            if len(part):
-                yield part
+    found = unit(np.asarray(vectors, np.float32))
+    return unit(found - found.mean(axis=0)) if centred and len(found) else found
 
 
 def score(

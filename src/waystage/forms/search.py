@@ -30,9 +30,14 @@ CERTAIN = 8.0  # standard deviations of the rounding error
 def topk(
     queries: ArrayLike, candidates: ArrayLike, k: int, precision: Precision = "fp32", *, device: str = "cpu"
 ) -> Neighbours:
-    """Fewer than k candidates give fewer neighbours. The products of vectors of length 1 are their cosines."""
+    """Fewer than k candidates give fewer neighbours. The products of vectors of length 1 are their cosines.
+
+    "bf16" allows products in bf16, which are made where the machine has them.
+    """
     import torch
 
+    if precision == "bf16" and device == "cpu" and not torch.cpu.get_capabilities().get("avx512_bf16"):
+        precision = "fp32"
     q, c = as_vectors(queries, "queries"), as_vectors(candidates, "candidates")
     k, chosen = min(k, len(c)), min(k + MORE, len(c))
     # What all candidates have in common adds the same to all products of a query, so it goes: smaller products, smaller

@@ -29,8 +29,11 @@ def write(path: Path, examples: Iterable[Example], *, form: str | None = None) -
 
     stream = iter(examples)
     first = next(stream, None)
-    assert first is not None or form, "an empty table needs the name of its form"
-    kind = EXAMPLES[form] if form else type(first)
+    if form is None:
+        assert first is not None, "an empty table needs the name of its form"
+        kind: type[Example] = type(first)
+    else:
+        kind = EXAMPLES[form]
     schema = _schema(kind)
     names = [f.name for f in fields(kind)]
     stream = stream if first is None else itertools.chain([first], stream)

@@ -130,7 +130,7 @@ def predict(
     found = np.full(int(starts[-1]), HIDDEN, np.int64)
     found[starts[sentence] + encoded.extra["word"]] = np.argmax(outputs, axis=1) if len(outputs) else 0
     assert (found != HIDDEN).all(), "a word has no tag"
-    tags = [labels[i] for i in found]
+    tags = [labels[i] for i in found.tolist()]
     return {
         "id": [e.id for e in shown],
         "prediction": [tags[a:b] for a, b in pairwise(starts)],
