@@ -68,11 +68,13 @@ def results(
     left_out: Sequence[str] = (),
     substitutions: Sequence[str] = (),
     spoil: Callable[[str], str] = lambda text: text,
+    everywhere: bool = False,
 ) -> Results:
-    """`missing` says which cells have not run yet; `spoil` changes every text of the data, to be hostile."""
+    """`missing` says which cells have not run yet; `spoil` changes every text of the data, to be hostile.
+    `everywhere` scores each target in all languages of the study, whether it has them or not."""
     said = said or study()
     store = Store(root / "store")
-    world = _World(said, store, drawn=drawn, items=items, spoil=spoil)
+    world = _World(said, store, drawn=drawn, items=items, spoil=spoil, everywhere=everywhere)
     cells = tuple(world.cells())
     with mock.patch("os.fsync"):  # nobody needs these files after a power cut
         for cell in cells:
@@ -82,15 +84,19 @@ def results(
 
 
 class _World:
-    def __init__(self, said: Study, store: Store, *, drawn: bool, items: int, spoil: Callable[[str], str]):
+    def __init__(
+        self, said: Study, store: Store, *, drawn: bool, items: int, spoil: Callable[[str], str], everywhere: bool
+    ):
         self.study, self.store, self.drawn, self.items, self.spoil = said, store, drawn, items, spoil
+        self.everywhere = everywhere
 
     def cells(self) -> Iterable[Cell]:
         for model in self.study.models:
             for arm, what in self.study.intermediate.items():
                 for name in self.study.target_tasks():
                     target = tasks.get(name)
-                    codes = tuple(c for c in target.languages if c in self.study.select(self.study.languages))
+                    chosen = self.study.select(self.study.languages)
+                    codes = chosen if self.everywhere else tuple(c for c in target.languages if c in chosen)
                     for seed in self.study.seeds:
                         start = self.train(model, arm, what.tasks, seed, None) if what.tasks else None
                         if target.train_languages:

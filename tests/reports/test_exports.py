@@ -3,12 +3,13 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from synthetic import results, study
 
 from waystage.errors import UnknownName
-from waystage.reports import numbers, tables, write
+from waystage.reports import figure, numbers, tables, write
 from waystage.reports.content import content
 from waystage.results import REHEARSAL, Results
 
@@ -73,6 +74,21 @@ def test_markdown_tables_are_whole_whatever_the_names_are(tmp_path: Path) -> Non
         elif widths:
             assert len(widths) == 1
             widths = set()
+
+
+def test_figures_are_files_of_their_own_with_the_numbers_of_the_json(rehearsal: Results, tmp_path: Path) -> None:
+    folder = write(rehearsal, tmp_path / "figures", "svg")
+    names = {path.stem for path in folder.iterdir()}
+    assert {"gains", "answer-1", "answer-2", "distance-mnli", "resource-class-squad", "transfer-xnli"} <= names
+    for path in folder.iterdir():
+        root = ElementTree.parse(path).getroot()
+        assert REHEARSAL in [e.text for e in root.iter() if e.tag.endswith("}text")], path.name
+    gains = (folder / "gains.svg").read_text(encoding="utf-8")
+    for row in content(rehearsal, examples=False)["gains"]["rows"]:
+        assert f">{numbers.gain(row['gain'])}{'*' if row['star'] else ''}<" in gains
+    assert figure(rehearsal, "gains")._repr_html_() == gains
+    with pytest.raises(UnknownName, match="did you mean 'gains'"):
+        figure(rehearsal, "gain")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd", "-2+3", "@SUM(A1)"])

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from waystage.reports.exports import FORMATS as FORMATS
+    from waystage.reports.exports import figure as figure
     from waystage.reports.exports import write as write
     from waystage.reports.terminal import summary as summary
     from waystage.reports.terminal import text as text
 
-_WHERE = {"FORMATS": "exports", "write": "exports", "summary": "terminal", "text": "terminal"}
+_WHERE = {"FORMATS": "exports", "figure": "exports", "write": "exports", "summary": "terminal", "text": "terminal"}
 __all__ = sorted(_WHERE)
 
 

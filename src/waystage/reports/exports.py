@@ -1,4 +1,4 @@
-"""Write a report: a page, or the same tables as CSV, Markdown or LaTeX, or everything as JSON."""
+"""Write a report: a page, or the same tables as CSV, Markdown or LaTeX, its figures, or everything as JSON."""
 
 from __future__ import annotations
 
@@ -13,22 +13,37 @@ from waystage.errors import UnknownName
 from waystage.graph.files import write_text
 from waystage.reports import words
 from waystage.reports.content import content
-from waystage.reports.tables import Table, marked, scores, tables
+from waystage.reports.plots import Plot, every
+from waystage.reports.tables import Table, tables
 from waystage.results import Results
 
 
 def write(results: Results, path: str | Path, format: str = "html", *, command: str = "") -> Path:
-    """Write the report and give the path back. CSV is a folder of tables, or the long table for a path in .csv."""
+    """Write the report and give the path back.
+
+    `csv` is a folder of tables, or the long table for a path in .csv; `svg` is a folder of figures.
+    """
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS, f"There are: {', '.join(FORMATS)}.")
     path = Path(path)
-    found = content(results, command=command)
-    if format == "csv" and path.suffix != ".csv":
-        for table in tables(found, long=True):
-            write_text(path / f"{table.name}.csv", as_csv(table), durable=False)
-        return path
-    write_text(path, FORMATS[format](found), durable=False)
+    found = content(results, command=command, examples=format in ("html", "json"))
+    made = FORMATS[format](found)
+    if isinstance(made, str):
+        write_text(path, made, durable=False)
+    elif path.suffix == ".csv":
+        write_text(path, made["scores.csv"], durable=False)
+    else:
+        for name, text in made.items():
+            write_text(path / name, text, durable=False)
     return path
+
+
+def figure(results: Results, name: str) -> Plot:
+    """One figure by its name, such as `gains`, `answer-1` or `distance-mnli`; in a notebook it shows itself."""
+    found = {plot.name: plot for plot in every(content(results, examples=False))}
+    if name not in found:
+        raise UnknownName("figure", name, found, f"There are: {', '.join(found)}.")
+    return found[name]
 
 
 def html(found: dict[str, Any]) -> str:
@@ -41,8 +56,12 @@ def as_json(found: dict[str, Any]) -> str:
     return json.dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def long_table(found: dict[str, Any]) -> str:
-    return as_csv(marked(scores(found), found))
+def all_csv(found: dict[str, Any]) -> dict[str, str]:
+    return {f"{table.name}.csv": as_csv(table) for table in tables(found, long=True)}
+
+
+def all_svg(found: dict[str, Any]) -> dict[str, str]:
+    return {f"{plot.name}.svg": plot.standalone for plot in every(found)}
 
 
 def as_csv(table: Table) -> str:
@@ -114,9 +133,10 @@ def _tex(text: str) -> str:
     return " ".join(text.split()).translate(TEX)
 
 
-FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
+FORMATS: dict[str, Callable[[dict[str, Any]], str | dict[str, str]]] = {
     "html": html,
-    "csv": long_table,
+    "csv": all_csv,
+    "svg": all_svg,
     "md": markdown,
     "latex": latex,
     "json": as_json,

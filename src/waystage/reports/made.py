@@ -224,7 +224,9 @@ def _row_facts(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _token_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    found = {key: facts[key] for key in ("units", "tokens", "truncated", "words", "pieces") if key in facts}
+    found: dict[str, Any] = {
+        key: facts[key] for key in ("units", "tokens", "truncated", "words", "pieces") if key in facts
+    }
     if found.get("words") and "pieces" in found:
         found["pieces_per_word"] = round(found["pieces"] / found["words"], 3)
     return found

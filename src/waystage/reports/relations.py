@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from waystage.errors import InputError
@@ -126,9 +127,9 @@ def gaps(results: Results, rows: Any, zero: str, untrained: list[str]) -> list[d
                     )  # fmt: skip
                 except InputError:
                     continue  # not in yet: the gain matrix names what waits
-                asked = {
-                    f"{source} minus the others": lambda both=both: to_source(both),
-                    "high- minus low-resource": lambda both=both: gap(both, set(both.languages) - low, low),
+                asked: dict[str, Callable[[], Any]] = {
+                    f"{source} minus the others": partial(to_source, both),
+                    "high- minus low-resource": partial(gap, both, set(both.languages) - low, low),
                 }
                 for kind, ask in asked.items():
                     try:

@@ -1,0 +1,148 @@
+"""Which figures a report has, under which names; `figures` draws them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from waystage.reports import figures, numbers, svg
+from waystage.reports.tables import several, shown
+
+CURVES = 24  # pictures of learning; the JSON has all
+LINES = 8  # in one of them
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Shows itself in a notebook; `standalone` is the text of an SVG file."""
+
+    group: str  # answers, gains, distance, transfer, learning
+    name: str  # of a file
+    title: str
+    svg: str
+    of: str = ""  # what it belongs to inside its group
+
+    @property
+    def standalone(self) -> str:
+        return svg.standalone(self.svg)
+
+    def _repr_html_(self) -> str:
+        return self.standalone
+
+
+def every(content: dict[str, Any]) -> Iterator[Plot]:
+    for group in (_answers, _gains, _distance, _transfer, _learning):
+        yield from group(content)
+
+
+def which(row: dict[str, Any], content: dict[str, Any]) -> str:
+    """Which model and source language, where a study has several."""
+    return ", ".join(str(row[column.name]) for column in several(content))
+
+
+def _named(*parts: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", "-".join(filter(None, parts)))
+
+
+def said(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
+
+
+def _answers(content: dict[str, Any]) -> Iterator[Plot]:
+    for number, answer in enumerate(content["answers"]):
+        if answer["answered"]:
+            name = _named("answer", str(answer["number"]), which(answer, content))
+            title = f"{answer['a']} against {answer['b']}"
+            yield Plot("answers", name, title, figures.answer(answer, content["note"]), str(number))
+
+
+def matrices(content: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The gain matrix of each model and source language: arms, targets, cells."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in content["gains"]["rows"]:
+        key = (row["model"], row["source_language"])
+        block = found.setdefault(key, {"model": key[0], "source": key[1], "title": which(row, content), "arms": [],
+                                       "targets": [], "cells": {}})  # fmt: skip
+        for names, value in (("arms", row["intermediate"]), ("targets", row["target"])):
+            if value not in block[names]:
+                block[names].append(value)
+        block["cells"][row["intermediate"], row["target"]] = row
+    return found
+
+
+def _gains(content: dict[str, Any]) -> Iterator[Plot]:
+    for block in matrices(content).values():
+        title = said(f"Gain over {content['gains']['baseline']}, points", block["title"])
+        drawn = figures.matrix(block["arms"], block["targets"], block["cells"], title, content["note"])
+        yield Plot("gains", _named("gains", block["title"]), title, drawn)
+
+
+def _distance(content: dict[str, Any]) -> Iterator[Plot]:
+    """Per arm: gain of each language on each target, against distance and against resource class."""
+    about = {language["code"]: language for language in content["languages"]}
+    fits = {(t["model"], t["source_language"], t["intermediate"], t["against"]): t["line"] for t in content["trends"]}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for block in content["by_language"]:
+        groups.setdefault((block["model"], block["source_language"], block["intermediate"]), []).append(block)
+    for key, blocks in groups.items():
+        _, source, arm = key
+        title = said(f"{arm} over {content['gains']['baseline']}", which(blocks[0], content))
+        axes = {
+            "distance": f"syntactic distance from {shown(content).get(source, source)}",
+            "resource class": "resource class, 0 (least) to 5",
+        }
+        for against, axis in axes.items():
+            points = {
+                b["target"]: [p for cell in b["cells"] if (p := _point(cell, about, source, against))] for b in blocks
+            }
+            if any(points.values()):
+                drawn = figures.scatter(
+                    points, title=f"{title}, by {against}", x=axis, y="gain, points", note=content["note"],
+                    fit=fits.get((*key, against), []),
+                )  # fmt: skip
+                name = _named(against, arm, which(blocks[0], content))
+                yield Plot("distance", name, f"{title}, by {against}", drawn, " / ".join(key))
+
+
+def _point(cell: list[Any], about: dict[str, Any], source: str, against: str) -> tuple[float, float, str, str] | None:
+    code, gain = cell[0], cell[3]
+    language = about[code]
+    x = language["distance"].get(source) if against == "distance" else language.get("resource")
+    if code == source or x is None:
+        return None  # the source language is no case of transfer
+    if against != "distance":  # classes are few: languages of a class stand side by side, always in the same order
+        x += (int(hashlib.sha256(code.encode()).hexdigest()[:4], 16) / 65535 - 0.5) * 0.5
+    return x, gain, f"{language['shown']} {language['name']}: {numbers.gain(gain)}", code
+
+
+def _transfer(content: dict[str, Any]) -> Iterator[Plot]:
+    """Per target: score in the source language and in the others, arm by arm."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in content["transfer"]:
+        groups.setdefault((row["model"], row["source_language"], row["target"]), []).append(row)
+    for (_, _, target), rows in groups.items():
+        title = said(f"{target}: source and other languages", which(rows[0], content))
+        drawn = figures.dots(
+            [(row["intermediate"], row["source"], row["others"]) for row in rows], title=title,
+            names=("source language", "mean of the others"), x=rows[0]["metric"], note=content["note"],
+        )  # fmt: skip
+        yield Plot("transfer", _named("transfer", target, which(rows[0], content)), title, drawn)
+
+
+def _learning(content: dict[str, Any]) -> Iterator[Plot]:
+    """One picture per training task and measure: a line per task before it, of the first seed."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for curve in content["curves"]:
+        for measure in [name for name in curve["lines"] if name != "loss"] or ["loss"]:
+            group = groups.setdefault((" + ".join(curve["tasks"]), measure), {"seed": curve["seed"], "lines": {}})
+            if group["seed"] == curve["seed"] and measure in curve["lines"]:
+                name = f"after {curve['after']}" if curve["after"] else "straight"
+                group["lines"].setdefault(name, curve["lines"][measure])
+    for (tasks, measure), group in list(groups.items())[:CURVES]:
+        lines = dict(list(group["lines"].items())[:LINES])
+        title = f"training on {tasks}, seed {group['seed']}"
+        drawn = figures.curves(lines, title=title, y=measure, note=content["note"])
+        yield Plot("learning", _named("learning", tasks, measure), title, drawn)
