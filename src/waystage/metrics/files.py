@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from waystage.errors import DataError, InputError, UnknownName
@@ -18,12 +19,12 @@ from waystage.metrics.reading import (
 
 
 def score_files(
-    task: str, language: str | None, gold: str | Path, predictions: str | Path, *, extras: bool = False
+    task: str, language: str | None, gold: str | Path, predictions: str | Path, *, extras: bool = True
 ) -> dict[str, float]:
     """What XTREME's evaluator prints for this pair of files, in percent, under its names.
 
     Only mlqa looks at the language. `extras` adds what is not official: for udpos `f1_seqeval_1.2.2` and
-    `token_accuracy`. Raises DataError wherever the evaluator would die, with the file and what to mend.
+    `token_accuracy`, where they exist (they need sentences of equal lengths). Raises DataError wherever the evaluator would die, with the file and what to mend.
     """
     check_task(task)
     gold, predictions = Path(gold), Path(predictions)
@@ -60,7 +61,10 @@ def _score_tags(task: str, gold: Path, predictions: Path, extras: bool) -> dict[
 
     codes = TagCodes()
     g, p = read_tags(gold, codes), read_tags(predictions, codes)
-    return score_pos(g, p) if extras and task == "udpos" else score_spans(g, p)
+    if extras and task == "udpos":
+        with suppress(InputError):
+            return score_pos(g, p)
+    return score_spans(g, p)
 
 
 def _score_answers(task: str, language: str | None, gold: Path, predictions: Path) -> dict[str, float]:
