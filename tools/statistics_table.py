@@ -19,7 +19,8 @@ def row(check: Check, work: int) -> str:
     rate = check.rate(draws)
     error = (rate * (1 - rate) / draws) ** 0.5
     print(f"{check.group}: {check.name}: {100 * rate:.1f}", flush=True)
-    mark = "" if 0.93 <= rate <= 0.97 or check.group == BROKEN else " *"
+    enough, wide = rate >= (0.94 if check.is_test else 0.93), rate > 0.97 and not check.is_test
+    mark = " (too few)" if not enough and check.group != BROKEN else " (wide)" if wide else ""
     return f"| {check.group} | {check.name} | {100 * rate:.1f}{mark} | ± {100 * error:.1f} | {draws:,} |"
 
 

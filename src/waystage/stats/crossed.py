@@ -10,7 +10,10 @@ and the third; the third is thus counted twice and taken off once.
 
 Satterthwaite's degrees of freedom for such a sum are too many when the side with few degrees happens to show little
 spread: with three seeds that differ a lot, coverage falls to 92 %. So the interval is never narrower than that of
-either side alone, which keeps it between 94 and 97 % for every ratio of the two.
+either side alone. Where there is little but single meetings, the seeds' side alone, with its few degrees, would make
+the interval much too wide (99 % covered), so there a part of what is counted twice is taken off it too. How much is
+set by simulation over all ratios of the three parts: with 0.4, between 93 and 98 % are covered everywhere; with none
+94 and 99, with all of it 90 and 97.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from __future__ import annotations
 from scipy.special import stdtrit
 
 from waystage.stats.interval import Interval, from_t
+
+OFF_SEEDS = 0.4
 
 
 def combined(
@@ -36,6 +41,7 @@ def combined(
     if both == 0:
         return from_t(estimate, 0.0, min(by_seed[1], by_unit[1]), method=method, n=n, note=note, level=level)
     satterthwaite = 1 / sum((part / both) ** 2 / df for part, df in (by_seed, by_unit))
-    ways = [(max(both - twice, 0.0), satterthwaite), by_seed, by_unit]
+    seeds_alone = (max(by_seed[0] - OFF_SEEDS * twice, 0.0), by_seed[1])
+    ways = [(max(both - twice, 0.0), satterthwaite), seeds_alone, by_unit]
     variance, df = max(ways, key=lambda way: float(stdtrit(way[1], 0.5 + level / 2)) * way[0] ** 0.5)
     return from_t(estimate, variance**0.5, df, method=method, n=n, note=note, level=level)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from waystage.stats import items, languages, pooling, seeds, trend
 from waystage.stats.average import Contrast, Pair
+from waystage.stats.crossed import combined
 from waystage.stats.interval import Interval
 
 Rng = np.random.Generator
@@ -36,6 +37,12 @@ class Check:
     name: str
     draw: Callable[[Rng], bool]  # True: covered, or silent
     cost: float = 1.0  # how long a draw takes, relative to the cheapest
+    upper: float = 0.97  # above this an interval is wider than it should be
+
+    @property
+    def is_test(self) -> bool:
+        """A test may be silent more often than it must."""
+        return "level" in self.name
 
     def draws(self, work: int) -> int:
         """How many draws an amount of work buys, where more than ten thousand would add nothing."""
@@ -114,6 +121,17 @@ def fixed(n: int, targets: int, rng: Rng) -> bool:
 def random(n: int, targets: int, families: Mapping[str, str], spread: Mapping[str, float], rng: Rng) -> bool:
     found = study(rng, n=n, families=families, targets=targets, **spread)
     return covers(languages.new_language(found, families=families), TRUTH)
+
+
+def meetings(n: int, units: int, parts: tuple[float, float, float], rng: Rng) -> bool:
+    """The bare arithmetic of two crossed samples: variances of seeds, units and single meetings in these shares."""
+    seed, unit, both = parts
+    found = combined(
+        rng.normal(), by_seed=((seed + both) * rng.chisquare(n - 1) / (n - 1), n - 1),
+        by_unit=((unit + both) * rng.chisquare(units - 1) / (units - 1), units - 1),
+        twice=both * rng.chisquare((n - 1) * (units - 1)) / ((n - 1) * (units - 1)), method="", n=n,
+    )  # fmt: skip
+    return covers(found, 0.0)
 
 
 # -- items ------------------------------------------------------------------------------------------------------------
@@ -219,6 +237,19 @@ def _checks() -> list[Check]:
             Check(BROKEN, f"seeds with a long tail (lognormal), {n} seeds", partial(skewed, n)),
         ]
     found += [Check("seeds", f"sign flips, level, {n} seeds", partial(signs, n), 3) for n in (3, 6, 8)]
+    shares = {
+        "only seeds differ": (1.0, 0.0, 0.0),
+        "only units differ": (0.0, 1.0, 0.0),
+        "seeds and units alike": (0.5, 0.5, 0.0),
+        "seeds, and noise of meetings": (0.8, 0.0, 0.2),
+        "little but noise of meetings": (0.05, 0.05, 0.9),
+    }
+    for n in (3, 5):
+        for units in (6, 300):
+            for words, parts in shares.items():
+                upper = 0.985 if parts[2] > 0.5 else 0.97
+                what = f"{n} seeds x {units} units, {words}"
+                found.append(Check("crossed samples", what, partial(meetings, n, units, parts), upper=upper))
     spreads = {
         "families differ": {"family": 1.5, "language": 0.7},
         "only languages differ": {"family": 0.0, "language": 1.5},
@@ -256,7 +287,8 @@ def _checks() -> list[Check]:
             Check("trends", f"slope beside a second predictor, {what}", partial(slope, families), 20),
             Check("trends", f"Spearman, {what}", partial(ranks, families), 20),
         ]
-    return found
+    order = ("seeds", BROKEN, "fixed languages", "crossed samples", "random languages", "items", "matrix", "trends")
+    return sorted(found, key=lambda check: order.index(check.group))
 
 
 CHECKS = tuple(_checks())
