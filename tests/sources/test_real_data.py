@@ -165,3 +165,20 @@ def test_a_hundred_megabytes_take_seconds(real_data: Path, tmp_path: Path) -> No
     count = sum(1 for _ in sources.read(it, identity, "train", "ko", place=place, notes=notes))
     print(f"{size / 1e6:.0f} MB, {count:,} rows: {time.process_time() - started:.1f} s")  # noqa: T201
     assert count == 100 * 5_010 == notes.rows
+
+
+def test_hypotheses_of_one_premise_are_one_cluster(real_data: Path) -> None:
+    found = read(real_data, "kornli", "test", "ko")[0]
+    premises = {}
+    for example in found:
+        premises.setdefault(example.cluster, set()).add(example.first)
+    assert len(premises) == 5_010 // 3 and all(len(said) == 1 for said in premises.values())
+
+
+def test_cut_data_is_remarked_upon(real_data: Path, tmp_path: Path) -> None:
+    rows = (real_data / "xnli/ko/xnli.dev.ko.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "xnli/ko").mkdir(parents=True)
+    (tmp_path / "xnli/ko/xnli.dev.ko.tsv").write_text("".join(rows[:101]), encoding="utf-8")
+    assert read(tmp_path, "kornli", "dev", "ko")[1].kept["not the official number of rows"].first == [
+        "100 here, 2490 in the original"
+    ]

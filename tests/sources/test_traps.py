@@ -319,7 +319,7 @@ def test_text_is_never_changed(tmp_path: Path) -> None:
     assert read("xnli", tmp_path, "dev", "de")[0][0].second == ODD
     write(tmp_path, "xquad/xquad.de.json", squad(question("q", "👩‍👩‍👧", len(ODD) - 5), context=ODD))
     examples, notes = read("xquad", tmp_path, "test", "de")
-    assert examples[0].context == ODD and not notes.kept
+    assert examples[0].context == ODD and "answer is not at its offset" not in notes.kept
 
 
 def test_answers_of_lareqa_are_found_in_every_language_of_the_pool(tmp_path: Path) -> None:

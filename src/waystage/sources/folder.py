@@ -132,6 +132,9 @@ def read(
         )
         yield from readers.reader(found.layout.reader)(reading)
         offset = notes.rows
+    official = found.layout.rows.get(f"{split}/{language}", found.layout.rows.get(split))
+    if official is not None and notes.rows != official:
+        notes.remark("not the official number of rows", f"{notes.rows} here, {official} in the original")
 
 
 def _opened(root: Path, task: Task, split: str, language: str) -> Records:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+_SEEN: dict[str, str] = {}  # by path, size and time: one process asks for the same file many times
 FRESH = 2.0  # seconds: a file that changed just now may change again within the same tick of the clock
 
 
@@ -26,17 +27,18 @@ def sha256(path: Path) -> str:
 
 def many(paths: Iterable[Path]) -> list[str]:
     book = cache_folder() / "sha256.json"
-    known = _read(book)
     found, new = [], {}
     for path in paths:
         stat = path.stat()
         key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        digest = known.get(key)
+        if key not in _SEEN:
+            _SEEN.update(_read(book))
+        digest = _SEEN.get(key)
         if digest is None:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             if time.time() - stat.st_mtime > FRESH:
-                new[key] = digest
+                new[key] = _SEEN[key] = digest
         found.append(digest)
     if new:
         write_json(book, {**_read(book), **new})

@@ -90,7 +90,8 @@ def _about(reading: Reading, index: int, record: Record) -> dict[str, Any]:
     layout = reading.layout
     name = fields.raw(fields.dig(record, str(layout.columns["id"]))) if fields.present(record, layout, "id") else ""
     item = fields.raw(fields.dig(record, str(layout.columns["item"]))) if fields.present(record, layout, "item") else ""
-    cluster = str(index // layout.block) if layout.block else ""
+    block = layout.blocks.get(reading.split)
+    cluster = str(index // block) if block else ""
     if not cluster and fields.present(record, layout, "group"):
         cluster = fields.raw(fields.dig(record, str(layout.columns["group"])))
     return {"id": name or str(index), "item": item, "cluster": cluster}

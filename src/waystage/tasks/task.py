@@ -28,7 +28,7 @@ class Layout:
     names: Mapping[str, str] = field(default_factory=dict)  # language -> what {lg} becomes here
     languages: tuple[str, ...] = ()  # languages of this copy; () is every language of the task
     hidden: tuple[str, ...] = ()  # splits whose labels are placeholders
-    block: int = 0  # so many rows in a row belong together, such as the three hypotheses of a premise
+    blocks: Mapping[str, int] = field(default_factory=dict)  # split -> so many rows in a row belong together
     rows: Mapping[str, int] = field(default_factory=dict)  # "train" or "train/sw" -> official number of rows
     reader: str = "rows"  # a function of waystage.sources.readers
 

@@ -8,6 +8,7 @@ PAIR = {"first": "premise", "second": "hypothesis", "label": "label"}
 OFFICIAL = {"first": "sentence1", "second": "sentence2", "label": "gold_label"}
 MT = {"first": "premise", "second": "hypo", "label": "label"}
 ROWS = {"train": 392_702, "dev": 2_490, "test": 5_010}
+BLOCKS = {"dev": 3, "test": 3}  # three hypotheses for each premise
 SPELLED = {"label": {"contradictory": "contradiction"}}
 
 TASKS = (
@@ -30,10 +31,18 @@ TASKS = (
                 columns=PAIR,
                 values={"label": dict(zip("012", LABELS, strict=True))},
                 rows=ROWS,
+                blocks=BLOCKS,
             ),
         ),
         files=(
-            Files(path="xnli/{split}-{lg}.tsv", format="quoted_tsv", header=tuple(PAIR.values()), columns=PAIR),
+            Files(
+                path="xnli/{split}-{lg}.tsv",
+                format="quoted_tsv",
+                header=tuple(PAIR.values()),
+                columns=PAIR,
+                rows=ROWS,
+                blocks=BLOCKS,
+            ),
             Files(
                 path="XNLI-1.0/xnli.{split}.tsv",
                 columns={**OFFICIAL, "item": "pairID"},
@@ -41,6 +50,7 @@ TASKS = (
                 values=SPELLED,
                 splits={"dev": "dev", "test": "test"},
                 rows=ROWS,
+                blocks=BLOCKS,
             ),
             Files(
                 path="XNLI-MT-1.0/multinli/multinli.train.{lg}.tsv",
@@ -67,8 +77,14 @@ TASKS = (
                 columns=OFFICIAL,
                 splits={"dev": "dev", "test": "test"},
                 rows={"dev": 2_490, "test": 5_010},
+                blocks=BLOCKS,
             ),
-            Files(path="KorNLI/xnli.{split}.ko.tsv", columns=OFFICIAL, splits={"dev": "dev", "test": "test"}),
+            Files(
+                path="KorNLI/xnli.{split}.ko.tsv",
+                columns=OFFICIAL,
+                splits={"dev": "dev", "test": "test"},
+                blocks=BLOCKS,
+            ),
             Files(path="KorNLI/multinli.train.ko.tsv", columns=OFFICIAL, splits={"train": "train"}),
         ),
     ),
