@@ -8,7 +8,7 @@ import typer
 
 from waystage import metrics
 from waystage.commands.output import as_json, say, table
-from waystage.errors import InputError
+from waystage.errors import DataError, InputError
 
 
 def score_files(
@@ -26,7 +26,10 @@ def score_files(
 
 
 def _refuse_placeholder(task: str, gold: Path) -> None:
-    why = metrics.placeholder_gold(task, gold)
+    try:
+        why = metrics.placeholder_gold(task, gold)
+    except DataError:
+        return  # the scorer says what is wrong with this file, and with all others at once
     if why:
         raise InputError(f"{gold}: {why}. A score against it would mean nothing; --force prints it all the same")
 
@@ -36,7 +39,7 @@ def score_tree(
 ) -> None:
     if predictions is None or gold is None:
         raise InputError("name two folders: waystage score PREDICTIONS_DIR GOLD_DIR (or --task for one pair of files)")
-    if not force:
+    if not force and gold.is_dir():
         for task in metrics.benchmark_named(benchmark).languages:
             for path in sorted((gold / task).glob("test-*")):
                 _refuse_placeholder(task, path)

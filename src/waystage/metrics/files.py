@@ -24,7 +24,8 @@ def score_files(
     """What XTREME's evaluator prints for this pair of files, in percent, under its names.
 
     Only mlqa looks at the language. `extras` adds what is not official: for udpos `f1_seqeval_1.2.2` and
-    `token_accuracy`, where they exist (they need sentences of equal lengths). Raises DataError wherever the evaluator would die, with the file and what to mend.
+    `token_accuracy`, where they exist (they need sentences of equal lengths). Raises DataError wherever the evaluator
+    would die, with the file and what to mend.
     """
     check_task(task)
     gold, predictions = Path(gold), Path(predictions)
