@@ -1,0 +1,5 @@
+"""`python -m waystage`"""
+
+from waystage.cli import main
+
+main()
