@@ -65,8 +65,8 @@ def _phrase(a: Phrase | None, b: Phrase | None) -> str:
         return OPEN
     if b.adjective >= 0 and b.adjective != a.adjective:
         return CLASHES if it.opposites.get(a.adjective) == b.adjective and a.head == b.head else OPEN
-    if b.count > 0 and b.count != a.count:
-        return CLASHES if a.count > 0 else OPEN
+    if b.quantity > 0 and b.quantity != a.quantity:
+        return CLASHES if a.quantity > 0 else OPEN
     return COVERS
 
 

@@ -13,11 +13,11 @@ class Name(NamedTuple):
 
 
 class Phrase(NamedTuple):
-    """A noun phrase. `count` above zero is a number, below zero a quantifier (see QUANTIFIERS)."""
+    """A noun phrase. `quantity` above zero is a number, below zero a quantifier (see QUANTIFIERS)."""
 
     head: int = -1  # a concept; -1 with a name
     plural: bool = False
-    count: int = 0
+    quantity: int = 0
     adjective: int = -1
     definite: bool = True
     name: Name | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from waystage.world.clauses import Clause, Phrase, named
+from waystage.world.clauses import HOW_MANY, Clause, Phrase, named
 from waystage.world.facts import DOMAINS, facts
 from waystage.world.language import Language, language
 from waystage.world.names import Pool, pool
@@ -89,7 +89,7 @@ def askable(clause: Clause) -> list[str]:
     roles = ["who"] if clause.subject.name and clause.subject.name.kind == "PER" else []
     if clause.verb >= 0 and clause.object is not None:
         roles.append("whom" if clause.object.name is not None else "what")
-        if clause.object.count > 0:
+        if clause.object.quantity > 0:
             roles.append("how-many")
     if any(relation in ("in", "to") for relation, _ in clause.others):
         roles.append("where")
@@ -109,7 +109,7 @@ def question_of(clause: Clause, role: str) -> Clause:
         return clause._replace(object=Phrase(name["what"]))
     if role == "how-many":
         assert clause.object is not None
-        return clause._replace(object=clause.object._replace(count=-6))
+        return clause._replace(object=clause.object._replace(quantity=HOW_MANY))
     return clause
 
 

@@ -16,16 +16,22 @@ from waystage.world.scripts import CASED, speller
 from waystage.world.stream import mix
 
 Token = tuple[str, str, str, str]
+Part = tuple[str, str]  # a piece of a verb group: text, and what it is (V, AUX, NOT, PART)
 WRITTEN_IN_LATIN = {"PER": 10, "LOC": 10, "ORG": 40}  # percent of names, in languages of other scripts
 
 
 class Forms(Protocol):
     """What sentence making needs to know about words. `second` asks for the synonym where there is one."""
 
+    @property
+    def grammar(self) -> Grammar: ...
+
     def noun(self, concept: int, second: bool, plural: bool, case: int) -> str: ...
     def adjective(self, concept: int, second: bool, plural: bool, case: int, noun: int) -> str: ...
-    def verb(self, concept: int, second: bool, tense: int, plural: bool, negative: bool, passive: bool) -> list: ...
-    def copula(self, tense: int, plural: bool, negative: bool) -> list: ...
+    def verb(
+        self, concept: int, second: bool, tense: int, plural: bool, negative: bool, passive: bool
+    ) -> list[Part]: ...
+    def copula(self, tense: int, plural: bool, negative: bool) -> list[Part]: ...
     def word(self, concept: int, second: bool = False) -> str: ...
     def name(self, name: Name, case: int) -> list[str]: ...
 
@@ -40,7 +46,7 @@ class WorldForms:
 
     def __init__(self, seed: int, code: str):
         self.code = code
-        self.grammar: Grammar = grammar(code)
+        self.grammar = grammar(code)
         self.lexicon = lexicon(seed, code)
         self.morphology = Morphology(self.lexicon, self.grammar)
         self.cased = self.lexicon.script in CASED
@@ -66,7 +72,7 @@ class WorldForms:
     def _function(self, name: str) -> str:
         return self.word(ontology().by_name[name])
 
-    def verb(self, concept: int, second: bool, tense: int, plural: bool, negative: bool, passive: bool) -> list:
+    def verb(self, concept: int, second: bool, tense: int, plural: bool, negative: bool, passive: bool) -> list[Part]:
         _, stem = self.stem(concept, second)
         grammar, forms = self.grammar, self.morphology
         particle = [(self._function("not"), "NOT")] if negative and grammar.negation != "suffix" else []
@@ -98,7 +104,7 @@ class WorldForms:
         stem = self.stem(ontology().by_name["be"], False)[1]
         return self.morphology.verb(stem, tense=tense, plural=plural, negative=negative)
 
-    def copula(self, tense: int, plural: bool, negative: bool) -> list:
+    def copula(self, tense: int, plural: bool, negative: bool) -> list[Part]:
         grammar = self.grammar
         particle = [(self._function("not"), "NOT")] if negative and grammar.negation != "suffix" else []
         suffixed = negative and grammar.negation == "suffix"
@@ -138,7 +144,7 @@ class EnglishForms:
         it = ontology().concepts[concept]
         return it.synonym if second and it.synonym else it.name.replace("-", " ")
 
-    def verb(self, concept: int, second: bool, tense: int, plural: bool, negative: bool, passive: bool) -> list:
+    def verb(self, concept: int, second: bool, tense: int, plural: bool, negative: bool, passive: bool) -> list[Part]:
         it = ontology().concepts[concept]
         base, past, participle = it.name, *it.forms
         if second and it.synonym:
@@ -158,7 +164,7 @@ class EnglishForms:
             return [("did" if tense == 0 else "do" if plural else "does", "AUX"), *no, (base, "V")]
         return [(past if tense == 0 else present, "V")]
 
-    def copula(self, tense: int, plural: bool, negative: bool) -> list:
+    def copula(self, tense: int, plural: bool, negative: bool) -> list[Part]:
         no = [("not", "NOT")] if negative else []
         if tense == 2:
             return [("will", "AUX"), *no, ("be", "AUX")]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import cache
 
 from waystage.languages import get
-from waystage.world.clauses import HOW_MANY, QUANTIFIERS, Clause, Phrase
+from waystage.world.clauses import HOW_MANY, QUANTIFIERS, Clause, Name, Phrase
 from waystage.world.concepts import ontology
-from waystage.world.forms import EnglishForms, Forms, Token, WorldForms
+from waystage.world.forms import EnglishForms, Forms, Part, Token, WorldForms
 from waystage.world.morphology import (
     ABLATIVE,
     ACCUSATIVE,
@@ -34,7 +34,7 @@ class Language:
     def __init__(self, seed: int, code: str, *, gloss: bool = False):
         self.code, self.gloss = code, gloss
         self.forms: Forms = EnglishForms() if gloss else WorldForms(seed, code)
-        self.grammar = self.forms.grammar  # type: ignore[attr-defined]
+        self.grammar = self.forms.grammar
         script = "Latn" if gloss else get(code).script
         self.spaced = not no_spaces(script)
         stop, ask, comma = punctuation(script)
@@ -46,9 +46,9 @@ class Language:
         self._adjectives: dict[int, Token] = {}
         self._verbs: dict[int, list[Token]] = {}
         self._copulas: dict[int, list[Token]] = {}
-        self._names: dict[tuple, list[Token]] = {}
-        self._words: dict[tuple, Token] = {}
-        self._times: dict[tuple, list[Token]] = {}
+        self._names: dict[Name | tuple[Name, int], list[Token]] = {}
+        self._words: dict[tuple[str, str, str], Token] = {}
+        self._times: dict[tuple[str, int], list[Token]] = {}
         self._the = self._article(gloss)
         forward = not self.grammar.verb_final
         after = f"({_VERB_PHRASE})\\({_VERB_PHRASE})" if forward else f"({_VERB_PHRASE})/({_VERB_PHRASE})"
@@ -126,7 +126,7 @@ class Language:
         first, second = (subject, object_) if order[0] != "O" else (object_, subject)
         return f"(S{first}){second}"
 
-    def _group(self, parts: list, category: str) -> list[Token]:
+    def _group(self, parts: list[Part], category: str) -> list[Token]:
         helper = f"({_VERB_PHRASE})/({_VERB_PHRASE})"
         tags = {"V": ("VERB", category), "AUX": ("AUX", helper), "NOT": ("PART", helper), "PART": ("PART", helper)}
         return [(text, *tags[what], "O") for text, what in parts]
@@ -141,12 +141,12 @@ class Language:
             group = self._copulas[key] = [(t[0], t[1], category if t[1] == "AUX" else t[2], "O") for t in group]
         return group
 
-    def _name(self, name: tuple, case: int) -> list[Token]:
+    def _name(self, name: Name, case: int) -> list[Token]:
         key = (name, case) if self._marks_case else name
         tokens = self._names.get(key)
         if tokens is None:
-            words = self.forms.name(name, case)  # type: ignore[arg-type]
-            kind = name[0]
+            words = self.forms.name(name, case)
+            kind = name.kind
             tokens = [
                 (w, "PROPN", "N/N" if i + 1 < len(words) else "NP", f"{'I' if i else 'B'}-{kind}")
                 for i, w in enumerate(words)
@@ -182,7 +182,7 @@ class Language:
             return self._name(it.name, case)
         grammar = self.grammar
         plural = it.plural
-        count = it.count
+        count = it.quantity
         shown = plural and not (count and grammar.verb_final)  # many verb-final languages count in the singular
         noun = self._noun(it.head, (style & 7) == 7, shown, case, it.definite)
         if it.adjective >= 0:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from waystage.errors import UnknownName
-from waystage.forms.examples import Example
+from waystage.forms.examples import Example, Span
 from waystage.languages import get
 from waystage.tasks.task import Task
 from waystage.world.sampling import PRETRAINED
@@ -50,7 +50,7 @@ def _strangers_labels(examples: list[Example]) -> Iterator[Example]:
                 change["tags"] = tuple(Stream("deal", example.id).shuffled(value))
             elif field.name in ("label", "score", "gold"):
                 change[field.name] = getattr(other, field.name)
-        if hasattr(example, "answers") and example.answers:
+        if isinstance(example, Span) and example.answers:
             words = example.context.split(" ")
             word = words[mix("word", example.id) % len(words)]
             change |= {"answers": (word,), "starts": (example.context.index(word),)}
@@ -61,7 +61,7 @@ def _wrong(example: Example, task: Task) -> Example:
     change: dict[str, Any] = {}
     for field in fields(example):
         value = getattr(example, field.name)
-        if field.name in _TEXTS and isinstance(value, str) and not hasattr(example, "answers"):
+        if field.name in _TEXTS and isinstance(value, str) and not isinstance(example, Span):
             change[field.name] = " ".join(Stream("throw", example.id, field.name).shuffled(value.split(" ")))
         elif field.name == "label" and isinstance(value, str):
             change["label"] = task.labels[(task.labels.index(value) + 1) % len(task.labels)]
@@ -71,7 +71,7 @@ def _wrong(example: Example, task: Task) -> Example:
             change["tags"] = tuple(reversed(value))
         elif field.name == "score" and value is not None:
             change["score"] = 5.0 - value
-    if hasattr(example, "answers") and example.answers:
+    if isinstance(example, Span) and example.answers:
         words = example.context.split(" ")
         change |= {"answers": (words[0],), "starts": (0,)}
     return replace(example, **change)

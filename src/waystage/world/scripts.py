@@ -119,7 +119,9 @@ def _brahmic(script: str) -> Callable[[str], str]:
     return spell
 
 
-def _prevowel(consonants: dict[str, str], vowels: dict[str, str], before: dict[str, str], carrier: str) -> Callable:
+def _prevowel(
+    consonants: dict[str, str], vowels: dict[str, str], before: dict[str, str], carrier: str
+) -> Callable[[str], str]:
     def spell(word: str) -> str:
         out = ""
         for syllable in syllables(word):

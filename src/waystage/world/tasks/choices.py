@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from waystage.forms.examples import Choice
 from waystage.world.clauses import PRESENT, Clause, Phrase, named
+from waystage.world.concepts import Frame
 from waystage.world.documents import askable
 from waystage.world.facts import Facts
 from waystage.world.names import Pool
@@ -14,6 +15,7 @@ from waystage.world.tasks.questions import QUESTIONS, ask, passage_of, tell
 from waystage.world.tasks.setting import Setting, Voice
 
 Cast = dict[str, Phrase]
+Riddle = tuple[Clause, str, int, list[int]]  # the question, what it asks for, the right noun, wrong ones
 
 
 def _cast(draw: Stream, names: Pool) -> Cast:
@@ -60,7 +62,9 @@ def ending(draw: Stream, facts: Facts, names: Pool, options: int) -> tuple[list[
     return steps[:known], steps[known], wrong
 
 
-def _linked(draw: Stream, facts: Facts, names: Pool, options: int, *, of_persons: bool) -> tuple:
+def _linked(
+    draw: Stream, facts: Facts, names: Pool, options: int, *, of_persons: bool
+) -> tuple[Clause, Clause, list[Clause], bool]:
     """A cause with its effect, which of them is asked for, and clauses that do not belong to the one that is told."""
     causes = facts.ontology.causes
     rule = draw.pick(causes)
@@ -112,7 +116,13 @@ def _why(voice: Voice, backward: bool) -> str:
 def knowledge(setting: Setting, n: int, *, options: int = 5) -> Iterator[Choice]:
     """As in CommonsenseQA: with what, where, on what is something done; what kind of thing is it, what is it like?"""
     facts = setting.facts
-    makers: tuple[Callable, ...] = (_kind_of, _done_where, _done_with, _done_to, _done_by)
+    makers: tuple[Callable[[Stream, Facts, int, str], Riddle], ...] = (
+        _kind_of,
+        _done_where,
+        _done_with,
+        _done_to,
+        _done_by,
+    )
     for number in range(n):
         plan, voice = setting.plan(number), setting.voice(number)
         clause, role, right, wrong = plan.pick(makers)(plan, facts, options, setting.domain)
@@ -134,7 +144,7 @@ def _wrong(draw: Stream, facts: Facts, good: tuple[int, ...], options: int) -> l
     return draw.sample([noun for noun in pool if noun not in good], options - 1)
 
 
-def _frames(facts: Facts, domain: str, what: str) -> list:
+def _frames(facts: Facts, domain: str, what: str) -> list[Frame]:
     mine = [f for f in facts.verbs[domain] if getattr(f, what)]
     return mine or [f for f in facts.verbs["general"] if getattr(f, what)]
 
@@ -143,7 +153,7 @@ def _many(facts: Facts, noun: int) -> Phrase:
     return Phrase(noun, not facts.is_mass[noun], 0, -1, False)
 
 
-def _kind_of(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+def _kind_of(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     types = facts.ontology.types
     kind = draw.pick([t for t in sorted(types) if len(types[t]) > 2])
     noun = draw.pick(types[kind])
@@ -153,47 +163,47 @@ def _kind_of(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
     return question, "what", right, draw.sample(pool, options - 1)
 
 
-def _question(facts: Facts, draw: Stream, frame, **roles) -> Clause:
+def _question(facts: Facts, draw: Stream, frame: Frame, asked: str) -> Clause:
     name = facts.ontology.by_name
-    subject = Phrase(name["who"]) if roles.get("who") else _many(facts, facts.subjects[frame.verb][0])
+    subject = Phrase(name["who"]) if asked == "who" else _many(facts, facts.subjects[frame.verb][0])
     thing = None
     if frame.objects:
         noun = draw.pick(facts.objects[frame.verb])
-        thing = Phrase(name["what"]) if roles.get("what") else _many(facts, noun)
-    others: tuple = ()
-    if roles.get("where"):
+        thing = Phrase(name["what"]) if asked == "what" else _many(facts, noun)
+    others: tuple[tuple[str, Phrase], ...] = ()
+    if asked == "where":
         others = (("in", Phrase(name["what"])),)
-    elif roles.get("with"):
+    elif asked == "with":
         others = (("with", Phrase(name["what"])),)
     return Clause(subject, frame.verb, thing, -1, others, tense=PRESENT)
 
 
-def _done_where(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+def _done_where(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     frame = draw.pick(_frames(facts, domain, "places"))
-    question = _question(facts, draw, frame, where=True)
+    question = _question(facts, draw, frame, "where")
     return question, "where", draw.pick(frame.places), _wrong(draw, facts, frame.places, options)
 
 
-def _done_with(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+def _done_with(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     frame = draw.pick(_frames(facts, domain, "tools"))
     return (
-        _question(facts, draw, frame, **{"with": True}),
+        _question(facts, draw, frame, "with"),
         "what",
         draw.pick(frame.tools),
         _wrong(draw, facts, frame.tools, options),
     )
 
 
-def _done_to(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+def _done_to(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     frame = draw.pick(_frames(facts, domain, "objects"))
     right = draw.pick(facts.objects[frame.verb])
-    return _question(facts, draw, frame, what=True), "what", right, _wrong(draw, facts, frame.objects, options)
+    return _question(facts, draw, frame, "what"), "what", right, _wrong(draw, facts, frame.objects, options)
 
 
-def _done_by(draw: Stream, facts: Facts, options: int, domain: str) -> tuple:
+def _done_by(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     frame = draw.pick(_frames(facts, domain, "subjects"))
     right = draw.pick(facts.subjects[frame.verb])
-    return _question(facts, draw, frame, who=True), "who", right, _wrong(draw, facts, frame.subjects, options)
+    return _question(facts, draw, frame, "who"), "who", right, _wrong(draw, facts, frame.subjects, options)
 
 
 def reading(setting: Setting, n: int, *, options: int = 4) -> Iterator[Choice]:

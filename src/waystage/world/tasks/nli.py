@@ -141,8 +141,8 @@ def wider(draw: Stream, facts: Facts, phrase: Phrase) -> Phrase:
     if phrase.name is not None:
         return Phrase(facts.somebody) if phrase.name.kind == "PER" and not draw.below(2) else phrase
     kind = facts.ontology.type_word.get(facts.ontology.concepts[phrase.head].type, phrase.head)
-    if phrase.count > 0 and draw.below(2):
-        return phrase._replace(count=SOME)
+    if phrase.quantity > 0 and draw.below(2):
+        return phrase._replace(quantity=SOME)
     if draw.below(2) and kind != phrase.head and not facts.is_mass[kind] and not facts.is_mass[phrase.head]:
         return phrase._replace(head=kind, adjective=-1, definite=False)
     return phrase._replace(adjective=-1)
@@ -163,10 +163,10 @@ def against(draw: Stream, facts: Facts, said: Clause) -> Clause:
         elif change == 2 and said.object is not None and said.object.adjective in facts.ontology.opposites:
             turned = facts.ontology.opposites[said.object.adjective]
             return said._replace(object=said.object._replace(adjective=turned))
-        elif change == 3 and said.object is not None and said.object.count > 0:
+        elif change == 3 and said.object is not None and said.object.quantity > 0:
             number = 2 + draw.below(9)
-            if number != said.object.count:
-                return said._replace(object=said.object._replace(count=number))
+            if number != said.object.quantity:
+                return said._replace(object=said.object._replace(quantity=number))
         elif change == 4 and said.others and said.others[0][0] == "in" and said.others[0][1].name is None:
             places = [p for p in facts.ontology.types["building"] if p != said.others[0][1].head]
             return said._replace(others=(("in", said.others[0][1]._replace(head=draw.pick(places))),))

@@ -9,7 +9,6 @@ from waystage.world.documents import document
 from waystage.world.sampling import amount
 from waystage.world.tasks.setting import Setting
 
-
 STARTS = {"train": 0, "dev": 50_000_000, "test": 60_000_000}
 
 
