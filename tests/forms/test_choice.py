@@ -26,6 +26,9 @@ def test_the_best_option_of_each_example_is_taken_however_many_there_are(tokeniz
     predictions = choice.predict(outputs, encoded, examples, labels=())
     assert predictions["prediction"] == [e.label for e in examples]
     assert choice.score(examples, predictions, metric="accuracy", language="en") == {"accuracy": 100.0}
+    kept = choice.predict(outputs, encoded, examples, labels=(), logits=True)["logits"]
+    assert [values.index(1) for values in kept] == [e.label for e in examples]
+    assert [len(values) for values in kept] == [len(o) for o in drawn]
 
 
 def test_context_and_question_come_first_and_the_option_second(tokenizer):

@@ -21,6 +21,8 @@ def test_the_right_label_comes_back(tokenizers_by_kind, drawn):
     predictions = pairs.predict(outputs, encoded, examples, labels=LABELS)
     assert predictions["prediction"] == [e.label for e in examples]
     assert pairs.score(examples, predictions, metric="accuracy", language="en") == {"accuracy": 100.0}
+    kept = pairs.predict(outputs, encoded, examples, labels=LABELS, logits=True)
+    assert kept == predictions | {"logits": outputs.tolist()}
 
 
 def test_a_repeated_text_is_the_same_text(xlmr):

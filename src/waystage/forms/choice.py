@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,13 +70,21 @@ def loss(outputs: Any, targets: Targets) -> losses.Loss:
 
 
 def predict(
-    outputs: np.ndarray, encoded: Encoded, examples: Sequence[Choice], *, labels: Sequence[str], **options: Any
+    outputs: np.ndarray,
+    encoded: Encoded,
+    examples: Sequence[Choice],
+    *,
+    labels: Sequence[str],
+    logits: bool = False,
+    **options: Any,
 ) -> Columns:
     _, shown = present(encoded, examples)
-    widths = np.diff(encoded.units)
+    values, widths = np.asarray(outputs).reshape(-1), np.diff(encoded.units)
     table = np.full((len(widths), int(widths.max(initial=1))), -np.inf, np.float32)
-    table[np.arange(table.shape[1]) < widths[:, None]] = np.asarray(outputs).reshape(-1)
-    return {"id": [e.id for e in shown], "prediction": table.argmax(axis=1).tolist()}
+    table[np.arange(table.shape[1]) < widths[:, None]] = values
+    found: Columns = {"id": [e.id for e in shown], "prediction": table.argmax(axis=1).tolist()}
+    each = [values[a:b].tolist() for a, b in pairwise(encoded.units)] if logits else []
+    return found | {"logits": each} if logits else found
 
 
 def score(

@@ -91,6 +91,7 @@ def _word_starts(tokenizer: Tokenizer, ids: np.ndarray, places: np.ndarray, leng
     return starts | np.repeat(sizes > LONGEST_WORD, sizes)
 
 
+@lru_cache(maxsize=2)  # one per tokenizer, not one per chunk
 def _opening(tokenizer: Tokenizer) -> np.ndarray:
     """For each piece of the vocabulary whether it begins a word, as the common kinds of vocabulary mark it."""
     names = {i: name for name, i in tokenizer.get_vocab().items()}
@@ -101,6 +102,7 @@ def _opening(tokenizer: Tokenizer) -> np.ndarray:
     return opening
 
 
+@lru_cache(maxsize=2)
 def vocabulary(tokenizer: Tokenizer) -> dict[str, Any]:
     """What `draw` needs to know of a tokenizer. `mask_id` is None for a decoder, which has no mask."""
     masks = (tokenizer.token_to_id(name) for name in ("<mask>", "[MASK]"))

@@ -47,11 +47,18 @@ def loss(outputs: Any, targets: Targets) -> losses.Loss:
 
 
 def predict(
-    outputs: np.ndarray, encoded: Encoded, examples: Sequence[Pair], *, labels: Sequence[str], **options: Any
+    outputs: np.ndarray,
+    encoded: Encoded,
+    examples: Sequence[Pair],
+    *,
+    labels: Sequence[str],
+    logits: bool = False,
+    **options: Any,
 ) -> Columns:
     _, shown = present(encoded, examples)
     best = np.argmax(outputs, axis=1)
-    return {"id": [e.id for e in shown], "prediction": [labels[i] for i in best]}
+    found: Columns = {"id": [e.id for e in shown], "prediction": [labels[i] for i in best.tolist()]}
+    return found | {"logits": outputs.tolist()} if logits else found
 
 
 def score(
