@@ -90,7 +90,7 @@ def test_members_can_share_a_head_and_replay_reaches_the_encoder(here: Path) -> 
     other = {**NLI, "task": "anli"}
     mlm = {"task": "mlm", "form": "masked", "labels": [], "head": "mlm"}
     out = _train(
-        here, "mixed", [(NLI, "pairs"), (other, "pairs"), (mlm, "text")], recipe={"steps": 12},
+        here, "mixed", [(NLI, "pairs"), (other, "pairs"), (mlm, "text")], recipe={"steps": 12, "eval_every": 6},
         replay={"mlm": 0.4, "exponent": 0.3}, sampling={"by": "uniform"},
     )  # fmt: skip
     described = json.loads((out / "model.json").read_text())["heads"]
@@ -98,6 +98,8 @@ def test_members_can_share_a_head_and_replay_reaches_the_encoder(here: Path) -> 
     assert {name.split(".")[0] for name in load_file(out / "heads.safetensors")} == {"nli", "mlm"}
     tasks = set(pq.read_table(out / "curve.parquet").column("task").to_pylist())
     assert tasks == {"nli", "anli", "mlm"}
+    with pytest.raises(InputError, match="replay is asked for"):
+        _train(here, "no-text", [(NLI, "pairs")], recipe={"steps": 1}, replay={"mlm": 0.4})
 
 
 def test_heads_are_new_unless_the_policy_keeps_them(here: Path) -> None:
@@ -133,6 +135,29 @@ def test_memory_that_does_not_suffice_halves_the_micro_batch(here: Path, monkeyp
     monkeypatch.setattr(loop, "train", short)
     _train(here, "short", [(NLI, "pairs")], recipe={"steps": 1})
     assert asked == [8192, 4096, 2048]
+
+
+def test_search_is_trained_on_pairs(here: Path) -> None:
+    from waystage import forms
+
+    texts = [e.text for e in small.texts(40, 9)]  # type: ignore[attr-defined]
+    passages = [Passage(id=f"q{i}", text=t.split()[0], query=True, gold=(f"c{i}",)) for i, t in enumerate(texts)]
+    passages += [Passage(id=f"c{i}", text=t, query=False) for i, t in enumerate(texts)]
+    small.stored(here / "single", "retrieval", {"en": list(passages)})
+    encoded = forms.get("retrieval").encode(passages, small.tokenizer(), labels=(), max_length=40, paired=True)
+    encoded.save(here / "paired" / "tokens" / "en")
+    lareqa = {
+        "task": "lareqa",
+        "form": "retrieval",
+        "labels": [],
+        "head": "lareqa",
+        "options": {"mode": "pool", "k": 20},
+    }
+    out = _train(here, "search", [(lareqa, "paired")], recipe={"steps": 20, "batch": 8})
+    losses = [r["value"] for r in pq.read_table(out / "curve.parquet").to_pylist() if r["name"] == "loss"]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    with pytest.raises(InputError, match="paired"):
+        _train(here, "unpaired", [(lareqa, "single")], recipe={"steps": 1})
 
 
 @pytest.mark.parametrize("mode", ["bitext", "pool", "margin"])

@@ -17,6 +17,8 @@ from tests.stages import small
 
 from waystage.training.checkpoint import POINTS
 
+pytestmark = pytest.mark.slow  # each of them starts several processes
+
 RUN = textwrap.dedent(
     """
     import json, sys
@@ -38,7 +40,6 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     pairs = small.stored(root / "pairs", "pairs", {"en": small.pairs(96, 1)}, ("no", "yes"))
     text = small.stored(root / "text", "masked", {"en": small.texts(40, 2), "de": small.texts(10, 3)})
     dev = small.stored(root / "dev", "pairs", {"en": small.pairs(24, 4)}, ("no", "yes"))
-    mlm = small.stored(root / "mlm", "masked", {"en": small.texts(6, 5)})
     config = {
         "model": small.LOCAL,
         "members": [
@@ -53,8 +54,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     }
     inputs = {
         "tokens": [str(pairs / "tokens"), str(text / "tokens")],
-        "dev": [str(dev / "tokens"), str(mlm / "tokens")],
-        "dev_rows": [str(dev / "rows"), str(mlm / "rows")],
+        "dev": [str(dev / "tokens")],
+        "dev_rows": [str(dev / "rows")],
     }
     made = {"config": config, "inputs": inputs, "places": {"model": str(root / "model")}, "root": str(root)}
     made["whole"] = _payload(_run(made, "whole"))
@@ -97,7 +98,6 @@ def test_killed_at_a_write_point(job: dict[str, object], point: str) -> None:
     assert _payload(_run(job, point)) == job["whole"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_killed_at_a_random_moment(job: dict[str, object], seed: int) -> None:
     process, _ = _start(job, f"random-{seed}")

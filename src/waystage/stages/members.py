@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waystage import forms, tasks
 from waystage.errors import UnknownName
 from waystage.forms import table
 from waystage.forms.encoded import Encoded, Head
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,15 @@ def headline(scores: Mapping[str, float], metric: str) -> float:
     """One number, higher is better."""
     value = scores.get(metric, next(iter(scores.values())))
     return -value if metric == "loss" else value
+
+
+def found_again(vectors: np.ndarray, answers: np.ndarray) -> float:
+    """Percent of pairs whose second text is the nearest to the first, among the second texts of all pairs."""
+    import numpy as np
+
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    nearest = (unit[0::2] @ unit[1::2].T).argmax(axis=1)
+    return 100 * float(np.mean(np.asarray(answers)[nearest] == answers))
 
 
 def _metric(config: Mapping[str, Any]) -> str:

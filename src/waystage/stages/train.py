@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waystage.errors import InputError, StageError
-from waystage.forms import masked
+from waystage.forms import masked, retrieval
 from waystage.stages import Context, Inputs
-from waystage.stages.members import Said, encoded, examples, headline, said
+from waystage.stages.members import Said, encoded, examples, found_again, headline, said
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -154,6 +154,11 @@ def _members(
         corpus = Corpus.load(folder, exponent=exponent, labels_of=labels_of(task.head.kind))
         if not len(corpus):
             raise InputError(f"task {task.task!r} has no example that can be trained on in {folder}")
+        if task.form is retrieval and any(part.labels is None for part in corpus.parts):
+            raise InputError(
+                f"task {task.task!r} is a search, which is trained on pairs of a query and its answer, but its tokens "
+                "are single texts. Give the stage that makes them the option paired = true."
+            )
         members.append(Member(task.task, task.head_name, task.form, corpus, vocabulary))
     return tuple(members)
 
@@ -186,6 +191,8 @@ def _job(
     sampling = config.get("sampling") or {}
     masks = [i for i, member in enumerate(members) if member.vocabulary is not None]
     replay = {i: config["replay"]["mlm"] / len(masks) for i in masks} if config.get("replay") else {}
+    if config.get("replay") and not masks:
+        raise InputError("replay is asked for, but no member of the mixture has the form 'masked'")
     sizes = tuple(len(member.corpus) for member in members)
     return Job(
         network=network,
@@ -217,7 +224,7 @@ def _dev(
     if not dev:
         return None
     looks = []
-    for member, task, folder, table in zip(members, tasks, dev, rows, strict=True):
+    for member, task, folder, table in zip(members, tasks, dev, rows, strict=False):  # replay comes last, without dev
         for language, arrays in encoded(folder):
             looks.append((member, task, language, arrays, examples(table, language, task.form.NAME)))
 
@@ -225,9 +232,13 @@ def _dev(
         scores = {}
         for member, task, language, arrays, gold in looks:
             raw = outputs(network, task.head_name, arrays, vocabulary=member.vocabulary)
-            answers = task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
-            found = task.score(gold, answers, language)
-            scores[f"{task.task}/{language}"] = headline(found, task.metric)
+            if task.form is retrieval and arrays.labels is not None:
+                found = {"accuracy": found_again(raw, arrays.labels)}
+            else:
+                answers = task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
+                found = task.score(gold, answers, language)
+            if found:  # nothing where the labels of dev are hidden
+                scores[f"{task.task}/{language}"] = headline(found, task.metric)
         return scores
 
     return look

@@ -171,6 +171,8 @@ def _diverged(step: int, loss: float, norm: float, rate: float, member: Member, 
 def _look(job: Job, weights: Weights, state: State) -> None:
     assert job.dev is not None
     scores = job.dev()
+    if not scores:
+        return
     value = sum(scores.values()) / len(scores)
     state.looks.append((state.step, scores))
     job.log(f"step {state.step}: " + ", ".join(f"{name} {score:.4g}" for name, score in scores.items()))
