@@ -69,8 +69,9 @@ def record(example: Any, layout: Layout, lg: str) -> dict[str, Any]:
         if field == "group":
             put(made, str(column), "title")
         elif field in ("id", "item"):
-            if column not in layout.where:
-                put(made, str(column), example.id)
+            for part in (column,) if isinstance(column, str) else column:
+                if part not in layout.where:
+                    put(made, part, example.id)
         elif field == "options" and layout.reader == "right_first":
             right = example.options[example.label]
             for name, text in zip(column, [right, *(o for o in example.options if o != right)], strict=True):

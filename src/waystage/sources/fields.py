@@ -34,8 +34,11 @@ def present(record: Record, layout: Layout, name: str) -> bool:
     column = layout.columns.get(name)
     if column is None:
         return False
-    first = column if isinstance(column, str) else column[0]
-    return dig(record, first) is not _ABSENT
+    return has(record, column if isinstance(column, str) else column[0])
+
+
+def has(record: Record, path: str) -> bool:
+    return dig(record, path) is not _ABSENT
 
 
 def text(record: Record, layout: Layout, name: str, *, needed: bool = True) -> str:

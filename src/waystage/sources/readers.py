@@ -88,13 +88,15 @@ def _unique(example: Example, seen: set[str], notes: Notes) -> Example:
 def _about(reading: Reading, index: int, record: Record) -> dict[str, Any]:
     """id, item and cluster of an example."""
     layout = reading.layout
-    name = fields.raw(fields.dig(record, str(layout.columns["id"]))) if fields.present(record, layout, "id") else ""
-    item = fields.raw(fields.dig(record, str(layout.columns["item"]))) if fields.present(record, layout, "item") else ""
+
+    def said(name: str) -> str:
+        column = layout.columns.get(name, ())
+        parts = (column,) if isinstance(column, str) else column
+        return "/".join(fields.raw(fields.dig(record, part)) for part in parts if fields.has(record, part))
+
     block = layout.blocks.get(reading.split)
-    cluster = str(index // block) if block else ""
-    if not cluster and fields.present(record, layout, "group"):
-        cluster = fields.raw(fields.dig(record, str(layout.columns["group"])))
-    return {"id": name or str(index), "item": item, "cluster": cluster}
+    cluster = str(index // block) if block else said("group")
+    return {"id": said("id") or str(index), "item": said("item"), "cluster": cluster}
 
 
 def _label_must_be_there(reading: Reading, record: Record, name: str) -> None:

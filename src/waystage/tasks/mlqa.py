@@ -15,7 +15,6 @@ TASKS = (
         splits=("dev", "test"),
         train_split="fit",
         select_on="held",
-        parallel=True,
         licence="CC BY-SA 3.0",
         hub=(
             Hub(

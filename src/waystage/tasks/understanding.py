@@ -52,7 +52,8 @@ TASKS = (
         hub=(
             Hub(
                 repo="facebook/belebele", config="{lg}", names=FLORES, splits={"test": "test"}, rows={"test": 900},
-                columns={"group": "link", "context": "flores_passage", "question": "question",
+                columns={"item": ("link", "question_number"),
+                    "group": "link", "context": "flores_passage", "question": "question",
                          "options": ("mc_answer1", "mc_answer2", "mc_answer3", "mc_answer4"),
                          "label": "correct_answer_num"},
                 values={"label": {"1": 0, "2": 1, "3": 2, "4": 3}},
@@ -61,7 +62,8 @@ TASKS = (
         files=(
             Files(
                 path="belebele/{lg}.jsonl", format="jsonl", names=FLORES, splits={"test": "test"},
-                columns={"group": "link", "context": "flores_passage", "question": "question",
+                columns={"item": ("link", "question_number"),
+                    "group": "link", "context": "flores_passage", "question": "question",
                          "options": ("mc_answer1", "mc_answer2", "mc_answer3", "mc_answer4"),
                          "label": "correct_answer_num"},
                 values={"label": {"1": 0, "2": 1, "3": 2, "4": 3}},
