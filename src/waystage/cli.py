@@ -318,7 +318,7 @@ app.add_typer(world_app, name="world")
 def world_sample(
     task: Annotated[str, typer.Option(help="a task")] = "xnli",
     language: Annotated[str, typer.Option(help="a language code")] = "en",
-    n: Annotated[int, typer.Option(min=1, help="how many")] = 3,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="how many")] = 3,
 ) -> None:
     """Examples of a task with a gloss in plain English, for a person to judge."""
     from waystage.world import sample
@@ -329,7 +329,7 @@ def world_sample(
 @world_app.command("text")
 def world_text(
     language: Annotated[str, typer.Option(help="a language code")] = "en",
-    n: Annotated[int, typer.Option(min=1, help="how many documents")] = 3,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="how many documents")] = 3,
 ) -> None:
     """Running text in an artificial language."""
     from waystage.world import text
