@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,26 @@ from waystage.graph.plan import Plan
 from waystage.graph.store import Store, equality
 
 HERE = Path(__file__).parent
+PAUSE = 0.005
 
 
-@pytest.fixture
-def study(monkeypatch: pytest.MonkeyPatch) -> type[Plan]:
-    monkeypatch.syspath_prepend(str(HERE))
-    from toys.study import study
+Files = list[tuple[str, str, str]]
 
-    return study
+
+@pytest.fixture(scope="module")
+def study() -> Iterator[Callable[..., Plan]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(HERE))
+        from toys.study import study
+
+        yield study
+
+
+@pytest.fixture(scope="module")
+def undisturbed(study: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory) -> Files:
+    store = Store(tmp_path_factory.mktemp("undisturbed"))
+    assert execute(study(pause=PAUSE), store, Inline()).ok
+    return files(store)
 
 
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
@@ -43,44 +56,58 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     return process
 
 
-def files(store: Store) -> list[tuple[str, str, str]]:
+def files(store: Store) -> Files:
     assert all(store.verify(fingerprint) == [] for fingerprint in store.fingerprints())
     return equality(store, store.fingerprints())
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("point", [*points.STORE, *points.DROP, *points.RECORD])
-def test_kill_at_each_named_point(study: type[Plan], tmp_path: Path, point: str, count: int) -> None:
-    undisturbed, store = Store(tmp_path / "undisturbed"), Store(tmp_path / "store")
-    assert execute(study(), undisturbed, Inline(), study="toy").ok
-    killed = start(store.root, "inline", 1, WAYSTAGE_TEST_DIE_AT=f"{point}:{count}")
+def test_kill_at_each_named_point(
+    study: Callable[..., Plan], undisturbed: Files, tmp_path: Path, point: str, count: int
+) -> None:
+    store = Store(tmp_path / "store")
+    killed = start(store.root, "inline", 1, PAUSE, WAYSTAGE_TEST_DIE_AT=f"{point}:{count}")
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL  # the point was reached
-    outcome = execute(study(), store, Inline(), study="toy")
+    outcome = execute(study(pause=PAUSE), store, Inline(), study="toy")
     assert outcome.ok and outcome.warnings == []
-    assert files(store) == files(undisturbed)
-    assert [path.name for path in store.root.glob("claims/*.json")] == []
+    assert files(store) == undisturbed
+    assert list(store.root.glob("claims/*.json")) == []
 
 
 @pytest.mark.parametrize("moment", range(3))
-def test_kill_at_random_moments(study: type[Plan], tmp_path: Path, moment: int) -> None:
-    undisturbed, store = Store(tmp_path / "undisturbed"), Store(tmp_path / "store")
-    assert execute(study(pause=0.02), undisturbed, Inline()).ok
+def test_kill_at_random_moments(study: Callable[..., Plan], undisturbed: Files, tmp_path: Path, moment: int) -> None:
+    store = Store(tmp_path / "store", shared=moment == 2)  # once with leases, which no kernel takes back
     for _ in range(2):
-        running = start(store.root, "local", 2, 0.02)
-        time.sleep(random.Random().uniform(0.1, 0.9))
+        running = start(store.root, "local", 2, PAUSE)
+        time.sleep(random.Random().uniform(0.05, 0.6))
         running.kill()
         running.communicate()  # returns when the workers are gone too: they hold the other end
-    outcome = execute(study(pause=0.02), store, Inline())
+    outcome = execute(study(pause=PAUSE), store, Inline())
     assert outcome.ok
-    assert files(store) == files(undisturbed)
+    assert files(store) == undisturbed
     assert {state.status for state in status.read(store)} <= {"dead", "done"}
 
 
-@pytest.mark.parametrize("engine", ["inline", "local"])
-def test_two_runs_at_once_share_the_work(study: type[Plan], tmp_path: Path, engine: str) -> None:
-    tally, wide = tmp_path / "tally", 6
+@pytest.mark.parametrize("point", ["payload-synced", "before-rename", "after-rename"])
+def test_workers_killed_at_a_point_fail_their_stage_only(
+    study: Callable[..., Plan], undisturbed: Files, tmp_path: Path, point: str
+) -> None:
     store = Store(tmp_path / "store")
+    run = start(store.root, "local", 2, PAUSE, WAYSTAGE_TEST_DIE_AT=f"{point}:2")  # the second stage of each worker
+    said, _ = run.communicate()
+    assert run.returncode == 1
+    assert "its worker process died: SIGKILL" in said
+    assert execute(study(pause=PAUSE), store, Inline()).ok
+    assert files(store) == undisturbed
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("engine", ["inline", "local"])
+def test_two_runs_at_once_share_the_work(study: Callable[..., Plan], tmp_path: Path, engine: str, shared: bool) -> None:
+    tally, wide = tmp_path / "tally", 6
+    store = Store(tmp_path / "store", shared=shared)
     runs = [start(store.root, engine, 2, 0.01, tally, wide) for _ in range(2)]
     ends = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], ends
@@ -95,7 +122,7 @@ def test_two_runs_at_once_share_the_work(study: type[Plan], tmp_path: Path, engi
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("engine", ["inline", "local"])
 def test_an_interrupt_ends_the_run_in_order(
-    study: type[Plan], tmp_path: Path, engine: str, number: signal.Signals
+    study: Callable[..., Plan], tmp_path: Path, engine: str, number: signal.Signals
 ) -> None:
     store = Store(tmp_path / "store")
     run = start(store.root, engine, 2, 60)

@@ -55,11 +55,11 @@ class Local:
         if worker is None:
             return False
         worker.job, worker.tell = job, tell
-        tell({"event": "started", "fingerprint": job.fingerprint, "log": job.log})
         assert worker.process.stdin
         with suppress(BrokenPipeError):  # it died while idle: poll finds it with this job and says so
             worker.process.stdin.write(job.dump() + "\n")
             worker.process.stdin.flush()
+        tell({"event": "started", "fingerprint": job.fingerprint, "log": job.log})
         return True
 
     def _worker(self, count: int) -> Worker | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,10 @@ def _behave(config: dict[str, Any], context: Any) -> None:
         sys.exit(3)
     if config.get("die"):
         os.kill(os.getpid(), 9)
+    if config.get("deaf"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        (context.scratch / "deaf").touch()
+        time.sleep(600)
     gate = context.places.get("gate")
     if gate:  # until the test opens it
         Path(gate + f".{config['id']}.waits").touch()
