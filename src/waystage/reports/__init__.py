@@ -11,13 +11,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from waystage.reports.beside import compare as compare
     from waystage.reports.exports import FORMATS as FORMATS
     from waystage.reports.exports import figure as figure
     from waystage.reports.exports import write as write
     from waystage.reports.terminal import summary as summary
     from waystage.reports.terminal import text as text
 
-_WHERE = {"FORMATS": "exports", "figure": "exports", "write": "exports", "summary": "terminal", "text": "terminal"}
+_WHERE = {
+    "FORMATS": "exports",
+    "compare": "beside",
+    "figure": "exports",
+    "summary": "terminal",
+    "text": "terminal",
+    "write": "exports",
+}
 __all__ = sorted(_WHERE)
 
 

@@ -79,15 +79,20 @@ def _harmless(value: Any) -> Any:
 
 
 def markdown(found: dict[str, Any]) -> str:
-    parts = [f"# {_plain(found['study']['title'])}", "", *(f"{_plain(line)}  " for line in words.opening(found)), ""]
+    lines = words.opening(found)
     for answer in found["answers"]:
         said = answer["sentence"] if answer["answered"] else f"No answer yet: {answer['why']}"
-        parts += [f"**{answer['number']}. {_plain(answer['ask'])}** {_plain(said)}", ""]
-        parts += [f"- {_plain(warning)}" for warning in answer.get("warnings", ())]
-        parts += [""] if answer.get("warnings") else []
-    for table in tables(found):
+        lines.append(f"{answer['number']}. {answer['ask']} {said}")
+        lines += [f"Note: {warning}" for warning in answer.get("warnings", ())]
+    return markdown_of(found["study"]["title"], [*lines, words.meaning(found)], tables(found))
+
+
+def markdown_of(title: str, lines: list[str], found: list[Table]) -> str:
+    parts = [f"# {_plain(title)}", ""]
+    for line in lines:
+        parts += [_plain(line), ""]
+    for table in found:
         parts += [f"## {_plain(table.caption)}", "", *_markdown(table), ""]
-    parts += [_plain(words.meaning(found)), ""]
     return "\n".join(parts)
 
 
@@ -113,10 +118,13 @@ TEX = str.maketrans(
 
 
 def latex(found: dict[str, Any]) -> str:
-    """Tables for a paper: booktabs and longtable, captions and labels, nothing else is needed."""
-    parts = ["% needs: \\usepackage{booktabs,longtable}", f"% {' '.join(found['study']['title'].split())}", ""]
-    parts += [_latex(table) for table in tables(found)]
-    return "\n".join(parts)
+    return latex_of(found["study"]["title"], tables(found))
+
+
+def latex_of(title: str, found: list[Table]) -> str:
+    """Tables for a paper: captions and labels, and nothing but two usual packages."""
+    parts = ["% needs: \\usepackage{booktabs,longtable}", f"% {' '.join(title.split())}", ""]
+    return "\n".join([*parts, *map(_latex, found)])
 
 
 def _latex(table: Table) -> str:

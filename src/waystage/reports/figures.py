@@ -127,18 +127,27 @@ def curves(lines: dict[str, list[list[float]]], *, title: str, y: str, note: str
     return figure(title, "".join([*body, legend]), height=height + deep, note=note)
 
 
-def dots(rows: Iterable[tuple[str, float, float]], *, title: str, names: tuple[str, str], x: str, note: str) -> str:
-    """Two values per row on one line: how far apart they are is what is seen."""
+def dots(
+    rows: Iterable[tuple[str, float, float]],
+    *,
+    title: str,
+    names: tuple[str, str],
+    x: str,
+    note: str,
+    whole: bool = True,
+) -> str:
+    """Two values per row on one line: how far apart they are is what is seen. `whole`: the scale is 0 to 100."""
     found = list(rows)
     top, step = 4, 26
     base = top + step * len(found)
-    scale = Axis(0, 100, 12, svg.WIDTH - 12)
-    body = []
+    ends = (12, svg.WIDTH - 12)
+    scale = Axis(0, 100, *ends) if whole else axis([v for _, *both in found for v in both], *ends, zero=True)
+    body = [] if whole else [line(scale(0), top, scale(0), base + 4, "zero")]
     for number, (what, first, second) in enumerate(found):
         y = top + step * number + 18
         said = f"{what}: {names[0]} {numbers.score(first)}, {names[1]} {numbers.score(second)}"
         body += [
-            text(12, y - 7, short(what, 40), kind="small"),
+            text(12, y - 7, short(what, 40), kind="over"),
             line(scale(first), y, scale(second), y, "tick"),
             mark(scale(first), y, 0, said),
             mark(scale(second), y, 1, said),

@@ -18,20 +18,12 @@ STEPS = 5  # shades on each side of zero
 
 
 def page(content: dict[str, Any]) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {**numbers.FORMATS, "interval": _interval, "clean": clean}
-    environment.finalize = lambda value: (
-        clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-    )
     script = file("page.js")
     drawn: dict[str, list[Any]] = {}
     for plot in plots.every(content):
         drawn.setdefault(plot.group, []).append({"title": plot.title, "of": plot.of, "svg": markup(plot.svg)})
-    return environment.get_template("page.html.j2").render(
+    return rendered(
+        "page.html.j2",
         c=content,
         note=content["note"],
         opening=words.opening(content),
@@ -41,13 +33,23 @@ def page(content: dict[str, Any]) -> str:
         plots=drawn,
         matrices=matrices(content),
         by_target=by_target(content),
-        table={table.name: table for table in on_page(content)},
+        table={table.name: table for table in captioned(tables({**content, "note": ""}), content["note"])},
         codes=shown(content),
         script=markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        style=markup(file("page.css")),
         data=markup(embedded(for_script(content))),
-    )  # fmt: skip
+    )
+
+
+def rendered(template: str, **given: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {**numbers.FORMATS, "interval": _interval}
+    environment.finalize = _finalize
+    return environment.get_template(template).render(style=markup(file("page.css")), **given)
 
 
 def _finalize(value: Any) -> Any:
@@ -79,10 +81,8 @@ def embedded(value: Any) -> str:
     return "".join(c if not 0xD800 <= ord(c) < 0xE000 else "�" for c in text)
 
 
-def on_page(content: dict[str, Any]) -> list[Table]:
-    """The plain tables; the caption alone says that it is a rehearsal, where rows stay on one page."""
-    note = content["note"]
-    found = tables({**content, "note": ""})
+def captioned(found: list[Table], note: str) -> list[Table]:
+    """On a page the caption alone says that it is a rehearsal: rows stay where they are."""
     return [Table(t.name, f"{t.caption} ({note})" if note else t.caption, t.columns, t.rows) for t in found]
 
 
