@@ -93,6 +93,7 @@ FILES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pairs csv": ("x.csv", 'first,second,label\n"a,b",c,yes\n', {"form": "pairs", "labels": ["yes"]}),
     "choice": ("x.jsonl", '{"context": "c", "x": "1", "y": "2", "label": 1}\n',
                {"form": "choice", "columns": {"options": "x, y"}}),
+    "json": ("x.json", '[\n{"first": "a", "second": "b", "label": 1}\n]', {"form": "pairs", "labels": ["0", "1"]}),
     "spans": ("x.json", json.dumps({"data": [{"paragraphs": [{"context": "a b", "qas": [SPAN]}]}]}), {"form": "spans"}),
     "tags": ("x.tsv", "Ana\tB-PER\nx\tO\n", {"form": "tags", "labels": ["O", "B-PER"]}),
     "tags conllu": ("fr_x.conllu", "1\ta\t_\tX\t_\t_\t0\tr\t_\t_\n", {"form": "tags", "labels": ["X"]}),

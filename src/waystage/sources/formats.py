@@ -87,6 +87,20 @@ def jsonl(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
             yield number, RowFault("not a JSON object", f"{type(record).__name__} where an object {{...}} is expected")
 
 
+def json_rows(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
+    """A list of objects, or one object per line: files that end in .json are either."""
+    first = next((line.lstrip() for _, line in lines(paths[0]) if line.strip()), "")
+    if not first.startswith("["):
+        yield from jsonl(paths)
+        return
+    rows, _ = read_json(paths[0])
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            yield number, RowFault("not a JSON object", f"{type(row).__name__} where an object {{...}} is expected")
+
+
 def words(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
     """One word per line, a tab and its tag; an empty line ends a sentence. Without tags: a hidden test set."""
     return _sentences(paths[0], lambda line: line.split("\t"), last=False)

@@ -111,7 +111,7 @@ def _records(hub: Hub, fetched: Fetched) -> Records:
 
 
 def _format(name: str) -> Callable[..., Records]:
-    kinds = {".parquet": formats.parquet, ".jsonl": formats.jsonl, ".json": formats.jsonl, ".csv": formats.csv}
+    kinds = {".parquet": formats.parquet, ".jsonl": formats.jsonl, ".json": formats.json_rows, ".csv": formats.csv}
     suffix = Path(name.removesuffix(".gz")).suffix
     if suffix not in kinds:
         raise DataError(f"files of the kind {suffix!r} are not read from the hub ({name})")

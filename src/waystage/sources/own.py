@@ -119,7 +119,7 @@ def _format(name: str, form: str, path: str) -> str:
     if form == "tags" and suffix in {".tsv", ".txt"}:
         return "words"
     if suffix == ".json" and form != "spans":
-        return "jsonl"
+        return "json_rows"
     if suffix not in FORMATS or (suffix == ".txt" and form != "masked"):
         raise InputError(f"task {name!r}: the kind of {path!r} is not known by its ending; "
                          f"known are {', '.join(FORMATS)}, each also with .gz")  # fmt: skip
