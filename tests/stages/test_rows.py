@@ -39,7 +39,9 @@ def test_a_folder_becomes_one_table_per_language(tmp_path: Path) -> None:
     xnli = tasks.get("xnli")
     identity = sources.identify(xnli, str(root), "dev", ["en", "sw"])
     out, facts = run(config("xnli", "pairs", identity, "dev", ["en", "sw"]), tmp_path, sources.places(xnli, str(root)))
-    assert table.read(out / "sw.parquet", "pairs") == [Pair(id="0", first="c", second="d", label="entailment")]
+    assert table.read(out / "sw.parquet", "pairs") == [
+        Pair(id="0", cluster="0", first="c", second="d", label="entailment")
+    ]
     assert facts["source"] == identity and facts["licence"] == "CC BY-NC 4.0"
     assert facts["languages"]["en"]["examples"] == facts["languages"]["en"]["rows"] == 1
 
