@@ -4,6 +4,10 @@ from waystage.tasks.benchmarks import MLQA
 from waystage.tasks.squad import FLAT, NESTED
 from waystage.tasks.task import Files, Hub, Task
 
+DEV = {"en": 1_148, "ar": 517, "de": 512, "vi": 511, "es": 500, "zh": 504, "hi": 507}
+TEST = {"en": 11_590, "ar": 5_335, "de": 4_517, "vi": 5_495, "es": 5_253, "zh": 5_137, "hi": 4_918}
+ROWS = {f"{split}/{lg}": n for split, counts in (("dev", DEV), ("test", TEST)) for lg, n in counts.items()}
+
 TASKS = (
     Task(
         name="mlqa",
@@ -16,6 +20,7 @@ TASKS = (
         train_split="fit",
         select_on="held",
         licence="CC BY-SA 3.0",
+        options={"scorer": "mlqa"},
         hub=(
             Hub(
                 repo="facebook/mlqa",
@@ -32,6 +37,7 @@ TASKS = (
                 format="squad",
                 columns=NESTED,
                 reader="squad_rows",
+                rows=ROWS,
             ),
         ),
         max_length=384,

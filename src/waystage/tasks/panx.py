@@ -6,6 +6,7 @@ from waystage.tasks.task import Files, Hub, Task
 IOB = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 WORDS = {"words": "tokens", "tags": "ner_tags"}
 CLASSES = {"tags": {str(i): tag for i, tag in enumerate(IOB)}}
+ENGLISH = {"train/en": 20_000, "dev/en": 10_000, "test/en": 10_000}
 LANGUAGES = XTREME_R.languages["panx"]
 
 TASKS = (
@@ -19,7 +20,7 @@ TASKS = (
         train_languages=LANGUAGES,
         licence="unknown (text of Wikipedia, CC BY-SA)",
         hub=(
-            Hub(repo="unimelb-nlp/wikiann", config="{lg}", columns=WORDS, values=CLASSES),
+            Hub(repo="unimelb-nlp/wikiann", config="{lg}", columns=WORDS, values=CLASSES, rows=ENGLISH),
             Hub(repo="google/xtreme", config="PAN-X.{lg}", columns=WORDS, values=CLASSES),
         ),
         files=(

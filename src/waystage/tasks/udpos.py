@@ -37,7 +37,7 @@ TASKS = (
             ),
         ),
         files=(
-            Files(path="udpos/{split}-{lg}.tsv", format="words", columns=WORDS),
+            Files(path="udpos/{split}-{lg}.tsv", format="words", columns=WORDS, rows={"train/en": 21_253}),
             Files(path="ud/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
             Files(path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
         ),
