@@ -197,6 +197,14 @@ class _Planner:
             "tokenizer": tokenizer(model),
             "max_length": recipe.max_length,
         }
+        options = dict(config.get("options", {}))
+        if task.form == "retrieval" and split in ("train", "fit"):
+            options["paired"] = True  # trained as a query with its answer, not as texts of their own
+        shape = shapes.shape(model)
+        if task.form == "tags" and shape and shape.decoder:
+            options["label_piece"] = "last"  # a causal model has read a word only at its last piece
+        if options:
+            config["options"] = options
         limit = {
             "train": recipe.examples,
             "fit": recipe.examples,
