@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -162,6 +163,11 @@ def test_several_models_and_source_languages_are_told_apart(tmp_path: Path) -> N
     said = study(models=("xlm-roberta-base", "xlm-roberta-large"), targets=("xnli",), languages=("en", "sw"))
     made = content(results(tmp_path, said, items=6))
     read = Reader(page(made))
+    assert made["scaling"][0]["slope"]["estimate"] == pytest.approx(
+        (made["answers"][1]["interval"]["estimate"] - made["answers"][0]["interval"]["estimate"])
+        / math.log10(559_890_432 / 277_453_056), rel=0.02,
+    )  # fmt: skip
+    assert "two sizes: every line fits" in page(made)
     for model in said.models:
         assert f"Gain over none in points, {model}" in read.tables
         assert f"xnli, {model}: gain over none by language" in read.tables

@@ -49,11 +49,17 @@ def drawn() -> dict[str, str]:
             points, title=EVIL, x=EVIL, y="gain", note=note, fit=[(0.1, 1, 0, 2), (0.4, 0, -1, 1)]
         ),
         "curves": figures.curves({EVIL: [[1, 2.0], [2, 3.0]], "b": [[1, 1.0]]}, title=EVIL, y=EVIL, note=note),
+        "sizes": figures.sizes(
+            [{"model": EVIL, "parameters": 3e8, **interval}, {"model": "b", "parameters": 6e8, **alone}],
+            (1.0, 0.1),
+            title=EVIL,
+            note=note,
+        ),
         "dots": figures.dots([(EVIL, 80.0, 60.0)], title=EVIL, names=("source", "others"), x="f1", note=note),
     }
 
 
-@pytest.mark.parametrize("name", ["answer", "matrix", "scatter", "curves", "dots"])
+@pytest.mark.parametrize("name", ["answer", "matrix", "scatter", "curves", "sizes", "dots"])
 def test_a_figure_is_whole_xml_whatever_the_names_are(name: str) -> None:
     for picture in (drawn()[name], svg.standalone(drawn()[name])):
         root = ElementTree.fromstring(picture)

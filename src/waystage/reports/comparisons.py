@@ -16,10 +16,12 @@ def of(results: Results) -> dict[str, Any]:
     """The parts of a report that compare arms; empty while nothing is scored."""
     frame = results.scores
     headline = frame[frame["headline"].astype(bool)] if len(frame) else frame
-    untrained = [t for t in results.study.target_tasks() if not find_task(results.study, t).has_training_data]
+    untrained = _untrained(results)
     blocks = by_language(results, headline, untrained)
+    answered = answers(results)
     return {
-        "answers": _answers(results, frame, untrained),
+        "answers": answered,
+        "scaling": relations.scaling(answered, results.rehearsal),
         "gains": _gains(results, headline, untrained),
         "by_language": blocks,
         "trends": relations.trends(results, blocks, about.languages(results)),
@@ -28,9 +30,15 @@ def of(results: Results) -> dict[str, Any]:
     }
 
 
-def _answers(results: Results, frame: Any, untrained: list[str]) -> list[dict[str, Any]]:
+def _untrained(results: Results) -> list[str]:
+    return [t for t in results.study.target_tasks() if not find_task(results.study, t).has_training_data]
+
+
+def answers(results: Results) -> list[dict[str, Any]]:
+    """Every question, for every model and source language, or why it cannot be answered yet."""
     from waystage import stats
 
+    frame, untrained = results.scores, _untrained(results)
     found: list[dict[str, Any]] = []
     for number, question in enumerate(results.study.question, 1):
         for model in results.study.models:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -91,14 +92,40 @@ def scatter(
         band = [(across(a), up(high)) for a, _, _, high in fit] + [
             (across(a), up(low)) for a, _, low, _ in reversed(fit)
         ]
-        body += [path(band, "band", closed=True), path([(across(a), up(b)) for a, b, _, _ in fit], "fit")]
+        body.append(path(band, "band", closed=True))
     for number, found in enumerate(series.values()):
         body += [
             mark(across(a), up(b), number, said, data=f' data-code="{svg.safe(code)}"' if code else "")
             for a, b, said, code in found
         ]
+    if fit:
+        body.append(path([(across(a), up(b)) for a, b, _, _ in fit], "fit"))
     legend, deep = _legend(list(series), height)
     return figure(title, "".join([*body, legend]), height=height + deep, note=note)
+
+
+def sizes(points: list[dict[str, Any]], fit: tuple[float, float], *, title: str, note: str) -> str:
+    """An estimate with its interval for each size of model, on a logarithmic scale, and the line through them."""
+    top, bottom, height = 24, 200, 240
+    places = [math.log10(point["parameters"]) for point in points]
+    across = axis(places, 48, svg.WIDTH - 14, room=0.12)
+    known = [v for p in points for v in (p["estimate"], p["low"], p["high"]) if v is not None]
+    up = axis(known, bottom, top, zero=True)
+    body = [svg.left_axis(up, 48, "points"), line(across.start, up(0), across.end, up(0), "zero"),
+            line(across.start, bottom, across.end, bottom, "axis"),
+            text((48 + svg.WIDTH) / 2, bottom + 31, "parameters", anchor="middle", kind="small")]  # fmt: skip
+    ends = (min(places), max(places))
+    body.append(path([(across(x), up(fit[0] + fit[1] * x)) for x in ends], "fit"))
+    for place, point in zip(places, points, strict=True):
+        x = across(place)
+        if point["low"] is not None:
+            body.append(line(x, up(point["low"]), x, up(point["high"]), "bar"))
+        said = f"{point['model']}: {numbers.gain(point['estimate'])} ({_interval(point)})"
+        body += [
+            mark(x, up(point["estimate"]), 0, said, size=4.5),
+            text(x, bottom + 16, f"{point['parameters'] / 1e6:,.0f} M", anchor="middle", kind="small"),
+        ]
+    return figure(title, "".join(body), height=height, note=note)
 
 
 def _legend(names: list[str], y: float, *, lines: bool = False) -> tuple[str, float]:

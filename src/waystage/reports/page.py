@@ -19,9 +19,10 @@ STEPS = 5  # shades on each side of zero
 
 def page(content: dict[str, Any]) -> str:
     script = file("page.js")
-    drawn: dict[str, list[Any]] = {}
+    drawn: dict[str, dict[str, list[Any]]] = {}
     for plot in plots.every(content):
-        drawn.setdefault(plot.group, []).append({"title": plot.title, "of": plot.of, "svg": markup(plot.svg)})
+        of = drawn.setdefault(plot.group, {}).setdefault(plot.of, [])
+        of.append({"title": plot.title, "svg": markup(plot.svg)})
     return rendered(
         "page.html.j2",
         c=content,

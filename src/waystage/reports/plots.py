@@ -19,7 +19,7 @@ LINES = 8  # in one of them
 class Plot:
     """Shows itself in a notebook; `standalone` is the text of an SVG file."""
 
-    group: str  # answers, gains, distance, transfer, learning
+    group: str  # answers, gains, distance, scaling, transfer, learning
     name: str  # of a file
     title: str
     svg: str
@@ -34,7 +34,7 @@ class Plot:
 
 
 def every(content: dict[str, Any]) -> Iterator[Plot]:
-    for group in (_answers, _gains, _distance, _transfer, _learning):
+    for group in (_answers, _gains, _distance, _scaling, _transfer, _learning):
         yield from group(content)
 
 
@@ -116,6 +116,15 @@ def _point(cell: list[Any], about: dict[str, Any], source: str, against: str) ->
     if against != "distance":  # classes are few: languages of a class stand side by side, always in the same order
         x += (int(hashlib.sha256(code.encode()).hexdigest()[:4], 16) / 65535 - 0.5) * 0.5
     return x, gain, f"{language['shown']} {language['name']}: {numbers.gain(gain)}", code
+
+
+def _scaling(content: dict[str, Any]) -> Iterator[Plot]:
+    for one in content["scaling"]:
+        extra = shown(content)[one["source_language"]] if len(content["study"]["source_languages"]) > 1 else ""
+        title = said(f"{one['a']} against {one['b']} by size", extra)
+        line = (one["intercept"], one["slope"]["estimate"])
+        drawn = figures.sizes(one["points"], line, title=title, note=content["note"])
+        yield Plot("scaling", _named("size", str(one["number"]), extra), title, drawn)
 
 
 def _transfer(content: dict[str, Any]) -> Iterator[Plot]:

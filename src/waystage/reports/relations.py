@@ -110,6 +110,36 @@ def _line(slope: dict[str, Any], values: dict[str, float | None], gains: dict[st
     return line
 
 
+def scaling(answers: list[dict[str, Any]], rehearsal: bool) -> list[dict[str, Any]]:
+    """Does an answer change with the size of the model? For questions that were answered for several sizes."""
+    from waystage.models.shapes import shape
+    from waystage.stats.scaling import fit
+
+    groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for answer in answers:
+        known = shape(answer["model"])
+        if answer["answered"] and known:
+            point = {"model": answer["model"], "parameters": known.parameters,
+                     **{key: answer["interval"][key] for key in ("estimate", "low", "high")}}  # fmt: skip
+            groups.setdefault((answer["number"], answer["source_language"]), []).append({**answer, "point": point})
+    found = []
+    for (number, source), own in groups.items():
+        points = sorted((one["point"] for one in own), key=lambda point: point["parameters"])
+        if len({point["parameters"] for point in points}) < 2:
+            continue
+        fitted = fit({point["parameters"]: point["estimate"] for point in points})
+        slope = fitted.slope
+        head = "In the rehearsal (artificial languages), " if rehearsal else ""
+        note = f"; {slope.note}" if slope.note else ""
+        found.append(
+            {"number": number, "source_language": source, "a": own[0]["a"], "b": own[0]["b"], "points": points,
+             "slope": vars(slope), "intercept": fitted.intercept,
+             "sentence": f"{head}question {number}: {numbers.gain(slope.estimate)} points per tenfold size "
+                         f"({numbers.interval(slope.low, slope.high)}; {len(points)} sizes{note})."}
+        )  # fmt: skip
+    return [plain(one) for one in found]
+
+
 def gaps(results: Results, rows: Any, zero: str, untrained: list[str]) -> list[dict[str, Any]]:
     """Per arm: is the gap to the source language, or between high- and low-resource languages, smaller than without?"""
     from waystage import stats

@@ -90,7 +90,7 @@ def path(points: Sequence[tuple[float, float]], kind: str, *, closed: bool = Fal
 
 def mark(x: float, y: float, series: int, title: str, *, size: float = 3.5, data: str = "") -> str:
     """A point in the shape of its series: circle, square, triangle, diamond, and the same again hollow."""
-    shape, hollow = series % 4, (series // 4) % 2
+    shape, hollow = (series + series // SHAPES) % 4, (series // 4) % 2  # 32 looks before one comes again
     look = f'class="mark s{series % SHAPES}{" hollow" if hollow else ""}"{data}'
     a, b, s = number(x), number(y), size
     inner = f"<title>{safe(title)}</title>"
