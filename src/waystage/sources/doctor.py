@@ -10,6 +10,7 @@ import hashlib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from waystage import sources
@@ -143,15 +144,26 @@ def _spread(ordered: Sequence[int]) -> dict[str, float]:
 # -- the same text twice -----------------------------------------------------------------------------------------------
 
 
+class _Unsaid(dict[int, int]):
+    """Punctuation, symbols, and what is not seen become spaces; looked up once per character."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = found = 32 if unicodedata.category(chr(code))[0] in "PCS" else code
+        return found
+
+
+_UNSAID = _Unsaid()
+
+
+@lru_cache(maxsize=1024)  # the questions of one passage come one after the other
 def normal(text: str) -> str:
     """A text without what is not seen or not said: form, case, punctuation, spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = (c if unicodedata.category(c)[0] not in "PCS" else " " for c in folded)
-    return " ".join("".join(kept).split())
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_UNSAID).split())
 
 
-def _print(text: str) -> bytes:
-    return hashlib.blake2b(normal(text).encode(errors="surrogatepass"), digest_size=8).digest()
+def _print(parts: Iterable[str]) -> bytes:
+    said = "\n".join(normal(part) for part in parts)
+    return hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=8).digest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,12 +178,12 @@ def prints_of(examples: Iterable[Example]) -> Prints:
     whole: dict[bytes, str] = {}
     passage: dict[bytes, str] = {}
     for example in examples:
-        whole.setdefault(_print("\n".join(texts(example))), example.id)
+        whole.setdefault(_print(texts(example)), example.id)
         if isinstance(example, Span):
-            passage.setdefault(_print(example.context), example.id)
+            passage.setdefault(_print([example.context]), example.id)
         elif isinstance(example, Pair | Choice):
             text = example.first if isinstance(example, Pair) else example.context
-            passage.setdefault(_print(text), example.id)
+            passage.setdefault(_print([text]), example.id)
     return Prints(whole, passage)
 
 
@@ -196,7 +208,7 @@ def duplicates(examples: Iterable[Example]) -> int:
     seen: set[bytes] = set()
     again = 0
     for example in examples:
-        fingerprint = _print("\n".join(texts(example)))
+        fingerprint = _print(texts(example))
         again += fingerprint in seen
         seen.add(fingerprint)
     return again
