@@ -179,6 +179,7 @@ def test_ls_lists_and_marks_damage(store: Store, make: Callable[..., None]) -> N
     make(other)
     change(store.path(other.fingerprint) / "manifest.json")
     found = {entry.fingerprint: (entry.kind, entry.name, entry.size) for entry in store.ls()}
+    assert [record["fingerprint"] for record in store.manifests()] == [FP]
     assert found == {FP: ("rows", "rows", 12), other.fingerprint: ("?", "damaged manifest", 0)}
 
 

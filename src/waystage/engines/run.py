@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -57,6 +58,7 @@ def execute(
     if existing not in EXISTING:
         raise UnknownName("way to treat what exists", existing, EXISTING, f"There are: {', '.join(EXISTING)}.")
     part = plan.matching(only) if only else plan
+    resources = cache(resources)  # an estimate may be costly, and is asked for several times
     run = f"{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
     retention.claim(store, run, part.stages)  # before looking at what exists: what is seen must not go
     try:

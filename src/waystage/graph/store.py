@@ -90,6 +90,12 @@ class Store:
         for path in sorted(self.root.glob(f"artifacts/??/*/{manifest.NAME}")):
             yield path.parent.name
 
+    def manifests(self) -> Iterator[dict[str, Any]]:
+        """Of every artifact whose manifest is whole: damage is for `verify` and for runs to report."""
+        for fingerprint in self.fingerprints():
+            with suppress(StoreError):
+                yield self.manifest(fingerprint)
+
     def ls(self) -> Iterator[Entry]:
         for fingerprint in self.fingerprints():
             try:
