@@ -170,9 +170,20 @@ def test_search_needs_no_training(here: Path, mode: str) -> None:
     }
     data = f"search-{mode}"
     small.stored(here / data, "retrieval", dict(passages))
-    asked = {"task": "tatoeba", "form": "retrieval", "labels": [], "options": {"mode": mode, "k": 20}, "layer": 1}
+    asked = {
+        "task": "tatoeba",
+        "form": "retrieval",
+        "labels": [],
+        "options": {"mode": mode, "k": 20},
+        "layer": 1,
+        "sweep": True,
+    }
     out, scores = _evaluate(here, f"{data}-scores", data, None, **asked)
     best = {"bitext": "accuracy", "pool": "map@20", "margin": "f1"}[mode]
     found = next(v for (code, name), v in scores.items() if code == "de" and name.startswith(best))
     assert found > (40 if mode == "pool" else 99), "the same text is the nearest one"
     assert pq.read_table(out / "predictions" / "fr.parquet").num_rows >= 12
+    sweep = json.loads((out / "sweep.json").read_text())
+    assert {row["layer"] for row in sweep} == {0, 1, 2}
+    same = {(row["language"], row["metric"]): row["value"] for row in sweep if row["layer"] == 1}
+    assert same == scores

@@ -1,6 +1,7 @@
 """Predict all languages of a target with one loaded model, per example, and score what has labels.
 
-config: model, task, form, labels, options, head, languages, precision, threads; for retrieval layer and pooling.
+config: model, task, form, labels, options, head, languages, precision, threads; for retrieval layer, pooling and sweep
+(the scores of every layer, as a file beside).
 Without a `checkpoint` the model is taken as published, which only retrieval can use.
 """
 
@@ -47,7 +48,9 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
         scores += [{"language": language, "metric": m, "value": v, "n": number} for m, v in sorted(found.items())]
         tokens_read += len(arrays.ids)
         context.log(f"{task.task} {language}: " + ", ".join(f"{m} {v:.2f}" for m, v in sorted(found.items())))
-    (out / "scores.json").write_text(json.dumps(scores, indent=1, ensure_ascii=False), encoding="utf-8")
+    _json(out / "scores.json", scores)
+    if config.get("sweep"):
+        _json(out / "sweep.json", _sweep(network, task, config, inputs, languages, context))
     seconds = time.monotonic() - begun
     return {
         "seconds": round(seconds, 3), "tokens": tokens_read,
@@ -57,6 +60,7 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
 
 Answered = Iterator[tuple[str, "Encoded", list[Any], dict[str, Any]]]
 Languages = list[tuple[str, "Encoded"]]
+Side = tuple["np.ndarray", list[Any]]  # vectors, and the passage of each
 
 
 def _answers(
@@ -78,29 +82,63 @@ def _searches(
 
     layer = config.get("layer")
     layers = () if layer is None else (int(layer),)
-
-    def vectors(tokens: Languages, rows: Path) -> dict[str, tuple[np.ndarray, list[Any]]]:
-        return {
-            language: (embeddings(network, arrays, layers=layers)[0], examples(rows, language, "retrieval"))
-            for language, arrays in tokens
-        }
-
     if config.get("pooling", "mean") != "mean":
         raise InputError(f"pooling is {config['pooling']!r}, but sentences become vectors by 'mean' only")
-    sides = vectors(languages, _folder(inputs, "rows"))
-    arrays_of = dict(languages)
-    shown = {code: (v, [gold[row] for row in arrays_of[code].example]) for code, (v, gold) in sides.items()}
-    dev: dict[str, tuple[np.ndarray, list[Any]]] = {}
+    rows = examples_of(_folder(inputs, "rows"), languages)
+    found = {code: embeddings(network, arrays, layers=layers)[0] for code, arrays in languages}
+    dev: dict[str, Side] = {}
     if "dev_tokens" in inputs:
-        dev_languages = encoded(_folder(inputs, "dev_tokens"))
-        for code, (v, gold) in vectors(dev_languages, _folder(inputs, "dev_rows")).items():
-            dev[code] = (v, [gold[row] for row in dict(dev_languages)[code].example])
+        dev_tokens = encoded(_folder(inputs, "dev_tokens"))
+        dev_rows = examples_of(_folder(inputs, "dev_rows"), dev_tokens)
+        for code, arrays in dev_tokens:
+            dev[code] = (embeddings(network, arrays, layers=layers)[0], _shown(arrays, dev_rows[code]))
     for language, arrays in languages:
-        raw, gold = sides[language]
-        more: dict[str, Any] = {"dev": dev.get(language), "precision": config["precision"], "device": context.device}
-        if task.options.get("mode") == "pool":
-            more["others"] = {code: side for code, side in shown.items() if code != language}
-        yield language, arrays, gold, task.form.predict(raw, arrays, gold, **task.options, **more)
+        yield language, arrays, rows[language], _search(task, config, language, languages, rows, found, dev, context)
+
+
+def _search(
+    task: Said, config: dict[str, Any], language: str, languages: Languages, rows: dict[str, list[Any]],
+    vectors: dict[str, np.ndarray], dev: dict[str, Side], context: Context,
+) -> dict[str, Any]:  # fmt: skip
+    more: dict[str, Any] = {"dev": dev.get(language), "precision": config["precision"], "device": context.device}
+    if task.options.get("mode") == "pool":
+        others = [(code, arrays) for code, arrays in languages if code != language]
+        more["others"] = {code: (vectors[code], _shown(arrays, rows[code])) for code, arrays in others}
+    arrays = dict(languages)[language]
+    answers: dict[str, Any] = task.form.predict(vectors[language], arrays, rows[language], **task.options, **more)
+    return answers
+
+
+def _sweep(
+    network: Network, task: Said, config: dict[str, Any], inputs: Inputs, languages: Languages, context: Context
+) -> list[dict[str, Any]]:
+    """The scores of every layer from one pass: a report, never a choice. Layer 0 is the embedding."""
+    from waystage.training.predict import embeddings
+
+    layers = range(int(network.backbone.config.num_hidden_layers) + 1)
+    rows = examples_of(_folder(inputs, "rows"), languages)
+    every = {code: embeddings(network, arrays, layers=layers) for code, arrays in languages}
+    scores = []
+    for layer in layers:
+        vectors = {code: found[layer] for code, found in every.items()}
+        for code, _ in languages:
+            answers = _search(task, config, code, languages, rows, vectors, {}, context)
+            found = task.score(rows[code], answers, code)
+            scores += [{"language": code, "layer": layer, "metric": m, "value": v} for m, v in sorted(found.items())]
+    return scores
+
+
+def examples_of(rows: Path, languages: Languages) -> dict[str, list[Any]]:
+    return {code: examples(rows, code, "retrieval") for code, _ in languages}
+
+
+def _shown(arrays: Encoded, passages: list[Any]) -> list[Any]:
+    """The passage of each vector."""
+    return [passages[row] for row in arrays.example]
+
+
+def _json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _folder(inputs: Inputs, name: str) -> Path:
