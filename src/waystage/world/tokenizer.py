@@ -24,7 +24,11 @@ def sample_text(seed: int, codes: Sequence[str], total: int, *, exponent: float 
 def train_tokenizer(
     path: str | Path, *, seed: int = 0, codes: Sequence[str] = PRETRAINED, size: int = 10_000, total: int = 40_000
 ) -> None:
-    """Write `tokenizer.json` and its configuration. Deterministic: one thread, text from the world alone."""
+    """Write `tokenizer.json` and its configuration, from text of the world alone.
+
+    The pieces are the same each time, their scores up to the third digit (the library sums in an order of its own), so
+    the tokenizer is shipped as a file and not made again.
+    """
     os.environ["RAYON_NUM_THREADS"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
