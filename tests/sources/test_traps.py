@@ -293,6 +293,14 @@ def test_windows_line_ends_and_byte_order_marks(tmp_path: Path) -> None:
     assert [e.tags for e in read("panx", tmp_path, "dev", "de")[0]] == [("B-PER",), ("B-PER",)]
 
 
+def test_a_question_that_is_neither_cause_nor_effect_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "xcopa/data/et/val.et.jsonl", json.dumps({**COPA, "question": "because"}) + "\n")
+    with pytest.raises(
+        DataError, match=r"val\.et\.jsonl:1: column 'question' holds 'because', which is none of cause, eff"
+    ):
+        read("xcopa", tmp_path, "dev", "et")
+
+
 COPA = {"premise": "p", "choice1": "a", "choice2": "b", "question": "cause", "label": 1, "idx": 0}
 
 

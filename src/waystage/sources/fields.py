@@ -54,7 +54,12 @@ def text(record: Record, layout: Layout, name: str, *, needed: bool = True) -> s
             raise missing_column(column, record)
         return ""
     value = check_text(value if value is not None else "", column)
-    return str(layout.values[name].get(value, value)) if name in layout.values else value
+    if name not in layout.values:
+        return value
+    known = layout.values[name]
+    if value not in known:
+        raise RowFault("unknown value", f"column {column!r} holds {value!r}, which is none of {', '.join(known)}")
+    return str(known[value])
 
 
 def missing_column(column: str, record: Record) -> DataError:
