@@ -293,6 +293,14 @@ def test_windows_line_ends_and_byte_order_marks(tmp_path: Path) -> None:
     assert [e.tags for e in read("panx", tmp_path, "dev", "de")[0]] == [("B-PER",), ("B-PER",)]
 
 
+def test_languages_that_no_copy_on_the_hub_has_are_named() -> None:
+    assert sources.identify(tasks.get("udpos"), "hub", "test", ("de", "zh"))["copies"]
+    with pytest.raises(DataError, match=r"no 'test' of udpos in lt, wo that is known.*udpos/\{split\}-\{lg\}\.tsv"):
+        sources.identify(tasks.get("udpos"), "hub", "test", ("de", "wo", "lt"))
+    with pytest.raises(DataError, match="the hub has no 'test' of lareqa in de"):
+        sources.identify(tasks.get("lareqa"), "hub", "test", ("de",))
+
+
 def test_a_question_that_is_neither_cause_nor_effect_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "xcopa/data/et/val.et.jsonl", json.dumps({**COPA, "question": "because"}) + "\n")
     with pytest.raises(

@@ -41,9 +41,12 @@ def identify(task: Task, split: str, languages: Iterable[str], lock: Mapping[str
         for hub in task.hub
         if split in hub.splits and (not hub.languages or wanted & set(hub.languages))
     ]
-    if not copies:
-        where = " and ".join(str(layout.path) for layout in task.files) or "nowhere else"
-        raise DataError(f"the hub has no {split!r} of {task.name} that is known; it can be read from a folder: {where}")
+    serving = [hub for hub in task.hub if split in hub.splits]
+    lacking = sorted(lg for lg in wanted if not any(not hub.languages or lg in hub.languages for hub in serving))
+    if lacking:
+        where = " or ".join(str(layout.path) for layout in task.files) or "nowhere else"
+        what = f"{split!r} of {task.name} in {', '.join(lacking)}"
+        raise DataError(f"the hub has no {what} that is known; it can be read from a folder: {where}")
     return {"kind": "hub", "copies": copies}
 
 
