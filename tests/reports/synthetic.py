@@ -166,6 +166,7 @@ class _World:
         languages = {
             code: {
                 "examples": self.items,
+                "units": self.items,
                 "tokens": self.items * 30,
                 "truncated": rng.randrange(4),
                 "words": self.items * 14,

@@ -111,7 +111,11 @@ def test_a_dropped_checkpoint_keeps_its_place_in_the_account(tmp_path: Path) -> 
     folder = found.store.path(train["fingerprint"])
     found.store.dropped("x").parent.mkdir(exist_ok=True)
     (folder / "manifest.json").rename(found.store.dropped(train["fingerprint"]))
-    again = next(s for s in content(found)["stages"] if s["fingerprint"] == train["fingerprint"])
+    made = content(found)
+    again = next(s for s in made["stages"] if s["fingerprint"] == train["fingerprint"])
+    there = [s["fingerprint"] for s in made["stages"] if s["kind"] == "train" and s["state"] == "there"]
+    used = sum(f["size"] for one in there for f in found.store.manifest(one)["files"])
+    assert sum(c["disk"] for c in made["costs"]["rows"] if c["what"].startswith("train")) == used
     assert (again["state"], again["seconds"]) == ("dropped after use", train["seconds"])
 
 

@@ -149,7 +149,7 @@ def test_a_real_page_has_no_banner(whole: Results) -> None:
 
 def test_a_page_before_anything_has_run(tmp_path: Path) -> None:
     html = page(content(results(tmp_path, missing=lambda cell: True)))
-    assert "nothing can be answered yet" in html
+    assert "Nothing can be answered yet" in html
     assert "0 of 34 evaluations are in" in html
 
 

@@ -30,7 +30,7 @@ def test_a_summary_of_many_questions_stays_short(tmp_path: Path) -> None:
     )
     assert len(said.splitlines()) <= 10
     assert "6 more answers on the page" in said
-    assert "of 9 questions:" in said
+    assert "Of 9 answers:" in said
 
 
 def test_a_rehearsal_says_so_first_and_last(rehearsal: Results) -> None:

@@ -45,7 +45,7 @@ def matrix(
 ) -> str:
     """The gain matrix for a paper: numbers with shades of grey for their size, a star where they are no chance."""
     left, wide, high, top = 104, 62, 24, 22
-    largest = max((abs(cell["gain"]) for cell in cells.values()), default=1.0) or 1.0
+    largest = max(1.0, *(abs(cell["gain"]) for cell in cells.values()))  # small numbers stay pale
     body = [
         text(left + wide * n + wide / 2, top - 6, short(name, 10), anchor="middle", kind="small")
         for n, name in enumerate(columns)

@@ -60,10 +60,13 @@ def group_of(stage: Stage) -> str:
 
 def costs(results: Results, found: Records) -> dict[str, Any]:
     """Per kind of stage, and what sharing saved: each combination by itself against each distinct stage once."""
-    groups: dict[str, list[tuple[Stage, dict[str, Any] | None]]] = defaultdict(list)
+    groups: dict[str, list[dict[str, Any] | None]] = defaultdict(list)
+    disk: Counter[str] = Counter()
     for stage, record in found.values():
-        groups[group_of(stage)].append((stage, record))
-    rows = [_cost(name, members) for name, members in groups.items()]
+        groups[group_of(stage)].append(record)
+        if record and results.store.has(stage.fingerprint):  # what was dropped after use takes no room
+            disk[group_of(stage)] += sum(item["size"] for item in record["files"])
+    rows = [_cost(name, members, disk[name]) for name, members in groups.items()]
     seconds = {print_: record["seconds"] for print_, (_, record) in found.items() if record}
     alone = alone_seconds = 0
     for cell in results.plan.cells:
@@ -80,8 +83,8 @@ def costs(results: Results, found: Records) -> dict[str, Any]:
     }
 
 
-def _cost(name: str, members: list[tuple[Stage, dict[str, Any] | None]]) -> dict[str, Any]:
-    done = [record for _, record in members if record]
+def _cost(name: str, members: list[dict[str, Any] | None], disk: int) -> dict[str, Any]:
+    done = [record for record in members if record]
     rates = [rate for record in done if (rate := _rate(record))]
     return {
         "what": name,
@@ -91,7 +94,7 @@ def _cost(name: str, members: list[tuple[Stage, dict[str, Any] | None]]) -> dict
         "median_seconds": median(record["seconds"] for record in done) if done else None,
         "per_second": median(rates) if rates else None,
         "peak_memory": max((record.get("peak_memory") or 0 for record in done), default=None),
-        "disk": sum(item["size"] for record in done for item in record["files"]),
+        "disk": disk,
     }
 
 

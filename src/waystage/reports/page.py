@@ -15,6 +15,7 @@ from waystage.reports.tables import Table, shown, tables
 HERE = Path(__file__).parent / "template"
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "not distinguishable": "≈", "no verdict": "?"}
 STEPS = 5  # shades on each side of zero
+PALEST = 1.0  # points that the darkest shade stands for at least: small numbers stay pale
 
 
 def page(content: dict[str, Any]) -> str:
@@ -95,7 +96,7 @@ def shade(value: float | None, largest: float) -> str:
     """A class of the style sheet: p1 to p5 above zero, n1 to n5 below, z at it."""
     if value is None:
         return "none"
-    step = min(STEPS, round(abs(value) / largest * STEPS)) if largest else 0
+    step = min(STEPS, round(abs(value) / largest * STEPS))
     return "z" if step == 0 else f"{'p' if value > 0 else 'n'}{step}"
 
 
@@ -103,7 +104,7 @@ def matrices(content: dict[str, Any]) -> list[dict[str, Any]]:
     """One gain matrix per model and source language, with a shade for each cell."""
     found = plots.matrices(content)
     for key, block in found.items():
-        largest = max(abs(cell["gain"]) for cell in block["cells"].values())
+        largest = max(PALEST, *(abs(cell["gain"]) for cell in block["cells"].values()))
         block["cells"] = {at: {**cell, "shade": shade(cell["gain"], largest)} for at, cell in block["cells"].items()}
         block["additive"] = next(
             (a for a in content["gains"]["additive"] if (a["model"], a["source_language"]) == key), None
@@ -131,7 +132,7 @@ def by_target(content: dict[str, Any]) -> list[dict[str, Any]]:
                 row["base"], row["seeds"] = base, seeds
     for table in found.values():
         table["unequal"] = len({arm["seeds"] for arm in table["arms"]}) > 1
-        largest = max((abs(g) for row in table["rows"].values() for g in row["gains"].values()), default=1.0)
+        largest = max(PALEST, *(abs(g) for row in table["rows"].values() for g in row["gains"].values()))
         for row in table["rows"].values():
             row["shades"] = {arm: shade(gain, largest) for arm, gain in row["gains"].items()}
     return list(found.values())

@@ -145,7 +145,8 @@ def _learning(content: dict[str, Any]) -> Iterator[Plot]:
     """One picture per training task and measure: a line per task before it, of the first seed."""
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for curve in content["curves"]:
-        for measure in [name for name in curve["lines"] if name != "loss"] or ["loss"]:
+        scores = [name for name, line in curve["lines"].items() if name != "loss" and len(line) > 1]
+        for measure in scores or ["loss"]:  # a score that was taken once, at the end, is no curve
             group = groups.setdefault((" + ".join(curve["tasks"]), measure), {"seed": curve["seed"], "lines": {}})
             if group["seed"] == curve["seed"] and measure in curve["lines"]:
                 name = f"after {curve['after']}" if curve["after"] else "straight"

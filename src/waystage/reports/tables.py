@@ -226,15 +226,22 @@ def data(content: dict[str, Any]) -> Table:
     rows = [
         (
             d["task"], d["split"], codes.get(d["language"], d["language"]), d.get("examples"),
-            sum(d.get("left_out", {}).values()), d.get("tokens"), d.get("truncated"), d.get("pieces_per_word"),
+            sum(d.get("left_out", {}).values()), d.get("tokens"), _each(d), d.get("truncated"),
+            d.get("pieces_per_word"),
         )
         for d in content["data"]
     ]  # fmt: skip
     columns = (
         Column("task"), Column("split"), Column("language"), Column("examples", "many"), Column("left out", "many"),
-        Column("tokens", "many"), Column("truncated", "many"), Column("pieces per word", "score"),
+        Column("tokens", "many"), Column("tokens each", "score"), Column("truncated", "many"),
+        Column("pieces per word", "score"),
     )  # fmt: skip
     return Table("data", "The data, as it was read and tokenised", columns, tuple(rows))
+
+
+def _each(row: dict[str, Any]) -> float | None:
+    """Tokens of what the model reads at once: an example, a window of a long one, an option."""
+    return row["tokens"] / row["units"] if row.get("units") else None
 
 
 def versions(content: dict[str, Any]) -> Table:

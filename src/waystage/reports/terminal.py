@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +45,12 @@ def _short(answer: dict[str, Any]) -> str:
     return f"{asked}{answer['a']} against {answer['b']}: {numbers}: {answer['verdict']['word']}"
 
 
-def text(results: Results, *, width: int = WIDTH, colour: bool = False) -> str:
-    """The main tables, as rich draws them."""
+def text(results: Results, *, width: int = 0, colour: bool = False) -> str:
+    """The main tables, as rich draws them; `width` 0 is that of the terminal, if there is one."""
     from rich.console import Console
 
     out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=colour, highlight=False)
+    console = Console(file=out, width=width or _width(), force_terminal=colour, highlight=False)
     found = content(results, examples=False)
     console.print(found["study"]["title"], style="bold", markup=False)
     for line in words.opening(found):
@@ -64,6 +66,10 @@ def text(results: Results, *, width: int = WIDTH, colour: bool = False) -> str:
             console.print(drawn(table, found["note"]))
     console.print(words.meaning(found), markup=False)
     return out.getvalue()
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
 
 
 def drawn(table: Table, note: str) -> Any:

@@ -51,16 +51,16 @@ def meaning(content: dict[str, Any]) -> str:
     answers = content["answers"]
     answered = [a for a in answers if a["answered"]]
     if not answers:
-        said = "the study asks no question, so nothing is judged; the gain matrix shows what came out"
+        said = "The study asks no question, so nothing is judged; the gain matrix shows what came out"
     elif not answered:
-        said = "nothing can be answered yet"
+        said = "Nothing can be answered yet"
     elif len(answers) <= NAMED:
         said = "; ".join(_verdict(a) for a in answers)
     else:
         counts = Counter(a["verdict"]["word"] for a in answered)
         parts = [f"{number} '{word}'" for word, number in counts.most_common()]
         parts += [f"{len(answers) - len(answered)} not answerable yet"] if len(answered) < len(answers) else []
-        said = f"of {counted(len(answers), 'question')}: {', '.join(parts)}"
+        said = f"Of {counted(len(answers), 'answer')}: {', '.join(parts)}"
     verdicts = {a["verdict"]["word"] for a in answered}
     if "no verdict" in verdicts:
         said += ". A verdict needs three seeds"
