@@ -12,8 +12,10 @@ import torch
 from safetensors.torch import load_file
 from tests.stages import small
 
+from waystage import forms
 from waystage.errors import InputError
-from waystage.forms.examples import Passage
+from waystage.forms import table
+from waystage.forms.examples import Choice, Example, Passage, Similar, Span
 from waystage.stages import Context, run
 
 TAGS = {"task": "udpos", "form": "tags", "labels": ["N", "V"], "head": "udpos", "metric": "f1"}
@@ -138,7 +140,6 @@ def test_memory_that_does_not_suffice_halves_the_micro_batch(here: Path, monkeyp
 
 
 def test_search_is_trained_on_pairs(here: Path) -> None:
-    from waystage import forms
 
     texts = [e.text for e in small.texts(40, 9)]  # type: ignore[attr-defined]
     passages = [Passage(id=f"q{i}", text=t.split()[0], query=True, gold=(f"c{i}",)) for i, t in enumerate(texts)]
@@ -187,3 +188,46 @@ def test_search_needs_no_training(here: Path, mode: str) -> None:
     assert {row["layer"] for row in sweep} == {0, 1, 2}
     same = {(row["language"], row["metric"]): row["value"] for row in sweep if row["layer"] == 1}
     assert same == scores
+
+
+def _examples(form: str) -> tuple[list[Example], tuple[str, ...], dict[str, Any]]:
+    texts = [e.text for e in small.texts(40, 3)]  # type: ignore[attr-defined]
+    if form == "choice":
+        return (
+            [
+                Choice(id=str(i), context=t, options=(t.split()[0], *small.WORDS[: 1 + i % 3]), label=i % 2)
+                for i, t in enumerate(texts)
+            ],
+            (),
+            {},
+        )
+    if form == "spans":
+        words = [t.split()[-1] for t in texts]
+        return (
+            [
+                Span(id=str(i), context=t, question=w, answers=(w,), starts=(t.rindex(w),))
+                for i, (t, w) in enumerate(zip(texts, words, strict=True))
+            ],
+            (),
+            {},
+        )
+    options = {"scale": 5.0, "bi": form == "bi"}
+    return [Similar(id=str(i), first=t, second=t, score=float(i % 6)) for i, t in enumerate(texts)], (), options
+
+
+@pytest.mark.parametrize("form", ["choice", "spans", "similarity", "bi"])
+def test_every_other_form_goes_through_all_stages(here: Path, form: str) -> None:
+    name = "similarity" if form == "bi" else form
+    made, labels, options = _examples(form)
+    data = here / f"form-{form}"
+    (data / "rows").mkdir(parents=True)
+    table.write(data / "rows" / "en.parquet", made)
+    arrays = forms.get(name).encode(made, small.tokenizer(), labels=labels, max_length=40, **options)
+    arrays.save(data / "tokens" / "en")
+    said = {"task": f"own-{form}", "form": name, "labels": list(labels), "head": form, "options": options}
+    trained = _train(here, f"trained-{form}", [(said, data.name)], recipe={"steps": 15})
+    losses = [r["value"] for r in pq.read_table(trained / "curve.parquet").to_pylist() if r["name"] == "loss"]
+    assert sum(losses[-4:]) < sum(losses[:4])
+    out, scores = _evaluate(here, f"scores-{form}", data.name, trained, **said)
+    assert scores
+    assert pq.read_table(out / "predictions" / "en.parquet").num_rows == len(made)

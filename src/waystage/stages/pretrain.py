@@ -72,6 +72,9 @@ def model_config(shape: Mapping[str, Any], tokenizer: Tokenizer) -> Any:
     from transformers import AutoConfig
 
     special = {name: tokenizer.token_to_id(name) for name in ("<s>", "<pad>", "</s>")}
+    missing = [name for name, number in special.items() if number is None]
+    if missing:
+        raise InputError(f"the tokenizer has no token {missing[0]!r}; pretraining needs <s>, <pad> and </s>")
     common: dict[str, Any] = {
         "vocab_size": tokenizer.get_vocab_size(),
         "hidden_size": shape["hidden"],
@@ -84,6 +87,7 @@ def model_config(shape: Mapping[str, Any], tokenizer: Tokenizer) -> Any:
         "tie_word_embeddings": True,
     }
     positions = int(shape.get("positions", 512))
+    behind = int(special["<pad>"] or 0) + 1  # positions start behind the padding index
     if shape["family"] == "llama":
         return AutoConfig.for_model(
             "llama", **common, max_position_embeddings=positions,
@@ -91,7 +95,7 @@ def model_config(shape: Mapping[str, Any], tokenizer: Tokenizer) -> Any:
         )  # fmt: skip
     if shape["family"] == "xlm-r":
         return AutoConfig.for_model(
-            "xlm-roberta", **common, max_position_embeddings=positions + special["<pad>"] + 1, type_vocab_size=1,
+            "xlm-roberta", **common, max_position_embeddings=positions + behind, type_vocab_size=1,
             layer_norm_eps=1e-5, architectures=["XLMRobertaForMaskedLM"],
         )  # fmt: skip
     raise InputError(f"pretrain: shape.family is {shape['family']!r}, but it can be 'xlm-r' or 'llama'")
