@@ -112,7 +112,7 @@ class _World:
                             inputs["checkpoint"] = start
                         config = {"model": {**MODEL, "name": model}, "task": name, "form": target.form,
                                   "labels": list(target.labels), "languages": list(codes), "precision": "bf16",
-                                  "threads": 1}  # fmt: skip
+                                  "threads": 1} | ({"layer": 7} if target.form == "retrieval" else {})  # fmt: skip
                         stage = Stage(
                             kind="evaluate", name=f"evaluate {name} after {arm}", config=config, inputs=inputs
                         )
@@ -211,7 +211,24 @@ class _World:
                 for metric, value in values.items()
             ]
         (folder / "scores.json").write_text(json.dumps(scores))
+        if form == "retrieval":
+            self.sweep(cell, folder)
         return {"sequences_per_second": round(rng.uniform(300, 2000), 1)}
+
+    def sweep(self, cell: Cell, folder: Path) -> None:
+        metric = tasks.get(cell.target).metric
+        scores = [
+            {
+                "language": code,
+                "layer": layer,
+                "metric": name,
+                "value": 100 * self.chance(cell, code) - (layer - 7) ** 2,
+            }
+            for layer in range(13)
+            for code in cell.languages
+            for name in (metric, f"{metric}/bag")
+        ]
+        (folder / "sweep.json").write_text(json.dumps(scores))
 
     def chance(self, cell: Cell, code: str) -> float:
         """How often an answer is right: less far from English, moved by an arm, a little by a seed."""

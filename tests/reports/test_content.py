@@ -119,6 +119,29 @@ def test_a_dropped_checkpoint_keeps_its_place_in_the_account(tmp_path: Path) -> 
     assert (again["state"], again["seconds"]) == ("dropped after use", train["seconds"])
 
 
+def test_layers_and_the_fixed_one(whole: Results) -> None:
+    found = {one["intermediate"]: one for one in content(whole, examples=False)["layers"]}
+    assert set(found) == {"none", "mnli", "squad"}
+    for one in found.values():
+        values = dict(map(tuple, one["line"]))
+        assert one["fixed"] == 7 == max(values, key=lambda layer: values[layer])
+        assert values[7] - values[12] == pytest.approx(25)
+        assert one["bag"] == pytest.approx(100 / 40)
+
+
+def test_the_best_arm_is_read_on_other_seeds_than_it_was_chosen_on(whole: Results, tmp_path: Path) -> None:
+    (few,) = content(whole, examples=False)["best"]
+    assert few["chosen"] == {}  # three seeds do not suffice to choose and to report
+    rows = content(whole, examples=False)["gains"]["rows"]
+    largest = {t: max(r["gain"] for r in rows if r["target"] == t) for t in {r["target"] for r in rows}}
+    assert few["naive"] == pytest.approx(sum(largest.values()) / len(largest))
+    said = study(seeds=(1, 2, 3, 4, 5), targets=("xnli", "udpos"), languages=("en", "de", "sw"))
+    (more,) = content(results(tmp_path, said, items=10), examples=False)["best"]
+    assert set(more["chosen"]) == {"xnli", "udpos"}
+    assert set(more["choosing"]).isdisjoint(more["reporting"])
+    assert more["gain"]["low"] is not None
+
+
 def test_languages_say_what_they_are(whole: Results, rehearsal: Results) -> None:
     arabic = next(x for x in content(whole)["languages"] if x["code"] == "ar")
     assert (arabic["shown"], arabic["name"], arabic["script"], arabic["rtl"]) == ("ar", "Arabic", "Arab", True)

@@ -19,6 +19,7 @@ def of(results: Results) -> dict[str, Any]:
     untrained = _untrained(results)
     blocks = by_language(results, headline, untrained)
     answered = answers(results)
+    arms = relations.contrasts(results, headline, baseline(results), untrained) if len(headline) else {}
     return {
         "answers": answered,
         "scaling": relations.scaling(answered, results.rehearsal),
@@ -26,7 +27,9 @@ def of(results: Results) -> dict[str, Any]:
         "by_language": blocks,
         "trends": relations.trends(results, blocks, about.languages(results)),
         "transfer": transfer(results, headline),
-        "gaps": relations.gaps(results, headline, baseline(results), untrained) if len(headline) else [],
+        "gaps": relations.gaps(results, arms),
+        "best": relations.best(arms),
+        "layers": relations.layers(results, frame),
     }
 
 

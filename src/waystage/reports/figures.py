@@ -140,13 +140,29 @@ def _legend(names: list[str], y: float, *, lines: bool = False) -> tuple[str, fl
     return "".join(parts), 16 * ((len(names) + 1) // 2) + 6
 
 
-def curves(lines: dict[str, list[list[float]]], *, title: str, y: str, note: str) -> str:
-    """Lines over steps."""
+def curves(
+    lines: dict[str, list[list[float]]],
+    *,
+    title: str,
+    y: str,
+    note: str,
+    x: str = "steps",
+    at: float | None = None,
+    level: float | None = None,
+) -> str:
+    """Lines over steps or layers. `at` marks a place fixed beforehand, `level` a score that needs no model."""
     top, bottom, height = 24, 190, 230
     points = [point for line_ in lines.values() for point in line_]
     across = axis([p[0] for p in points], 48, svg.WIDTH - 10, room=0.02)
-    up = axis([p[1] for p in points], bottom, top)
-    body = [svg.bottom_axis(across, bottom, "steps"), svg.left_axis(up, 48, y)]
+    up = axis([p[1] for p in points] + ([] if level is None else [level]), bottom, top)
+    body = [svg.bottom_axis(across, bottom, x), svg.left_axis(up, 48, y)]
+    if at is not None:
+        body += [line(across(at), top, across(at), bottom, "zero"), text(across(at) + 4, top + 8, "fixed", kind="over")]
+    if level is not None:
+        body += [
+            line(across.start, up(level), across.end, up(level), "zero"),
+            text(across.end, up(level) - 4, "characters only", anchor="end", kind="over"),
+        ]
     for number, (name, found) in enumerate(lines.items()):
         drawn = [(across(a), up(b)) for a, b in found]
         body.append(path(drawn, f"line s{number % svg.SHAPES}", title=name))

@@ -30,6 +30,7 @@ def page(content: dict[str, Any]) -> str:
         note=content["note"],
         opening=words.opening(content),
         meaning=words.meaning(content),
+        best=[words.best(found, content) for found in content["best"]],
         signs=SIGNS,
         answers=content["answers"],
         plots=drawn,

@@ -19,7 +19,7 @@ LINES = 8  # in one of them
 class Plot:
     """Shows itself in a notebook; `standalone` is the text of an SVG file."""
 
-    group: str  # answers, gains, distance, scaling, transfer, learning
+    group: str  # answers, gains, distance, scaling, transfer, layers, learning
     name: str  # of a file
     title: str
     svg: str
@@ -34,7 +34,7 @@ class Plot:
 
 
 def every(content: dict[str, Any]) -> Iterator[Plot]:
-    for group in (_answers, _gains, _distance, _scaling, _transfer, _learning):
+    for group in (_answers, _gains, _distance, _scaling, _transfer, _layers, _learning):
         yield from group(content)
 
 
@@ -139,6 +139,21 @@ def _transfer(content: dict[str, Any]) -> Iterator[Plot]:
             names=("source language", "mean of the others"), x=rows[0]["metric"], note=content["note"],
         )  # fmt: skip
         yield Plot("transfer", _named("transfer", target, which(rows[0], content)), title, drawn)
+
+
+def _layers(content: dict[str, Any]) -> Iterator[Plot]:
+    """Per search: a line per arm over the layers, the fixed layer marked, and what needs no model."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in content["layers"]:
+        groups.setdefault((one["model"], one["target"]), []).append(one)
+    for (_, target), own in groups.items():
+        title = said(f"{target} by layer", which(own[0], content))
+        lines = {one["intermediate"]: one["line"] for one in own[:LINES]}
+        drawn = figures.curves(
+            lines, title=title, y=own[0]["metric"], x="layer", note=content["note"], at=own[0]["fixed"],
+            level=own[0]["bag"],
+        )  # fmt: skip
+        yield Plot("layers", _named("layers", target, which(own[0], content)), title, drawn)
 
 
 def _learning(content: dict[str, Any]) -> Iterator[Plot]:

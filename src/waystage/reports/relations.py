@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
+from statistics import fmean, stdev
 from typing import Any
 
 from waystage.errors import InputError
@@ -96,11 +99,9 @@ def _sentence(slopes: list[dict[str, Any]], fitted: Any, rehearsal: bool) -> str
 
 def _line(slope: dict[str, Any], values: dict[str, float | None], gains: dict[str, float]) -> list[list[float]]:
     """The fitted line through the middle of the points, with the lines of the slopes still possible as its band."""
-    from statistics import mean, stdev
-
     xs = {name: x for name, x in values.items() if x is not None}
-    middle, wide = mean(xs.values()), stdev(xs.values())
-    level = mean(gains[name] for name in xs)
+    middle, wide = fmean(xs.values()), stdev(xs.values())
+    level = fmean(gains[name] for name in xs)
     low, high = (slope["low"], slope["high"]) if slope["low"] is not None else (slope["estimate"],) * 2
     line = []
     for x in (min(xs.values()), middle, max(xs.values())):
@@ -140,36 +141,96 @@ def scaling(answers: list[dict[str, Any]], rehearsal: bool) -> list[dict[str, An
     return [plain(one) for one in found]
 
 
-def gaps(results: Results, rows: Any, zero: str, untrained: list[str]) -> list[dict[str, Any]]:
-    """Per arm: is the gap to the source language, or between high- and low-resource languages, smaller than without?"""
+Arms = dict[tuple[str, str], dict[str, Any]]  # by model and source language: arm -> its contrast with the baseline
+
+
+def contrasts(results: Results, rows: Any, zero: str, untrained: list[str]) -> Arms:
+    """Every arm against the baseline on all targets; an arm that cannot be compared yet is named by the gain matrix."""
     from waystage import stats
+
+    found: Arms = {}
+    for model in results.study.models:
+        for source in results.study.source_languages:
+            for arm in [name for name in results.study.intermediate if name != zero]:
+                with suppress(InputError):
+                    found.setdefault((model, source), {})[arm] = stats.contrast(
+                        rows, arm, zero, model=model, source_language=source, targets=results.study.target_tasks(),
+                        languages=sorted(set(rows["language"])), untrained=untrained,
+                    )  # fmt: skip
+    return found
+
+
+def gaps(results: Results, arms: Arms) -> list[dict[str, Any]]:
+    """Per arm: is the gap to the source language, or between high- and low-resource languages, smaller than without?"""
     from waystage.stats.gaps import gap, to_source
 
     low = set(results.study.select("low-resource"))
     found = []
-    for model in results.study.models:
-        for source in results.study.source_languages:
-            for arm in [name for name in results.study.intermediate if name != zero]:
+    for (model, source), own in arms.items():
+        for arm, both in own.items():
+            asked: dict[str, Callable[[], Any]] = {
+                f"{source} minus the others": partial(to_source, both),
+                "high- minus low-resource": partial(gap, both, set(both.languages) - low, low),
+            }
+            for kind, ask in asked.items():
                 try:
-                    both = stats.contrast(
-                        rows, arm, zero, model=model, source_language=source, targets=results.study.target_tasks(),
-                        languages=sorted(set(rows["language"])), untrained=untrained,
-                    )  # fmt: skip
+                    said = ask()
                 except InputError:
-                    continue  # not in yet: the gain matrix names what waits
-                asked: dict[str, Callable[[], Any]] = {
-                    f"{source} minus the others": partial(to_source, both),
-                    "high- minus low-resource": partial(gap, both, set(both.languages) - low, low),
-                }
-                for kind, ask in asked.items():
-                    try:
-                        said = ask()
-                    except InputError:
-                        continue  # no target has languages of both groups
-                    found.append(
-                        {"model": model, "source_language": source, "intermediate": arm, "baseline": zero, "gap": kind,
-                         "gap_a": said.gap_a, "gap_b": said.gap_b, "change": vars(said.change),
-                         "low_gain": vars(said.low_gain), "low_error": vars(said.low_error), "word": said.word,
-                         "why": said.why, "targets": said.targets, "seeds": said.change.n}
-                    )  # fmt: skip
+                    continue  # no target has languages of both groups
+                found.append(
+                    {"model": model, "source_language": source, "intermediate": arm, "baseline": both.b, "gap": kind,
+                     "gap_a": said.gap_a, "gap_b": said.gap_b, "change": vars(said.change),
+                     "low_gain": vars(said.low_gain), "low_error": vars(said.low_error), "word": said.word,
+                     "why": said.why, "targets": said.targets, "seeds": said.change.n}
+                )  # fmt: skip
     return [plain(one) for one in found]
+
+
+def best(arms: Arms) -> list[dict[str, Any]]:
+    """What choosing the best arm of each target is worth, without the luck of the choice."""
+    from waystage.stats.best import best_of
+
+    found = []
+    for (model, source), own in arms.items():
+        if len(own) < 2:
+            continue
+        try:
+            said = best_of(list(own.values()))
+        except InputError:
+            continue  # no target has all arms yet
+        found.append(
+            {"model": model, "source_language": source, "gain": vars(said.gain), "chosen": said.chosen,
+             "choosing": said.choosing, "reporting": said.reporting, "naive": said.naive,
+             "by_target": {target: vars(interval) for target, interval in said.by_target.items()}}
+        )  # fmt: skip
+    return [plain(one) for one in found]
+
+
+def layers(results: Results, rows: Any) -> list[dict[str, Any]]:
+    """Searches with the vectors of every layer, where the evaluation swept them: means over languages, then seeds.
+
+    The layer that scores was fixed beforehand; `bag` is what character n-grams find without any model.
+    """
+    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for cell in results.plan.cells:
+        path = results.store.path(cell.evaluate.fingerprint) / "sweep.json"
+        if not path.exists():
+            continue
+        metric = results.plan.headline(cell.target)
+        group = groups.setdefault(
+            (cell.model, cell.target, cell.intermediate),
+            {"model": cell.model, "target": cell.target, "intermediate": cell.intermediate, "metric": metric,
+             "source_language": cell.source_language, "fixed": cell.evaluate.config.get("layer"), "seeds": {}},
+        )  # fmt: skip
+        by_layer: dict[int, list[float]] = {}
+        for score in json.loads(path.read_text(encoding="utf-8")):
+            if score["metric"] == metric:
+                by_layer.setdefault(score["layer"], []).append(score["value"])
+        group["seeds"][cell.seed] = {layer: fmean(values) for layer, values in by_layer.items()}
+    for (model, target, arm), group in groups.items():
+        seeds = list(group.pop("seeds").values())
+        group["line"] = [[layer, fmean(seed[layer] for seed in seeds)] for layer in sorted(seeds[0])]
+        bag = rows[(rows["model"] == model) & (rows["target"] == target) & (rows["intermediate"] == arm)
+                   & (rows["metric"] == f"{group['metric']}/bag")]  # fmt: skip
+        group["bag"] = float(bag["value"].mean()) if len(bag) else None
+    return [plain(group) for group in groups.values()]

@@ -35,6 +35,7 @@ def tables(content: dict[str, Any], *, long: bool = False) -> list[Table]:
         answers(content),
         decomposition(content),
         gains(content),
+        best(content),
         by_language(content),
         gaps(content),
         transfer(content),
@@ -133,6 +134,22 @@ def gains(content: dict[str, Any]) -> Table:
         "* false discovery rate at most 5 % over the table"
     )
     return Table("gains", caption, columns, tuple(rows))
+
+
+def best(content: dict[str, Any]) -> Table:
+    extra, codes = several(content), shown(content)
+    rows = [
+        (
+            *_head(b, extra, codes), target, arm, b["by_target"][target]["estimate"], b["by_target"][target]["low"],
+            b["by_target"][target]["high"],
+        )
+        for b in content["best"]
+        for target, arm in b["chosen"].items()
+    ]  # fmt: skip
+    columns = (*extra, Column("target"), Column("chosen arm"), Column("gain", "gain"), Column("low", "gain"),
+               Column("high", "gain"))  # fmt: skip
+    caption = "The best arm of each target: chosen on some seeds, its gain read on the others"
+    return Table("best", caption, columns, tuple(rows))
 
 
 def by_language(content: dict[str, Any]) -> Table:

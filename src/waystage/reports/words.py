@@ -9,7 +9,7 @@ from waystage.reports import numbers
 from waystage.reports.numbers import counted, listed
 
 NAMED = 3  # questions whose verdicts are spelled out in one line
-__all__ = ["compared", "counted", "how_much", "interval", "meaning", "opening", "where"]
+__all__ = ["best", "compared", "counted", "how_much", "interval", "meaning", "opening", "where"]
 
 
 def compared(content: dict[str, Any]) -> str:
@@ -74,6 +74,23 @@ def meaning(content: dict[str, Any]) -> str:
 def _verdict(answer: dict[str, Any]) -> str:
     pair = f"{answer['a']} against {answer['b']}"
     return f"{pair}: {answer['verdict']['word'] if answer['answered'] else 'not answerable yet'}"
+
+
+def best(found: dict[str, Any], content: dict[str, Any]) -> str:
+    """What choosing per target is worth, with the luck of the choice told apart."""
+    head = "In the rehearsal (artificial languages), choosing" if content["rehearsal"] else "Choosing"
+    over, gain = f"points over {content['gains']['baseline']}", found["gain"]
+    naive = f"{numbers.gain(found['naive'])} {over}"
+    if not found["chosen"]:
+        return (
+            f"{head} the best arm of each target looks like {naive}, which is optimistic: luck is chosen along with "
+            f"quality. No honest number: {gain['note']}."
+        )
+    chosen = f"chosen on {counted(len(found['choosing']), 'seed')}, read on {len(found['reporting'])} others"
+    return (
+        f"{head} the best arm of each target gains {numbers.gain(gain['estimate'])} {over} ({interval(gain)}; {chosen}). "
+        f"Chosen and read on the same seeds it would look like {naive}."
+    )
 
 
 def opening(content: dict[str, Any]) -> list[str]:
