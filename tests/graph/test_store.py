@@ -203,5 +203,5 @@ def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAYSTAGE_STORE", "/a/b")
     assert default_root() == Path("/a/b")
     monkeypatch.delenv("WAYSTAGE_STORE")
-    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/data")
     assert default_root() == Path("/data/waystage")

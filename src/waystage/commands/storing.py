@@ -8,6 +8,7 @@ import typer
 
 from waystage.commands.output import as_json, say, size, table
 from waystage.commands.studies import open_store, study_id
+from waystage.errors import InputError
 from waystage.graph import retention
 
 
@@ -42,8 +43,16 @@ def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
     from waystage.results import load
 
     store = open_store(root)
-    kept = {study_id(load(path, store=store, rehearsal=r)) for path in keep for r in (False, True)}
-    freed = retention.gc(store, kept or None, delete=yes)
+    recorded = retention.studies(store)
+    kept: set[str] = set()
+    for path in keep:
+        names = {study_id(load(path, store=store, rehearsal=rehearsal)) for rehearsal in (False, True)}
+        if not names & set(recorded):
+            raise InputError(
+                f"{path}: nothing of this study is in {store.root}; it has: {', '.join(recorded) or 'none'}"
+            )
+        kept |= names & set(recorded)
+    freed = retention.gc(store, kept if keep else None, delete=yes)
     for item in freed:
         say(f"{size(item.size):>10}  {item.what}: {item.name}")
     total = size(sum(item.size for item in freed))

@@ -8,6 +8,8 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,15 +66,8 @@ def study_id(results: Results) -> str:
 
 
 def _costs(todo: Todo, store: Store) -> dict[str, estimate.Estimate]:
-    known = estimate.history(_manifests(store))
+    known = estimate.history(islice(store.manifests(), HISTORY))
     return {stage.fingerprint: estimate.estimate(stage, known) for stage in todo.stages}
-
-
-def _manifests(store: Store) -> list[Mapping[str, Any]]:
-    found = []
-    for _, fingerprint in zip(range(HISTORY), store.fingerprints(), strict=False):
-        found.append(store.manifest(fingerprint))
-    return found
 
 
 def _totals(todo: Todo, costs: Mapping[str, estimate.Estimate]) -> dict[str, Any]:
@@ -166,12 +161,13 @@ def run(
             say(f"rehearsal, {change}")
         for reason in results.plan.left_out:
             say(f"not planned: {reason}")
-    known = estimate.history(_manifests(results.store))
-    outcome = execute(
-        Plan(results.plan.wanted), results.store, start(jobs=jobs or os.cpu_count() or 1),
-        existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),
-        resources=lambda stage: _resources(stage, known), events=show(quiet=quiet),
-    )  # fmt: skip
+    known = estimate.history(islice(results.store.manifests(), HISTORY))
+    with closing(start(jobs=jobs or os.cpu_count() or 1)) as where:
+        outcome = execute(
+            Plan(results.plan.wanted), results.store, where,
+            existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),
+            resources=lambda stage: _resources(stage, known), events=show(quiet=quiet),
+        )  # fmt: skip
     _after(results, outcome, json)
 
 

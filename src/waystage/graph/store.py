@@ -29,9 +29,9 @@ SHARED = "shared"
 
 
 def default_root() -> Path:
-    """$WAYSTAGE_STORE, or a folder of the user's: results cost too much to live in a cache that anybody may empty."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(os.environ.get("WAYSTAGE_STORE") or Path(data) / "waystage")
+    """$WAYSTAGE_STORE, or a folder in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("WAYSTAGE_STORE") or Path(cache) / "waystage")
 
 
 class Corrupt(StoreError):

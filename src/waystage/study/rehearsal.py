@@ -66,10 +66,10 @@ def _arm(name: str, arm: Intermediate, changes: list[str]) -> Intermediate:
 
 
 def _over(said: StudyRecipe, base: StudyRecipe) -> StudyRecipe:
-    """What the study's own rehearsal recipe does not say comes from the stand-ins'."""
-    wide = Recipe(**said.said()).over(Recipe(**base.said()))
-    phases = {phase: getattr(said, phase).over(getattr(base, phase)) for phase in ("intermediate", "target")}
-    return StudyRecipe(**wide.said(), **phases, task=said.task)
+    """What the study's own rehearsal recipe does not say, for a phase or for all, comes from the stand-ins'."""
+    wide = Recipe(**said.said())
+    phases = {phase: getattr(said, phase).over(wide).over(getattr(base, phase)) for phase in ("intermediate", "target")}
+    return StudyRecipe(**wide.over(Recipe(**base.said())).said(), **phases, task=said.task)
 
 
 def _models(models: tuple[str, ...]) -> tuple[str, ...]:
