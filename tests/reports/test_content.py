@@ -119,6 +119,12 @@ def test_a_dropped_checkpoint_keeps_its_place_in_the_account(tmp_path: Path) -> 
     assert (again["state"], again["seconds"]) == ("dropped after use", train["seconds"])
 
 
+def test_answers_are_one_family_of_tests(whole: Results) -> None:
+    found = content(whole, examples=False)["answers"]
+    p = sorted(a["interval"]["p"] for a in found)
+    assert sorted(a["p_holm"] for a in found) == pytest.approx([min(1, 2 * p[0]), max(min(1, 2 * p[0]), p[1])])
+
+
 def test_layers_and_the_fixed_one(whole: Results) -> None:
     found = {one["intermediate"]: one for one in content(whole, examples=False)["layers"]}
     assert set(found) == {"none", "mnli", "squad"}

@@ -38,11 +38,13 @@ def _untrained(results: Results) -> list[str]:
 
 
 def answers(results: Results) -> list[dict[str, Any]]:
-    """Every question, for every model and source language, or why it cannot be answered yet."""
+    """Every question, for every model and source language, or why it cannot be answered yet; all one family of tests."""
     from waystage import stats
+    from waystage.stats.answering import as_family
 
     frame, untrained = results.scores, _untrained(results)
-    found: list[dict[str, Any]] = []
+    asked: list[dict[str, Any]] = []
+    given: list[stats.Answer] = []
     for number, question in enumerate(results.study.question, 1):
         for model in results.study.models:
             for source in results.study.source_languages:
@@ -55,10 +57,12 @@ def answers(results: Results) -> list[dict[str, Any]]:
                         question, frame, results.study, model=model, source_language=source, untrained=untrained,
                         rehearsal=results.rehearsal,
                     )  # fmt: skip
-                    found.append({**plain(said.as_dict()), **key, "answered": True})
+                    given.append(said)
+                    asked.append({**key, "answered": True})
                 except InputError as error:
-                    found.append({**key, "answered": False, "why": str(error)})
-    return found
+                    asked.append({**key, "answered": False, "why": str(error)})
+    family = iter(as_family(given))
+    return [{**plain(next(family).as_dict()), **one} if one["answered"] else one for one in asked]
 
 
 def _gains(results: Results, rows: Any, untrained: list[str]) -> dict[str, Any]:

@@ -83,14 +83,15 @@ def answers(content: dict[str, Any]) -> Table:
     rows = [
         (
             a["number"], a["ask"], *_head(a, extra, codes), f"{a['a']} against {a['b']}", a["interval"]["estimate"],
-            a["interval"]["low"], a["interval"]["high"], len(a["seeds"]), a["verdict"]["word"],
+            a["interval"]["low"], a["interval"]["high"], len(a["seeds"]), a["p_holm"], a["verdict"]["word"],
         )
         for a in content["answers"]
         if a["answered"]
     ]  # fmt: skip
     columns = (
         Column("question", "many"), Column("ask"), *extra, Column("compared"), Column("difference", "gain"),
-        Column("low", "gain"), Column("high", "gain"), Column("seeds", "many"), Column("verdict"),
+        Column("low", "gain"), Column("high", "gain"), Column("seeds", "many"), Column("p after Holm", "p"),
+        Column("verdict"),
     )  # fmt: skip
     return Table("answers", "Answers: difference in points, 95 % interval over seeds", columns, tuple(rows))
 

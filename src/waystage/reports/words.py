@@ -88,8 +88,8 @@ def best(found: dict[str, Any], content: dict[str, Any]) -> str:
         )
     chosen = f"chosen on {counted(len(found['choosing']), 'seed')}, read on {len(found['reporting'])} others"
     return (
-        f"{head} the best arm of each target gains {numbers.gain(gain['estimate'])} {over} ({interval(gain)}; {chosen}). "
-        f"Chosen and read on the same seeds it would look like {naive}."
+        f"{head} the best arm of each target gains {numbers.gain(gain['estimate'])} {over} "
+        f"({interval(gain)}; {chosen}). Chosen and read on the same seeds it would look like {naive}."
     )
 
 
