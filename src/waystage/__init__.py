@@ -1,9 +1,6 @@
 """Waystage: intermediate-task training in zero-shot cross-lingual transfer.
 
-    import waystage
-
-    results = waystage.load("studies/quickstart.toml", rehearsal=True)
-    results.scores          # a DataFrame, one row per score
+`waystage.load("studies/quickstart.toml", rehearsal=True).scores` is a DataFrame with one row per score.
 """
 
 from __future__ import annotations

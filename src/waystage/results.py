@@ -100,6 +100,7 @@ def load(
     """The results of a study, from a file or an object: `waystage.load("s.toml", rehearsal=True).scores`."""
     from waystage.graph.store import Store, default_root
     from waystage.study import load as read
+    from waystage.study import lock
     from waystage.study.rehearsal import rehearsed
     from waystage.study.stages import plan
 
@@ -108,4 +109,5 @@ def load(
     if rehearsal:
         said, substitutions = rehearsed(said, full=full)
     where = store if isinstance(store, Store) else Store(store or default_root())
-    return Results(said, plan(said), where, tuple(substitutions))
+    locked = lock.Lock() if isinstance(study, Study) or rehearsal else lock.read(lock.beside(Path(study)))
+    return Results(said, plan(said, locked), where, tuple(substitutions))

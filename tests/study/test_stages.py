@@ -16,7 +16,7 @@ from waystage.study.stages import StudyPlan, plan
 
 @pytest.fixture(autouse=True)
 def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "identify", lambda task, source, split, languages: {"kind": source, "revision": "r"})
+    monkeypatch.setattr(sources, "identify", lambda task, source, split, languages, lock: {"kind": source})
 
 
 def study(**more: Any) -> Study:
@@ -133,7 +133,7 @@ def test_estimates_grow_with_the_model() -> None:
 
 
 def test_missing_data_is_said_in_the_plan_and_does_not_stop_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def identify(task: Any, source: str, split: str, languages: Any) -> dict[str, Any]:
+    def identify(task: Any, source: str, split: str, languages: Any, lock: Any) -> dict[str, Any]:
         if task.name == "qqp" and source == "hub":
             raise InputError("qqp is nowhere")
         return {"kind": source}

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from waystage.commands.output import as_json, say, table
-from waystage.commands.studies import open_store
+from waystage.commands.studies import open_store, pinned
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.graph.store import Store
@@ -24,6 +24,8 @@ def check(
     path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, limit: int, batch: bool, json: bool
 ) -> None:
     results = load(path, rehearsal=rehearsal, store=open_store(store), overrides=overrides)
+    if results.plan.unresolved:
+        results = pinned(path, overrides, results)
     problems = list(results.plan.blocked)
     pages = list(_data(results, limit))
     problems += [f"{page['task']} {m['split']} {m['language']}: {m['why']}" for page in pages for m in page["missing"]]

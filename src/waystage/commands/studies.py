@@ -114,6 +114,12 @@ def _print_plan(
         say(f"not planned: {reason}")
     for reason in results.plan.blocked:
         say(f"cannot run yet: {reason}")
+    if results.plan.unresolved:
+        names = results.plan.unresolved
+        say(
+            f"{len(names)} hub names are not pinned to a commit yet ({', '.join(names[:3])}{', ...' if names[3:] else ''}): "
+            "`waystage check` and `waystage run` pin them in the study's .lock file"
+        )
     for line in _licences(results):
         say(line)
     if stages:
@@ -155,6 +161,8 @@ def run(
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     if results.plan.blocked and existing != "only":
         raise InputError("some data is missing:\n" + "\n".join(f"  - {reason}" for reason in results.plan.blocked))
+    if results.plan.unresolved and existing != "only":
+        results = pinned(path, overrides, results)
     quiet = quiet or json
     if not quiet:
         for change in results.substitutions:
@@ -169,6 +177,16 @@ def run(
             resources=lambda stage: _resources(stage, known), events=show(quiet=quiet),
         )  # fmt: skip
     _after(results, outcome, json)
+
+
+def pinned(path: Path, overrides: list[str] | None, results: Results) -> Results:
+    """Hub names become commits, once; STUDY.lock keeps them."""
+    from waystage.study import lock
+
+    file = lock.beside(path)
+    lock.write(file, lock.complete(results.study, results.plan.hub_tasks, lock.read(file)))
+    say(f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}")
+    return load(path, store=results.store, overrides=overrides)
 
 
 def _resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured]) -> Resources:

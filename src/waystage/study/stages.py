@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 from waystage import sources
 from waystage import tasks as task_table
 from waystage.errors import InputError
+from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.models import shapes
-from waystage.models.identity import identity, local_folder, tokenizer
+from waystage.models.identity import UNRESOLVED, identity, local_folder, tokenizer
+from waystage.sources.hub import UNKNOWN
+from waystage.study.lock import Lock
 from waystage.study.recipe import PUBLISHED, Recipe
 from waystage.study.schema import Intermediate, Replay, Study
 from waystage.tasks.task import Task
@@ -38,30 +41,41 @@ class StudyPlan:
     study: Study
     cells: tuple[Cell, ...]
     left_out: tuple[str, ...] = ()  # combinations that cannot exist, and why
+    unresolved: tuple[str, ...] = ()  # hub names that no lock pins yet
     blocked: tuple[str, ...] = ()  # data that is nowhere to be had yet: the study cannot run before that is mended
 
     @cached_property
     def wanted(self) -> tuple[Stage, ...]:
         return tuple(cell.evaluate for cell in self.cells)
 
+    @property
+    def hub_tasks(self) -> tuple[Task, ...]:
+        """Tasks whose rows come from the hub."""
+        rows = [s.config for s in Plan(self.wanted).stages.values() if s.kind == "rows"]
+        names = {c["task"]: None for c in rows if c["source"]["kind"] in ("hub", "union")}
+        return tuple(find_task(self.study, name) for name in names)
+
     def headline(self, target: str) -> str:
         """The metric that stands for a target."""
         return find_task(self.study, target).metric
 
 
-def plan(study: Study) -> StudyPlan:
-    return _Planner(study).plan()
+def plan(study: Study, lock: Lock | None = None) -> StudyPlan:
+    return _Planner(study, lock or Lock()).plan()
 
 
 @dataclass
 class _Planner:
     study: Study
+    lock: Lock
     left_out: dict[str, None] = field(default_factory=dict)
     blocked: dict[str, None] = field(default_factory=dict)
+    unresolved: dict[str, None] = field(default_factory=dict)
     made: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # asked for again by every seed
 
     def plan(self) -> StudyPlan:
-        return StudyPlan(self.study, tuple(self.cells()), tuple(self.left_out), tuple(self.blocked))
+        cells = tuple(self.cells())
+        return StudyPlan(self.study, cells, tuple(self.left_out), tuple(self.unresolved), tuple(self.blocked))
 
     def cells(self) -> Iterator[Cell]:
         study = self.study
@@ -156,7 +170,7 @@ class _Planner:
 
     def train_config(self, model: str, members: list[Task], recipe: Recipe, seed: int) -> dict[str, Any]:
         return {
-            "model": identity(model),
+            "model": self.identity(model),
             "members": [{**declared(m), "head": m.name} for m in members],
             "head_policy": "new",
             "recipe": recipe.said(),
@@ -174,7 +188,7 @@ class _Planner:
         if checkpoint:
             inputs["checkpoint"] = checkpoint
         config = {
-            "model": identity(model),
+            "model": self.identity(model),
             "task": target.name,
             **declared(target),
             "head": (target.train_on or (target.name,))[-1],
@@ -194,7 +208,7 @@ class _Planner:
         rows = self.rows(task, split, languages)
         config = {
             **declared(task),
-            "tokenizer": tokenizer(model),
+            "tokenizer": self.locked(tokenizer(model)),
             "max_length": recipe.max_length,
         }
         options = dict(config.get("options", {}))
@@ -274,10 +288,12 @@ class _Planner:
     def identified(self, task: Task, source: str, split: str, languages: tuple[str, ...]) -> dict[str, Any]:
         """A plan is drawn also where data is missing: the user reads there what to fetch before the run."""
         try:
-            return sources.identify(task, source, split, languages)
+            found = sources.identify(task, source, split, languages, lock=self.lock.data)
         except InputError as error:
             self.blocked[str(error)] = None
             return {"kind": "missing"}
+        self.unresolved.update(dict.fromkeys(_unpinned(found)))
+        return found
 
     def target_languages(self, target: Task) -> tuple[str, ...]:
         """The study's choice among the task's own languages, and always the sources, where they are scored."""
@@ -303,6 +319,17 @@ class _Planner:
             recipe = recipe.over(wider)
         return recipe
 
+    def identity(self, model: str) -> dict[str, str]:
+        return self.locked(identity(model))
+
+    def locked(self, model: dict[str, str]) -> dict[str, str]:
+        if model["revision"] != UNRESOLVED:
+            return model
+        if model["name"] not in self.lock.models:
+            self.unresolved[model["name"]] = None
+            return model
+        return {**model, "revision": self.lock.models[model["name"]]}
+
     def places(self, model: str) -> dict[str, str]:
         folder = local_folder(model)
         return {"model": str(folder.resolve())} if folder else {}
@@ -315,6 +342,14 @@ def find_task(study: Study, name: str) -> Task:
 
 
 WORLD_TRAIN = 4000  # examples that the built-in world makes of each training set; recipes take a nested part of them
+
+
+def _unpinned(source: dict[str, Any]) -> Iterator[str]:
+    for member in source.get("members", {}).values():
+        yield from _unpinned(member)
+    for copy in source.get("copies", ()):
+        if copy["revision"] == UNKNOWN:
+            yield copy["copy"]
 
 
 def declared(task: Task) -> dict[str, Any]:
