@@ -116,10 +116,8 @@ def _print_plan(
         say(f"cannot run yet: {reason}")
     if results.plan.unresolved:
         names = results.plan.unresolved
-        say(
-            f"{len(names)} hub names are not pinned to a commit yet ({', '.join(names[:3])}{', ...' if names[3:] else ''}): "
-            "`waystage check` and `waystage run` pin them in the study's .lock file"
-        )
+        some = ", ".join(names[:3]) + (", ..." if names[3:] else "")
+        say(f"{len(names)} hub names are not pinned yet ({some}): `check` and `run` write their commits to STUDY.lock")
     for line in _licences(results):
         say(line)
     if stages:
