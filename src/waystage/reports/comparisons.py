@@ -38,7 +38,7 @@ def _untrained(results: Results) -> list[str]:
 
 
 def answers(results: Results) -> list[dict[str, Any]]:
-    """Every question, for every model and source language, or why it cannot be answered yet; all one family of tests."""
+    """Every question for every model and source language, as one family of tests, or why there is no answer yet."""
     from waystage import stats
     from waystage.stats.answering import as_family
 

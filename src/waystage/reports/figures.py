@@ -155,7 +155,8 @@ def curves(
     points = [point for line_ in lines.values() for point in line_]
     across = axis([p[0] for p in points], 48, svg.WIDTH - 10, room=0.02)
     up = axis([p[1] for p in points] + ([] if level is None else [level]), bottom, top)
-    body = [svg.bottom_axis(across, bottom, x), svg.left_axis(up, 48, y)]
+    whole = [value for value in svg.ticks(across.low, across.high) if value == int(value)]  # no half steps or layers
+    body = [svg.bottom_axis(across, bottom, x, at=whole), svg.left_axis(up, 48, y)]
     if at is not None:
         body += [line(across(at), top, across(at), bottom, "zero"), text(across(at) + 4, top + 8, "fixed", kind="over")]
     if level is not None:
