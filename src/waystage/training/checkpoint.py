@@ -33,7 +33,8 @@ def save(scratch: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping
     final = scratch / f"state-{step:09d}"
     work = scratch / f"writing-{step:09d}"
     shutil.rmtree(work, ignore_errors=True)
-    shutil.rmtree(final, ignore_errors=True)
+    if final.exists():
+        _remove(final)
     work.mkdir(parents=True)
     reach("state-begun")
     save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, work / "tensors.safetensors")
@@ -47,7 +48,7 @@ def save(scratch: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping
     sync(scratch)
     reach("state-renamed")
     for old in _states(scratch)[:-KEPT]:
-        shutil.rmtree(old)
+        _remove(old)
     reach("state-rotated")
 
 
@@ -61,8 +62,17 @@ def newest(scratch: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], d
             return said, load_file(folder / "tensors.safetensors")
         except (OSError, ValueError, KeyError) as problem:
             log(f"checkpoint {folder.name} is damaged ({problem}): going back to the one before")
-            shutil.rmtree(folder)
+            _remove(folder)
     return None
+
+
+def _remove(folder: Path) -> None:
+    """Under another name first: a kill in the middle must not leave half a checkpoint under its own."""
+    away = folder.with_name(f"removing-{folder.name}")
+    shutil.rmtree(away, ignore_errors=True)
+    folder.rename(away)
+    reach("state-removing")
+    shutil.rmtree(away)
 
 
 def save_best(scratch: Path, step: int, weights: Tensor) -> str:
