@@ -202,3 +202,17 @@ def test_what_failed_is_named_by_the_newest_run_that_tried(running: Results) -> 
     later = status.folder(running.store, "20260302-080000-aaaa") / "state.json"
     write_text(later, status.State("20260302-080000-aaaa", again, status="done").dump())
     assert made.failed(running, records) == []
+
+
+def test_an_answer_is_right_by_the_rules_of_its_task() -> None:
+    from waystage import tasks
+    from waystage.reports.samples import _right
+
+    german = {"answers": ["der Hund"]}
+    assert _right(tasks.get("mlqa"), german, "Hund", "de") is True  # MLQA knows German articles
+    assert _right(tasks.get("xquad"), german, "Hund", "de") is False  # SQuAD's rules know English ones only
+    assert _right(tasks.get("xquad"), {"answers": ["the dog"]}, "Dog!", "en") is True
+    assert _right(tasks.get("xquad"), {"answers": []}, "Dog", "en") is None  # hidden
+    found = {"gold": ["c1"]}
+    assert [_right(tasks.get("tatoeba"), found, said, "de") for said in (["c1"], ["c2"], [])] == [True, False, False]
+    assert _right(tasks.get("bucc"), {"gold": []}, [], "de") is True  # nothing translates it, nothing was found

@@ -10,6 +10,7 @@ from waystage import languages as language_table
 from waystage.reports.about import RTL
 from waystage.results import Results
 from waystage.study.stages import Cell, find_task
+from waystage.tasks import Task
 
 DRAWN, SHOWN = 40, 6  # per target and language: looked at, and shown
 LONG = 600  # characters of a text that are shown
@@ -54,7 +55,7 @@ def _entry(results: Results, arms: dict[str, Cell], code: str) -> dict[str, Any]
     examples = _examples(path, ids)
     if task.form == "retrieval":
         _with_texts(path, examples, said)
-    shown = [_shown(task.form, example, said, code) for example in examples]
+    shown = [_shown(task, example, said, code) for example in examples]
     kinds: dict[tuple[bool | None, ...], list[dict[str, Any]]] = {}
     for one in shown:
         kinds.setdefault(tuple(one["right"].values()), []).append(one)
@@ -121,15 +122,15 @@ def _with_texts(path: Any, examples: list[dict[str, Any]], said: dict[str, dict[
         example["texts"] = texts
 
 
-def _shown(form: str, example: dict[str, Any], answers: dict[str, dict[str, Any]], code: str) -> dict[str, Any]:
+def _shown(task: Task, example: dict[str, Any], answers: dict[str, dict[str, Any]], code: str) -> dict[str, Any]:
     said = {arm: found[example["id"]] for arm, found in answers.items()}
-    fields, gold = _fields(form, example)
+    fields, gold = _fields(task.form, example)
     return {
         "id": cut(example["id"]),
         "fields": [[name, cut(text)] for name, text in fields],
         "gold": cut(_text(gold)),
-        "said": {arm: cut(_text(_named(form, example, answer))) for arm, answer in said.items()},
-        "right": {arm: _right(form, example, answer, code) for arm, answer in said.items()},
+        "said": {arm: cut(_text(_named(task.form, example, answer))) for arm, answer in said.items()},
+        "right": {arm: _right(task, example, answer, code) for arm, answer in said.items()},
     }
 
 
@@ -164,26 +165,29 @@ def _named(form: str, example: dict[str, Any], answer: Any) -> Any:
     return " ".join(answer) if form == "tags" and answer is not None else answer
 
 
-def _right(form: str, example: dict[str, Any], answer: Any, code: str) -> bool | None:
+def _right(task: Task, example: dict[str, Any], answer: Any, code: str) -> bool | None:
     """Exactly right by the metric's own reading; None where gold is hidden or right is a matter of degree."""
-    match form:
+    match task.form:
         case "pairs" | "choice":
             return None if example["label"] is None else bool(answer == example["label"])
         case "tags":
             return None if example["tags"] is None else bool(answer == example["tags"])
         case "spans":
-            return _same_answer(example, answer)
+            return _same_answer(task, example, answer, code)
         case "retrieval":
             return None if example["gold"] is None else answer[0] in example["gold"] if answer else not example["gold"]
     return None
 
 
-def _same_answer(example: dict[str, Any], answer: Any) -> bool | None:
-    from waystage.metrics import squad_normalize
+def _same_answer(task: Task, example: dict[str, Any], answer: Any, code: str) -> bool | None:
+    """As the exact match of the task counts: MLQA has rules for each language, the others have SQuAD's."""
+    from waystage.metrics import MLQA_LANGUAGES, SQUAD, mlqa_rules
 
     if not example["answers"]:
         return None
-    return squad_normalize(str(answer or "")) in {squad_normalize(gold) for gold in example["answers"]}
+    rules = mlqa_rules(code) if task.name == "mlqa" and code in MLQA_LANGUAGES else SQUAD
+    said, *gold = rules.normalize([str(answer or ""), *example["answers"]])
+    return said in gold
 
 
 def _text(value: Any) -> str:
