@@ -91,38 +91,40 @@ class _World:
         self.everywhere = everywhere
 
     def cells(self) -> Iterable[Cell]:
-        for model in self.study.models:
-            for arm, what in self.study.intermediate.items():
-                for name in self.study.target_tasks():
-                    target = tasks.get(name)
-                    chosen = self.study.select(self.study.languages)
-                    codes = chosen if self.everywhere else tuple(c for c in target.languages if c in chosen)
-                    for seed in self.study.seeds:
-                        start = self.train(model, arm, what.tasks, seed, None) if what.tasks else None
-                        if target.train_languages:
-                            start = self.train(model, f"{name} after {arm}", (name,), seed, start)
-                        rows = Stage(kind="rows", name=f"rows {name} test", config={
-                            "task": name, "form": target.form, "split": "test", "languages": list(codes),
-                            "source": {"kind": self.study.source}})  # fmt: skip
-                        tokens = Stage(kind="tokens", name=f"tokens {name} test", inputs={"rows": rows}, config={
-                            "task": name, "form": target.form, "tokenizer": {**MODEL, "name": model},
-                            "max_length": 256})  # fmt: skip
-                        inputs: dict[str, Any] = {"rows": rows, "tokens": tokens}
-                        if start:
-                            inputs["checkpoint"] = start
-                        config = {"model": {**MODEL, "name": model}, "task": name, "form": target.form,
-                                  "labels": list(target.labels), "languages": list(codes), "precision": "bf16",
-                                  "threads": 1} | ({"layer": 7} if target.form == "retrieval" else {})  # fmt: skip
-                        stage = Stage(
-                            kind="evaluate", name=f"evaluate {name} after {arm}", config=config, inputs=inputs
-                        )
-                        yield Cell(model, arm, name, "en", seed, codes, stage)
+        said = self.study
+        for model in said.models:
+            for arm, what in said.intermediate.items():
+                for name in said.target_tasks():
+                    trained = bool(tasks.get(name).train_languages)
+                    for source in said.source_languages[: None if trained else 1]:
+                        for seed in said.seeds:
+                            yield self.cell(model, arm, what.tasks, name, source, seed)
 
-    def train(self, model: str, name: str, members: Sequence[str], seed: int, start: Stage | None) -> Stage:
+    def cell(self, model: str, arm: str, before: Sequence[str], name: str, source: str, seed: int) -> Cell:
+        target, chosen = tasks.get(name), self.study.select(self.study.languages)
+        codes = chosen if self.everywhere else tuple(c for c in target.languages if c in chosen)
+        start = self.train(model, arm, before, "en", seed, None) if before else None
+        if target.train_languages:
+            start = self.train(model, f"{name} after {arm}", (name,), source, seed, start)
+        rows = Stage(kind="rows", name=f"rows {name} test", config={
+            "task": name, "form": target.form, "split": "test", "languages": list(codes),
+            "source": {"kind": self.study.source}})  # fmt: skip
+        tokens = Stage(kind="tokens", name=f"tokens {name} test", inputs={"rows": rows}, config={
+            "task": name, "form": target.form, "tokenizer": {**MODEL, "name": model}, "max_length": 256})  # fmt: skip
+        inputs: dict[str, Any] = {"rows": rows, "tokens": tokens} | ({"checkpoint": start} if start else {})
+        config = {"model": {**MODEL, "name": model}, "task": name, "form": target.form, "labels": list(target.labels),
+                  "languages": list(codes), "precision": "bf16", "threads": 1}  # fmt: skip
+        config |= {"layer": 7} if target.form == "retrieval" else {}
+        stage = Stage(kind="evaluate", name=f"evaluate {name} after {arm}", config=config, inputs=inputs)
+        return Cell(model, arm, name, source, seed, codes, stage)
+
+    def train(
+        self, model: str, name: str, members: Sequence[str], source: str, seed: int, start: Stage | None
+    ) -> Stage:
         config = {"model": {**MODEL, "name": model}, "members": [{"task": m} for m in members], "recipe": RECIPE,
-                  "seed": seed, "threads": 1, "precision": "bf16"}  # fmt: skip
+                  "language": source, "seed": seed, "threads": 1, "precision": "bf16"}  # fmt: skip
         inputs = {"start": start} if start else {}
-        return Stage(kind="train", name=f"train {name}, seed {seed}", config=config, inputs=inputs)
+        return Stage(kind="train", name=f"train {name}, {source}, seed {seed}", config=config, inputs=inputs)
 
     def run(self, cell: Cell) -> None:
         for stage in _above(cell.evaluate):

@@ -173,6 +173,23 @@ def test_several_models_and_source_languages_are_told_apart(tmp_path: Path) -> N
         assert f"xnli, {model}: gain over none by language" in read.tables
 
 
+def test_source_languages_are_an_axis_of_everything_trained(tmp_path: Path) -> None:
+    said = study(
+        source_languages=("en", "zh"), targets=("xnli", "tatoeba"), languages=("en", "zh", "sw"), rehearsal=True
+    )
+    made = content(results(tmp_path, said, items=6))
+    assert {(r["target"], r["source_language"]) for r in made["gains"]["rows"]} >= {
+        ("xnli", "en"), ("xnli", "zh"), ("tatoeba", "en")
+    }  # fmt: skip
+    assert {a["source_language"] for a in made["answers"]} == {"en", "zh"}
+    read = Reader(page(made))
+    captions = " / ".join(read.tables)
+    assert "Gain over none in points, zh*" in captions
+    gap = next(g for g in made["gaps"] if g["source_language"] == "zh" and g["gap"].startswith("zh"))
+    cells = {g["source_language"]: g for g in made["transfer"] if g["intermediate"] == gap["intermediate"]}
+    assert cells["zh"]["gap"] == pytest.approx(gap["gap_a"])
+
+
 def test_json_cannot_leave_its_element() -> None:
     text = embedded({"a": "</script><!--\u2028\u2029&"})
     assert not set("<>&\u2028\u2029") & set(text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waystage.reports import figures, numbers, svg
-from waystage.reports.tables import several, shown
+from waystage.reports.tables import head, several, shown
 
 CURVES = 24  # pictures of learning; the JSON has all
 LINES = 8  # in one of them
@@ -40,7 +40,7 @@ def every(content: dict[str, Any]) -> Iterator[Plot]:
 
 def which(row: dict[str, Any], content: dict[str, Any]) -> str:
     """Which model and source language, where a study has several."""
-    return ", ".join(str(row[column.name]) for column in several(content))
+    return ", ".join(map(str, head(row, several(content), shown(content))))
 
 
 def _named(*parts: str) -> str:

@@ -74,7 +74,8 @@ def several(content: dict[str, Any]) -> list[Column]:
     return found + ([Column("source_language")] if len(study["source_languages"]) > 1 else [])
 
 
-def _head(row: dict[str, Any], extra: list[Column], codes: dict[str, str]) -> list[Any]:
+def head(row: dict[str, Any], extra: list[Column], codes: dict[str, str]) -> list[Any]:
+    """The values of these columns."""
     return [codes.get(row[c.name], row[c.name]) if c.name == "source_language" else row[c.name] for c in extra]
 
 
@@ -82,7 +83,7 @@ def answers(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
         (
-            a["number"], a["ask"], *_head(a, extra, codes), f"{a['a']} against {a['b']}", a["interval"]["estimate"],
+            a["number"], a["ask"], *head(a, extra, codes), f"{a['a']} against {a['b']}", a["interval"]["estimate"],
             a["interval"]["low"], a["interval"]["high"], len(a["seeds"]), a["p_holm"], a["verdict"]["word"],
         )
         for a in content["answers"]
@@ -100,7 +101,7 @@ def decomposition(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
         (
-            a["number"], *_head(a, extra, codes), line["what"], line["metric"], len(line["languages"]), line["a"],
+            a["number"], *head(a, extra, codes), line["what"], line["metric"], len(line["languages"]), line["a"],
             line["b"], line["interval"]["estimate"], line["interval"]["low"], line["interval"]["high"],
             line["verdict"]["word"], line.get("share"),
         )
@@ -120,7 +121,7 @@ def gains(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
         (
-            *_head(g, extra, codes), g["intermediate"], g["target"], g["metric"], g["score"], g["baseline_score"],
+            *head(g, extra, codes), g["intermediate"], g["target"], g["metric"], g["score"], g["baseline_score"],
             g["gain"], g["low"], g["high"], g["n"], g["q"], "*" if g["star"] else "",
         )
         for g in content["gains"]["rows"]
@@ -141,7 +142,7 @@ def best(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
         (
-            *_head(b, extra, codes), target, arm, b["by_target"][target]["estimate"], b["by_target"][target]["low"],
+            *head(b, extra, codes), target, arm, b["by_target"][target]["estimate"], b["by_target"][target]["low"],
             b["by_target"][target]["high"],
         )
         for b in content["best"]
@@ -157,7 +158,7 @@ def by_language(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
         (
-            *_head(block, extra, codes), block["intermediate"], block["target"], block["metric"], codes[cell[0]],
+            *head(block, extra, codes), block["intermediate"], block["target"], block["metric"], codes[cell[0]],
             *cell[1:], len(block["seeds"]),
         )
         for block in content["by_language"]
@@ -176,7 +177,7 @@ def gaps(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
         (
-            *_head(g, extra, codes), g["intermediate"], g["gap"], len(g["targets"]), g["gap_b"], g["gap_a"],
+            *head(g, extra, codes), g["intermediate"], g["gap"], len(g["targets"]), g["gap_b"], g["gap_a"],
             g["change"]["estimate"], g["change"]["low"], g["change"]["high"], g["seeds"], g["word"], g["why"],
             g["low_gain"]["estimate"], g["low_error"]["estimate"],
         )
@@ -197,7 +198,7 @@ def gaps(content: dict[str, Any]) -> Table:
 def transfer(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
-        (*_head(t, extra, codes), t["intermediate"], t["target"], t["metric"], t["source"], t["others"], t["gap"],
+        (*head(t, extra, codes), t["intermediate"], t["target"], t["metric"], t["source"], t["others"], t["gap"],
          t["low"], t["high"], t["n"])
         for t in content["transfer"]
     ]  # fmt: skip
@@ -212,7 +213,7 @@ def transfer(content: dict[str, Any]) -> Table:
 def variants(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
-        (*_head(v, extra, codes), v["target"], v["intermediate"], v["metric"], v["variant"], v["score"], v["languages"],
+        (*head(v, extra, codes), v["target"], v["intermediate"], v["metric"], v["variant"], v["score"], v["languages"],
          v["seeds"])
         for v in content["variants"]
     ]  # fmt: skip
@@ -275,7 +276,7 @@ def versions(content: dict[str, Any]) -> Table:
 def missing(content: dict[str, Any]) -> Table:
     extra, codes = several(content), shown(content)
     rows = [
-        (*_head(m, extra, codes), m["intermediate"], m["target"], m["lacking"], m["of"])
+        (*head(m, extra, codes), m["intermediate"], m["target"], m["lacking"], m["of"])
         for m in content["progress"]["missing"]
     ]
     columns = (*extra, Column("arm"), Column("target"), Column("not in yet", "many"), Column("of", "many"))
