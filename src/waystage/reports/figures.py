@@ -62,7 +62,7 @@ def matrix(
             said = f"{row}, {column}: {numbers.gain(cell['gain'])} ({_interval(cell)}){star}"
             body.append(
                 f'<g><title>{svg.safe(said)}</title><rect x="{x}" y="{y}" width="{wide - 2}" height="{high - 2}" '
-                f'fill="{"#0b5394" if cell["gain"] >= 0 else "#b35a00"}" fill-opacity="{shade:.2f}"/>'
+                f'fill="{"#0b5394" if cell["gain"] >= 0 else "#a04f00"}" fill-opacity="{shade:.2f}"/>'
                 f"{text(x + wide / 2, y + 16, numbers.gain(cell['gain']) + star, anchor='middle')}</g>"
             )
     return figure(

@@ -22,7 +22,7 @@ text{fill:#1a1a1a}text.small{font-size:11px;fill:#444}text.title{font-weight:600
 text.note{font-size:11px;font-weight:700;fill:#8a3b00}
 .bar{stroke:#0b5394;stroke-width:2.5}.dot{fill:#0b5394}.main .bar{stroke-width:4}.band{fill:#0b5394;opacity:.15}
 .fit{stroke:#0b5394;stroke-width:2;fill:none}.line{fill:none;stroke-width:1.6}
-.s0{fill:#0072b2;stroke:#0072b2}.s1{fill:#b35a00;stroke:#b35a00}.s2{fill:#00735a;stroke:#00735a}
+.s0{fill:#0072b2;stroke:#0072b2}.s1{fill:#a04f00;stroke:#a04f00}.s2{fill:#00735a;stroke:#00735a}
 .s3{fill:#a03d78;stroke:#a03d78}.s4{fill:#555;stroke:#555}.s5{fill:#7a6a00;stroke:#7a6a00}
 .s6{fill:#2b7cb0;stroke:#2b7cb0}.s7{fill:#222;stroke:#222}
 .mark{fill-opacity:.75}.line,.hollow{fill:none}.s1.line{stroke-dasharray:6 3}.s2.line{stroke-dasharray:2 2}
