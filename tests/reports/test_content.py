@@ -171,6 +171,16 @@ def test_examples_show_each_case_and_judge_as_the_metric_does(whole: Results) ->
             assert all(len(item["gold"].split(": ")[1].split()) == 6 for item in entry["items"])
 
 
+def test_of_very_many_answers_only_those_that_a_question_names_are_opened(
+    whole: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from waystage.reports import samples
+
+    asked = replace(whole, study=whole.study.model_copy(update={"question": whole.study.question[1:]}))
+    monkeypatch.setattr(samples, "FILES", 10)
+    assert {tuple(entry["arms"]) for entry in samples.samples(asked)} == {("squad", "mnli")}
+
+
 def test_an_unscored_study_has_no_answers_but_a_report(whole: Results, tmp_path: Path) -> None:
     """Hidden labels: predictions were written, scores.json is an empty list."""
     found = results(tmp_path, study(targets=("xnli",), languages=("en", "sw"), seeds=(1, 2, 3)), items=4)

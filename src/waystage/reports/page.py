@@ -144,6 +144,7 @@ def for_script(content: dict[str, Any]) -> dict[str, Any]:
     return {
         "note": content["note"],
         "baseline": content["gains"]["baseline"],
+        "arms": len(content["study"]["arms"]),
         "languages": {x["code"]: [x["shown"], x["name"], x["rtl"]] for x in content["languages"]},
         "blocks": [
             [b["model"], b["source_language"], b["intermediate"], b["target"], b["metric"], len(b["seeds"]),

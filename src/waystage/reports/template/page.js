@@ -192,7 +192,8 @@
       const arms = [pick.elements.first.value, pick.elements.second.value];
       const shownSeeds = [...new Set(entry.seeds)].join(", ");
       shown.replaceChildren(make("p", { class: "small" },
-        `${entry.items.length} of ${entry.drawn} drawn, seed ${shownSeeds}${data.note ? `; ${data.note}` : ""}`),
+        `${entry.items.length} of ${entry.drawn} drawn, seed ${shownSeeds}` +
+        (entry.arms.length < data.arms ? `; ${entry.arms.length} of ${data.arms} arms` : "") + (data.note ? `; ${data.note}` : "")),
         ...entry.items.map((item) => make("article", { class: "example" },
           make("p", { class: "small", dir: "ltr" }, `${item.id}`),
           make("dl", { lang: data.note ? null : entry.language }, ...[...item.fields, ["right answer", item.gold]].flatMap(([name, text]) => [
