@@ -159,3 +159,12 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
         hashes.append({p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (out / "en").iterdir()})
     assert hashes[0] == hashes[1]
     assert np.load(tmp_path / "a" / "en" / "ids.npy", mmap_mode="r").dtype == np.uint32
+
+
+def test_a_limit_of_a_search_is_one_of_queries_and_keeps_every_candidate(tmp_path: Path) -> None:
+    passages = [Passage(id=f"c{i}", text=f"answer {i}", query=False) for i in range(9)]
+    passages += [Passage(id=f"q{i}", text=f"question {i}", query=True, gold=(f"c{i}",)) for i in range(9)]
+    table.write(tmp_path / "en.parquet", passages)
+    chosen = tokens.chosen_rows(tmp_path / "en.parquet", 4, queries=True)
+    assert chosen is not None
+    assert set(range(9)) <= set(chosen) and len(chosen) == 9 + 4

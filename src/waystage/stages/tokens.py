@@ -73,7 +73,8 @@ def shares(facts: dict[str, Any]) -> dict[str, float]:
 
 def _chunks(config: dict[str, Any], options: dict[str, Any], file: Path) -> Iterator[tuple[np.ndarray, list[Any]]]:
     """Chunks of examples with their row numbers in the file; at least one."""
-    chosen = chosen_rows(file, config.get("examples"), seed=config.get("seed", 0))
+    search = config["form"] == "retrieval"
+    chosen = chosen_rows(file, config.get("examples"), seed=config.get("seed", 0), queries=search)
     # Pairs of a query and its answer may stand anywhere in the file, so they are made from all of it.
     size = table.count(file) if options.get("paired") else CHUNK
     start = 0
@@ -89,19 +90,24 @@ def _chunks(config: dict[str, Any], options: dict[str, Any], file: Path) -> Iter
         yield np.zeros(0, np.int64), []
 
 
-def chosen_rows(file: Path, limit: int | None, *, seed: int = 0) -> np.ndarray | None:
+def chosen_rows(file: Path, limit: int | None, *, seed: int = 0, queries: bool = False) -> np.ndarray | None:
     """Row numbers of `limit` examples. A smaller limit chooses a part of what a larger one does; None: all.
 
-    Chosen by a hash of the id, so the choice does not change when other examples are added to the file.
+    Chosen by a hash of the id, so the choice does not change when other examples are added to the file. With `queries`
+    the limit is one of queries; every candidate stays, since a search without its answers would be another task.
     """
     if limit is None or limit >= table.count(file):
         return None
+    asked = np.ones(table.count(file), bool)
+    if queries:
+        asked = np.fromiter((p.query for rows in table.batches(file, "retrieval") for p in rows), bool, len(asked))
 
     def key(name: str) -> bytes:
         return hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest()
 
-    keyed = ((key(name), row) for row, name in enumerate(table.ids(file)))
-    return np.sort(np.asarray([row for _, row in heapq.nsmallest(limit, keyed)]))
+    keyed = ((key(name), row) for row, name in enumerate(table.ids(file)) if asked[row])
+    best = np.asarray([row for _, row in heapq.nsmallest(limit, keyed)], np.int64)
+    return np.sort(np.concatenate([best, np.flatnonzero(~asked)]))
 
 
 def from_train(config: dict[str, Any]) -> bool:
