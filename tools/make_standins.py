@@ -1,8 +1,11 @@
 """Make the stand-in models of the built-in world by ordinary stages: rows -> tokens -> pretrain.
 
     python tools/make_standins.py tokenizer                 # once: its bytes decide what every model reads
-    python tools/make_standins.py standin-m --steps 12000   # hours on one core, minutes on a GPU
-    python tools/make_standins.py standin-m --device cuda --steps 60000
+    python tools/make_standins.py standin-m                 # hours on one core, minutes on a GPU
+    python tools/make_standins.py standin-m --device cuda --steps 1000 30000 30000
+
+Three phases, since all languages at once stay at the frequencies of single words for very long: English in short
+sequences, then all languages, then all languages in long sequences.
 
 What is finished is kept in --work and not made again. The checkpoint is written to src/waystage/world/models in bf16.
 """
@@ -25,13 +28,17 @@ from waystage.world.tokenizer import train_tokenizer
 MODELS = Path(__file__).parent.parent / "src/waystage/world/models"
 SHAPES: dict[str, dict[str, Any]] = {
     "standin-s": {"family": "xlm-r", "layers": 2, "hidden": 96, "heads": 3, "intermediate": 384},
-    "standin-m": {"family": "xlm-r", "layers": 4, "hidden": 128, "heads": 4, "intermediate": 512},
+    "standin-m": {"family": "xlm-r", "layers": 2, "hidden": 128, "heads": 4, "intermediate": 512},
     "standin-l": {"family": "xlm-r", "layers": 6, "hidden": 192, "heads": 6, "intermediate": 768},
     "standin-decoder-s": {"family": "llama", "layers": 2, "hidden": 96, "heads": 3, "intermediate": 256},
     "standin-decoder-m": {"family": "llama", "layers": 4, "hidden": 128, "heads": 4, "intermediate": 352},
     "standin-decoder-l": {"family": "llama", "layers": 6, "hidden": 192, "heads": 6, "intermediate": 512},
 }
-RECIPE = {"batch": 16, "learning_rate": 2e-3, "warmup": 0.03}
+PHASES = (  # languages, tokens per sequence, recipe
+    (("en",), 32, {"batch": 32, "learning_rate": 3e-3, "warmup": 0.1}),
+    (PRETRAINED, 64, {"batch": 32, "learning_rate": 3e-3, "warmup": 0.03}),
+    (PRETRAINED, 128, {"batch": 32, "learning_rate": 1.5e-3, "warmup": 0.03}),
+)
 
 
 def main() -> None:
@@ -39,10 +46,14 @@ def main() -> None:
     parser.add_argument("what", choices=["tokenizer", *SHAPES])
     parser.add_argument("--work", type=Path, default=Path("build/standins"))
     parser.add_argument("--documents", type=int, default=40_000, help="of English; other languages by their share")
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, nargs=3, default=[1_000, 20_000, 10_000], help="of each phase")
     parser.add_argument("--exponent", type=float, default=0.7, help="languages are drawn by size to this power")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--precision", choices=["fp32", "bf16"], default="fp32", help="bf16 where the CPU is fast at it"
+    )
     said = parser.parse_args()
     said.work.mkdir(parents=True, exist_ok=True)
     if said.what == "tokenizer":
@@ -51,22 +62,27 @@ def main() -> None:
     places = {"model": str(MODELS / "tokenizer")}
     local = {"name": "local", "revision": f"world-{VERSION}"}
     source = {"kind": "world", "seed": 0, "version": VERSION}
-    text = said.work / f"rows-{said.documents}"
-    made(
-        "rows", text, {}, said, places, task="mlm", form="masked", split="train", languages=list(PRETRAINED),
-        source=source, limit=said.documents,
-    )  # fmt: skip
-    tokens = said.work / f"tokens-{said.documents}"
-    made(
-        "tokens", tokens, {"rows": text}, said, places, form="masked", labels=[], options={}, tokenizer=local,
-        max_length=128,
-    )  # fmt: skip
-    model = said.work / f"{said.what}-{said.steps}"
-    made(
-        "pretrain", model, {"tokens": tokens}, said, places, shape=SHAPES[said.what], tokenizer=local,
-        recipe={**RECIPE, "steps": said.steps}, seed=said.seed, threads=1, precision="fp32", exponent=said.exponent,
-        store="bf16",
-    )  # fmt: skip
+    model: Path | None = None
+    for phase, (languages, length, recipe) in enumerate(PHASES):
+        name = f"{len(languages)}-{said.documents}"
+        text = said.work / f"rows-{name}"
+        made(
+            "rows", text, {}, said, places, task="mlm", form="masked", split="train", languages=list(languages),
+            source=source, limit=said.documents,
+        )  # fmt: skip
+        tokens = said.work / f"tokens-{name}-{length}"
+        made(
+            "tokens", tokens, {"rows": text}, said, places, form="masked", labels=[], options={}, tokenizer=local,
+            max_length=length,
+        )  # fmt: skip
+        inputs = {"tokens": tokens} | ({"start": model} if model else {})
+        model = said.work / "-".join(map(str, (said.what, *said.steps[: phase + 1])))
+        made(
+            "pretrain", model, inputs, said, places, shape=SHAPES[said.what], tokenizer=local,
+            recipe={**recipe, "steps": said.steps[phase]}, seed=said.seed, threads=said.threads,
+            precision=said.precision, exponent=said.exponent, store="bf16" if phase == len(PHASES) - 1 else "fp32",
+        )  # fmt: skip
+    assert model is not None
     target = MODELS / said.what
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)

@@ -14,17 +14,17 @@ from waystage.errors import InputError
 from waystage.stages import Context, run
 
 
-def _pretrain(root: Path, family: str, **more: Any) -> dict[str, Any]:
+def _pretrain(root: Path, family: str, inputs: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     (root / "tokenizer").mkdir()
     small.tokenizer().save(str(root / "tokenizer" / "tokenizer.json"))
     data = small.stored(root / "text", "masked", {"en": small.texts(60, 1), "de": small.texts(15, 2)})
     config = {
         "shape": {"family": family, "layers": 2, "hidden": 32, "heads": 2, "intermediate": 64, "positions": 64},
-        "tokenizer": small.LOCAL, "recipe": {"steps": 30, "batch": 8, "learning_rate": 3e-3}, "seed": 1, "threads": 1,
+        "tokenizer": small.LOCAL, "recipe": {"steps": 60, "batch": 8, "learning_rate": 3e-3}, "seed": 1, "threads": 1,
         "precision": "fp32", "exponent": 0.5, **more,
     }  # fmt: skip
     context = Context(scratch=root / "scratch", places={"model": str(root / "tokenizer")})
-    return run("pretrain", config, {"tokens": data / "tokens"}, root / "out", context)
+    return run("pretrain", config, {"tokens": data / "tokens", **(inputs or {})}, root / "out", context)
 
 
 @pytest.mark.parametrize("family", ["xlm-r", "llama"])
@@ -56,6 +56,18 @@ def test_weights_can_be_stored_in_half(tmp_path: Path) -> None:
 
     _pretrain(tmp_path, "xlm-r", store="bf16")
     assert {t.dtype for t in load_file(tmp_path / "out" / "model.safetensors").values()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("family", ["xlm-r", "llama"])
+def test_a_second_phase_goes_on_where_the_first_ended(tmp_path: Path, family: str) -> None:
+    for name in ("first", "second", "fresh"):
+        (tmp_path / name).mkdir()
+    first = _pretrain(tmp_path / "first", family)
+    second = _pretrain(tmp_path / "second", family, inputs={"start": tmp_path / "first" / "out"})
+    assert second["loss"] < first["loss"]
+    still = {"recipe": {"steps": 1, "batch": 8, "learning_rate": 1e-9}}
+    frozen = _pretrain(tmp_path / "fresh", family, inputs={"start": tmp_path / "first" / "out"}, **still)
+    assert frozen["loss"] < 1.15 * first["loss"], "one step that changes nothing is as good as the checkpoint"
 
 
 def test_an_unknown_shape_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 config: shape {family: "xlm-r" | "llama", layers, hidden, heads, intermediate, positions?, kv_heads?}, tokenizer,
 recipe, seed, threads, precision, exponent (languages are sampled by size to this power), store ("fp32" | "bf16").
+inputs: tokens, and start, a checkpoint of this shape to go on from.
 """
 
 from __future__ import annotations
@@ -34,8 +35,14 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     setup.threads(config["threads"])
     tokenizer = load.tokenizer(config["tokenizer"], context.places)
     recipe = {"batch": 64, "learning_rate": 1e-3, "warmup": 0.05, "select": "last", **config["recipe"]}
-    backbone = load.fresh(model_config(config["shape"], tokenizer), seed=config["seed"], dropout=recipe.get("dropout"))
-    head = heads.make(Head("vocabulary", 0), backbone, drop=0.0, seed=config["seed"])
+    seed, dropout, start = config["seed"], recipe.get("dropout"), inputs.get("start")
+    if start is None:
+        backbone = load.fresh(model_config(config["shape"], tokenizer), seed=seed, dropout=dropout)
+        head = heads.make(Head("vocabulary", 0), backbone, drop=0.0, seed=seed)
+    else:  # phases: a language first, then all; short sequences first, then long ones
+        assert isinstance(start, Path)
+        backbone = load.backbone({"name": "local", "revision": "-"}, {"model": str(start)}, dropout=dropout)
+        head = load.vocabulary_head(backbone, start, seed=seed)
     network = Network(backbone, {HEAD: head})
     setup.place(network, context.device)
     if config["precision"] == "bf16":
@@ -85,6 +92,8 @@ def model_config(shape: Mapping[str, Any], tokenizer: Tokenizer) -> Any:
         "pad_token_id": special["<pad>"],
         "eos_token_id": special["</s>"],
         "tie_word_embeddings": True,
+        # The usual 0.02 suits a width of 768. Narrow models start so flat with it that they stay at word frequencies.
+        "initializer_range": round(float(shape["hidden"]) ** -0.5, 4),
     }
     positions = int(shape.get("positions", 512))
     behind = int(special["<pad>"] or 0) + 1  # positions start behind the padding index
