@@ -137,16 +137,24 @@ def report(
     full: Full = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the page to write")] = None,
     text: Annotated[bool, typer.Option("--text", help="the main tables in the terminal")] = False,
-    format_: Annotated[str, typer.Option("--format", help="html | csv | md | json")] = "html",
+    format_: Annotated[str, typer.Option("--format", help="html | csv | md | latex | svg | json")] = "html",
+    figure: Annotated[
+        str | None, typer.Option("--figure", help="one figure alone, as SVG: gains, answer-1, ...")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="STUDY", help="side by side with this study")
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="show the page in the browser")] = False,
 ) -> None:
     """Tables, intervals and answers of what has been run so far. Reads the store, runs nothing.
 
-    Example: `waystage report studies/quickstart.toml --rehearsal --text`
+    Examples: `waystage report studies/quickstart.toml --rehearsal --text` ·
+    `waystage report my-study.toml --figure gains --out gains.svg`
     """
     from waystage.commands import studies
 
     studies.report(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, out=out, text=text,
-                    format=format_)  # fmt: skip
+                   format=format_, figure=figure, compare=compare, open_=open_)  # fmt: skip
 
 
 @app.command()

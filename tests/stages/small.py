@@ -1,4 +1,4 @@
-"""A small world for engine tests: a tokenizer, a random checkpoint, rows and tokens of three forms, as stages leave them."""
+"""A small world for engine tests: a tokenizer, a random checkpoint, rows and tokens, as stages leave them."""
 
 from __future__ import annotations
 

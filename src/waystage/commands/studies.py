@@ -224,15 +224,29 @@ def _command() -> str:
 
 def report(
     path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, out: Path | None,
-    text: bool, format: str,
+    text: bool, format: str, figure: str | None, compare: Path | None, open_: bool,
 ) -> None:  # fmt: skip
     from waystage import reports
+    from waystage.reports import beside
 
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     if text:
         say(reports.text(results))
         return
-    say(str(reports.write(results, out or _page(results, format), format, command=_command())))
+    if figure:
+        page = out or Path(f"{figure}.svg")
+        page.write_text(reports.figure(results, figure).standalone, encoding="utf-8")
+    elif compare:
+        other = load(compare, rehearsal=rehearsal, full=full, store=results.store)
+        beside_page = results.store.root / "reports" / f"{study_id(results)}-beside-{study_id(other)}.{format}"
+        page = beside.write(results, other, out or beside_page, format)
+    else:
+        page = reports.write(results, out or _page(results, format), format, command=_command())
+    say(str(page))
+    if open_:
+        import webbrowser
+
+        webbrowser.open(page.resolve().as_uri())
 
 
 def questions(
