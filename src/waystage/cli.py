@@ -257,13 +257,22 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="a task, model, language, benchmark or study file")],
+    name: Annotated[list[str], typer.Argument(help="a task, model, language, benchmark or study file")],
+    data: Annotated[bool, typer.Option("--data", help="of a task: read its rows and describe them")] = False,
+    source: Annotated[str, typer.Option("--source", help="with --data: world, hub, or a data folder")] = "world",
+    limit: Annotated[int, typer.Option(min=0, help="with --data: rows per split and language; 0: all")] = 1000,
     json: Json = False,
 ) -> None:
-    """Everything known about one task, model, language, benchmark or study."""
+    """Everything known about one task, model, language, benchmark or study.
+
+    Examples: `waystage show xnli` · `waystage show task xnli --data --source ./download`
+    """
     from waystage.commands import showing
 
-    showing.show(name, json)
+    if data:
+        showing.data(name[-1], source, limit, json)
+    else:
+        showing.show(name[-1], json)
 
 
 @app.command()

@@ -122,6 +122,8 @@ def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehear
 
 
 def _print(results: Results, pages: list[dict[str, Any]], problems: list[str], batch: bool) -> None:
+    from waystage.sources import doctor
+
     rows = []
     for page in pages:
         for split, languages in page["splits"].items():
@@ -132,7 +134,7 @@ def _print(results: Results, pages: list[dict[str, Any]], problems: list[str], b
                         page["task"], split, language, found["examples"], found["duplicates"],
                         f"{pieces['per word']:.2f}" if pieces else "",
                         f"{100 * pieces['cut or in windows']:.1f} %" if pieces else "",
-                        _excluded(found),
+                        doctor.remarks(found),
                     ]
                 )  # fmt: skip
     columns = ["task", "split", "language", "examples", "repeated", "pieces per word", "cut", "left out or odd"]
@@ -147,14 +149,3 @@ def _print(results: Results, pages: list[dict[str, Any]], problems: list[str], b
     if not problems:
         done = "one batch of every training stage went through" if batch else "no batch was tried (--no-batch)"
         say(f"everything is there; {done}")
-
-
-def _excluded(found: dict[str, Any]) -> str:
-    said = [f"{count} {reason}" for reason, count in _counts(found.get("excluded", {}))]
-    wrong = found.get("wrong offsets", {}).get("count", 0)
-    return ", ".join([*said, *([f"{wrong} wrong offsets"] if wrong else [])])
-
-
-def _counts(excluded: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for reason, what in excluded.items():
-        yield reason, what["count"] if isinstance(what, dict) else what

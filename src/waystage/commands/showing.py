@@ -125,6 +125,35 @@ def _facts(name: str) -> dict[str, Any]:
         ) from None
 
 
+def data(name: str, source: str, limit: int, json: bool) -> None:
+    """Lengths, labels, repetitions, leaks and wrong offsets of a task's rows, per split and language."""
+    from waystage.sources import doctor
+
+    task = task_table.get(name)
+    found = doctor.examine(task, source, limit=limit or None)
+    if json:
+        as_json(found)
+        return
+    rows = []
+    for split, languages in found["splits"].items():
+        for language, page in languages.items():
+            rows.append(
+                [
+                    split, language, page["examples"], page["duplicates"], page["characters"].get("median", ""),
+                    ", ".join(f"{label} {each['share']:.0%}" for label, each in [*page.get("labels", {}).items()][:4]),
+                    doctor.remarks(page),
+                ]
+            )  # fmt: skip
+    columns = ["split", "language", "examples", "repeated", "characters", "labels", "left out or odd"]
+    table(columns, rows, numbers=columns[2:5], title=f"{task.title}, from {source}")
+    for leak in found["leaks"]:
+        say(f"leak: {_plain(leak)}")
+    for lacking in found["missing"]:
+        say(f"not there: {lacking['split']} {lacking['language']}: {lacking['why']}")
+    if not rows:
+        raise InputError(f"nothing of {name} could be read from {source}")
+
+
 def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))

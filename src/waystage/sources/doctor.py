@@ -93,6 +93,17 @@ def describe(examples: Sequence[Example]) -> dict[str, Any]:
     return found
 
 
+def remarks(page: Mapping[str, Any]) -> str:
+    """What was left out of a split and what is odd about it, in a few words."""
+    said = []
+    for reason, what in page.get("excluded", {}).items():
+        said.append(f"{what['count'] if isinstance(what, dict) else what} {reason}")
+    wrong = page.get("wrong offsets", {}).get("count", 0)
+    said += [f"{wrong} wrong offsets"] if wrong else []
+    said += [f"{count} empty {field}" for field, count in page.get("empty", {}).items()]
+    return ", ".join(said)
+
+
 _TEXT_FIELDS: dict[type[Example], tuple[str, ...]] = {
     Pair: ("first",), Choice: ("context", "options"), Span: ("context", "question"), Tags: ("words",),
     Similar: ("first", "second"), Passage: ("text",), Text: ("text",),
