@@ -139,6 +139,48 @@ def test_memory_that_does_not_suffice_halves_the_micro_batch(here: Path, monkeyp
     assert asked == [8192, 4096, 2048]
 
 
+def test_a_micro_batch_that_was_halved_stays_so_after_a_kill(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory may suffice the next time, but another micro-batch would give other bits and lose all steps so far."""
+    from waystage.training import loop
+
+    class Killed(BaseException):
+        pass
+
+    honest = loop.step
+    monkeypatch.setenv("WAYSTAGE_CHECKPOINT_SECONDS", "0")
+
+    def short(job: loop.Job, weights: Any, adam: Any, rate: float, state: loop.State) -> None:
+        if job.micro_tokens > 4096 and state.step == 4:  # after some checkpoints of its own
+            raise RuntimeError("not enough memory")
+        if job.micro_tokens == 4096 and state.step == 2 and dies:
+            raise Killed
+        honest(job, weights, adam, rate, state)
+
+    def payload(out: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+    dies = False
+    monkeypatch.setattr(loop, "step", short)
+    whole = payload(_train(here, "halved", [(NLI, "pairs")], recipe={"steps": 6}))
+    dies = True
+    with pytest.raises(Killed):
+        _train(here, "halved-killed", [(NLI, "pairs")], recipe={"steps": 6})
+    monkeypatch.setattr(loop, "step", honest)
+    config, starts = [(NLI, "pairs")], []
+    monkeypatch.setattr(loop, "resume", _noting(loop.resume, starts))
+    assert payload(_train(here, "halved-killed", config, recipe={"steps": 6})) == whole
+    assert starts == [(4096, 2)]
+
+
+def _noting(resume: Any, starts: list[tuple[int, int]]) -> Any:
+    def noted(job: Any, weights: Any) -> Any:
+        state = resume(job, weights)
+        starts.append((job.micro_tokens, state.step))
+        return state
+
+    return noted
+
+
 def test_search_is_trained_on_pairs(here: Path) -> None:
 
     texts = [e.text for e in small.texts(40, 9)]  # type: ignore[attr-defined]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,10 +30,10 @@ MICRO = 8192  # tokens that go through the model at once, halved when memory doe
 
 
 def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
-    from waystage.training import setup
+    from waystage.training import checkpoint, setup
 
     setup.threads(config["threads"])
-    micro = MICRO
+    micro = checkpoint.micro_tokens(context.scratch, MICRO)
     while True:
         try:
             return _run(config, inputs, out, context, micro)
@@ -44,7 +43,7 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
             _can_halve(config, micro, problem)
             micro //= 2
             context.log(f"out of memory: starting again with micro-batches of {micro} tokens")
-            shutil.rmtree(context.scratch, ignore_errors=True)
+            checkpoint.keep_micro_tokens(context.scratch, micro)
 
 
 def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, micro: int) -> dict[str, Any]:

@@ -18,11 +18,13 @@ from torch import Tensor
 from waystage.graph.points import reach
 
 KEPT = 2
+MICRO = "micro-tokens"
 POINTS = (
     "state-begun",
     "state-tensors",
     "state-json",
     "state-renamed",
+    "state-removing",
     "state-rotated",
     "best-written",
     "best-renamed",
@@ -64,6 +66,32 @@ def newest(scratch: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], d
             log(f"checkpoint {folder.name} is damaged ({problem}): going back to the one before")
             _remove(folder)
     return None
+
+
+def clear(scratch: Path, *, everything: bool = False) -> None:
+    """Remove what killed runs left half done, which nobody reads; `everything`: the checkpoints as well."""
+    for folder in _states(scratch) if everything else ():
+        _remove(folder)
+    for path in [*scratch.glob("writing-*"), *scratch.glob("removing-*")]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in scratch.glob("best-*.safetensors") if everything else ():
+        path.unlink()
+
+
+def micro_tokens(scratch: Path, otherwise: int) -> int:
+    """The micro-batch that memory allowed an earlier try of this stage."""
+    path = scratch / MICRO
+    return int(path.read_text(encoding="utf-8")) if path.exists() else otherwise
+
+
+def keep_micro_tokens(scratch: Path, tokens: int) -> None:
+    """The run is to go on with this micro-batch also after a kill: another one gives other bits."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    work = scratch / f"writing-{MICRO}"
+    work.write_text(str(tokens), encoding="utf-8")
+    sync(work)
+    work.rename(scratch / MICRO)
+    sync(scratch)
 
 
 def _remove(folder: Path) -> None:

@@ -200,12 +200,14 @@ def save(job: Job, weights: Weights, state: State) -> None:
 
 
 def resume(job: Job, weights: Weights) -> State:
+    checkpoint.clear(job.scratch)
     found = checkpoint.newest(job.scratch, job.log)
     if found is None:
         return State()
     said, tensors = found
     if said["micro_tokens"] != job.micro_tokens:
         job.log(f"the checkpoint was made with micro-batches of {said['micro_tokens']} tokens: starting afresh")
+        checkpoint.clear(job.scratch, everything=True)  # later steps would be taken for newer ones
         return State()
     weights.load(tensors)
     said["best"] = -math.inf if said["best"] is None else said["best"]
