@@ -81,3 +81,13 @@ def test_public_names_exist() -> None:
         assert getattr(waystage, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         waystage.nonsense
+
+
+@pytest.mark.parametrize("words", [("plan", QUICKSTART, "--rehearsal"), ("rehearse", QUICKSTART, "-q")])
+def test_a_store_that_is_a_file_is_no_traceback(tmp_path: Path, words: tuple[str, ...]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    done = waystage(*words, "--store", str(file), store=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {file}")
+    assert "Traceback" not in done.stderr

@@ -367,6 +367,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:  # a full or read-only disk, a file where a folder should be: the user's to mend
+        where = f"{error.filename}: " if error.filename else ""
+        message = f"error: {where}{error.strerror or error}. `waystage doctor` shows the store and the free disk"
+        typer.secho(message, err=True, fg="red" if sys.stderr.isatty() else None)
+        sys.exit(1)
     except Exception as error:
         show_usage = getattr(error, "show", None)  # typer brings its own copy of click, and so of its exceptions
         if show_usage is None:

@@ -102,3 +102,26 @@ def test_several_targets_and_benchmarks_spell_out_once() -> None:
 def test_schema_describes_every_key() -> None:
     described = schema()
     assert set(Study.model_fields) | {"extends"} == set(described["properties"])
+
+
+def test_schema_has_a_name_of_its_own() -> None:
+    assert schema()["title"] == "Waystage study"
+
+
+def test_links_that_go_round_are_said_in_words(tmp_path: Path) -> None:
+    link = tmp_path / "round.toml"
+    link.symlink_to(link)
+    with pytest.raises(StudyError, match="cannot be read"):
+        load(link)
+
+
+def test_keys_nested_beyond_reason_are_said_in_words(tmp_path: Path) -> None:
+    deep = tmp_path / "deep.toml"
+    deep.write_text(".".join(["a"] * 5000) + " = 1")
+    with pytest.raises(StudyError, match="too deeply"):
+        load(deep)
+
+
+def test_one_override_sets_one_key() -> None:
+    with pytest.raises(StudyError, match="one --set for each"):
+        load(STUDIES[0], ['title="a"\nmodels=["xlm-roberta-base"]'])

@@ -117,7 +117,8 @@ def _print_plan(
     if results.plan.unresolved:
         names = results.plan.unresolved
         some = ", ".join(names[:3]) + (", ..." if names[3:] else "")
-        say(f"{len(names)} hub names are not pinned yet ({some}): `check` and `run` write their commits to STUDY.lock")
+        count = "1 hub name is" if len(names) == 1 else f"{len(names)} hub names are"
+        say(f"{count} not pinned yet ({some}): `check` and `run` write their commits to STUDY.lock")
     for line in _licences(results):
         say(line)
     if stages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ from waystage.study import check
 from waystage.study.lines import key_lines, line_of
 from waystage.study.schema import Study
 
+TOO_DEEP = "nests its values too deeply to be a study"
 LARGEST = 1_000_000  # bytes; a study is a page, not a data set
 
 
@@ -23,6 +25,8 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Study:
         _override(values, text)
     try:
         return Study(**values)
+    except RecursionError:
+        raise StudyError([TOO_DEEP], path) from None
     except StudyError as error:
         located = [_located(problem, places, path) for problem in error.problems]
         raise StudyError([text for _, text in sorted(located, key=lambda pair: pair[0])], path) from None
@@ -39,7 +43,8 @@ def _located(problem: Any, places: dict[check.Path, tuple[Path, int]], main: Pat
 
 def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[check.Path, tuple[Path, int]]]:
     """The tables of a file over those of the file that it extends, and where each key stands."""
-    if path.resolve() in seen:
+    here = Path(os.path.realpath(path))  # resolve() raises where links go round; reading says it in plain words
+    if here in seen:
         chain = " -> ".join(p.name for p in (*seen, path))
         raise StudyError([f"`extends` goes round in a circle: {chain}"], path)
     text = _text(path)
@@ -48,7 +53,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[chec
     except tomllib.TOMLDecodeError as error:
         raise StudyError([_in_plain_words(error)], path) from None
     except RecursionError:
-        raise StudyError(["nests its values too deeply to be a study"], path) from None
+        raise StudyError([TOO_DEEP], path) from None
     lines = key_lines(text)
     places = {key: (path, line) for key, line in lines.items()}
     parent = values.pop("extends", None)
@@ -57,7 +62,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[chec
     if not isinstance(parent, str):
         raise StudyError([f"line {line_of(('extends',), lines)}: extends: must be a file name, not {parent!r}"], path)
     try:
-        base, base_places = _read(path.parent / parent, (*seen, path.resolve()))
+        base, base_places = _read(path.parent / parent, (*seen, here))
     except StudyError as error:
         raise StudyError(
             [f"line {line_of(('extends',), lines)}: extends {parent!r}: {p}" for p in error.problems], path
@@ -107,9 +112,11 @@ def _override(values: dict[str, Any], text: str) -> None:
     if not equals or not all(path):
         raise StudyError([f"--set {text!r}: write key=value, such as --set recipe.learning_rate=2e-5"])
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
+        parsed, *more = tomllib.loads(f"value = {value}").values()
     except tomllib.TOMLDecodeError:
-        parsed = value.strip()  # a bare word is a string
+        parsed, more = value.strip(), []  # a bare word is a string
+    if more:
+        raise StudyError([f"--set {text!r}: sets several keys at once; write one --set for each"])
     here = values
     for part in path[:-1]:
         here = here.setdefault(part, {})
@@ -135,4 +142,4 @@ def schema() -> dict[str, Any]:
     """The JSON schema of study files, for editors."""
     described = Study.model_json_schema()
     described["properties"]["extends"] = {"type": "string", "description": "a study file that this one is a variant of"}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Waystage study", **described}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described, "title": "Waystage study"}

@@ -88,7 +88,7 @@ class Study(Part):
     title: Annotated[str, Field(min_length=1, max_length=200)]
     source: str = Field("hub", description='"hub", "world", or a folder in the layout of XTREME\'s download script')
     sources: dict[str, str] = Field(default_factory=dict, description="task -> folder, where it differs from `source`")
-    models: Names = Field(description="hub names, local folders (./FOLDER), or standin-s | standin-m | standin-l")
+    models: Names = Field(description="hub names, local folders (./FOLDER), or shipped stand-ins such as standin-m")
     targets: Names = Field(description='tasks, or the benchmarks "xtreme" and "xtreme-r"')
     seeds: tuple[Seed, ...] = (1, 2, 3)
     languages: Languages = Field("all", description="evaluate on these of each target's languages, and on the source")
