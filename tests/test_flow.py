@@ -110,3 +110,17 @@ def test_the_report_stands_for_it(done: Results, tmp_path: Path) -> None:
     page = reports.write(done, tmp_path / "page.html", "html").read_text(encoding="utf-8")
     assert "rehearsal" in page.lower() and "Does NLI help?" in page
     assert "artificial languages" in reports.summary(done)
+
+
+def test_a_task_of_the_users_own_rehearses(small_model: Path, tmp_path: Path) -> None:
+    own = {"form": "pairs", "labels": ["no", "yes"], "files": {"en": "nowhere/en.jsonl", "de": "nowhere/de.jsonl"}}
+    real = study(
+        small_model, source="hub", targets=["mine", "udpos"], task={"mine": own}, seeds=[1], question=[],
+        intermediate={"none": {}, "mine": {"tasks": ["mine"]}}, recipe={},
+        rehearsal={"models": [str(small_model)], "test_examples": 10, "recipe": {"steps": 2, "examples": 16}},
+    )  # fmt: skip
+    results = waystage.load(real, rehearsal=True, store=tmp_path)
+    outcome = run(results)
+    assert outcome.ok, outcome.text()
+    headline = results.scores[results.scores.headline]
+    assert set(headline[headline.target == "mine"].language) == {"en", "de"}

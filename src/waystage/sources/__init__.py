@@ -35,7 +35,8 @@ def identify(
     """
     languages = tuple(languages)
     if source == "world":
-        return world.identify()
+        known = world.identify()
+        return known if task.name in tasks.names() else known | {"declared": own.for_the_world(task)}
     base = BASE.get(split, split)
     if task.members:
         members = {name: identify(tasks.get(name), source, base, languages, lock=lock) for name in task.members}
@@ -67,7 +68,9 @@ def places(task: Task, source: str) -> dict[str, str]:
 
 
 def task_of(name: str, identity: Mapping[str, Any], place: Mapping[str, str]) -> Task:
-    return own.from_identity(name, identity, place) if identity["kind"] == "files" else tasks.get(name)
+    if identity["kind"] == "files":
+        return own.from_identity(name, identity, place)
+    return own.stand_in(name, identity["declared"]) if "declared" in identity else tasks.get(name)
 
 
 def languages_of(task: Task, identity: Mapping[str, Any], languages: Iterable[str]) -> tuple[str, ...]:

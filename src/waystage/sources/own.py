@@ -164,6 +164,23 @@ def _path(said: Task, split: str, language: str) -> Path:
     raise DataError(f"task {said.name} names no file for {split} in {language}")
 
 
+def for_the_world(said: Task) -> dict[str, Any]:
+    """What the built-in world needs to make examples of a user's task."""
+    return {
+        "form": said.form, "metric": said.metric, "labels": list(said.labels), "languages": list(said.languages),
+        "options": dict(said.options),
+    }  # fmt: skip
+
+
+def stand_in(name: str, said: Mapping[str, Any]) -> Task:
+    """The same task without its files, for a rehearsal in another process."""
+    return Task(
+        name=name, title=name, form=said["form"], metric=said["metric"], labels=tuple(said["labels"]),
+        languages=tuple(said["languages"]), train_languages=tuple(said["languages"]), options=dict(said["options"]),
+        licence="the user's own",
+    )  # fmt: skip
+
+
 def from_identity(name: str, identity: Mapping[str, Any], places: Mapping[str, str]) -> Task:
     """The same task again, in another process and perhaps with the files elsewhere."""
     files: dict[str, Any] = {}

@@ -7,10 +7,10 @@ artificial languages and never about real ones.
 from __future__ import annotations
 
 from waystage import languages as language_table
-from waystage import tasks as task_table
 from waystage.models import shapes
 from waystage.study.recipe import Recipe, StudyRecipe
 from waystage.study.schema import Intermediate, Study
+from waystage.study.stages import find_task
 
 SEEDS = 2
 LANGUAGES = 12
@@ -103,10 +103,8 @@ def _languages(study: Study) -> tuple[str, ...]:
     if study.rehearsal.languages:
         return tuple(dict.fromkeys((*sources, *study.select(study.rehearsal.languages))))
     chosen = set(study.select(study.languages))
-    had = {
-        code for name in study.target_tasks() if name in task_table.names() for code in task_table.get(name).languages
-    }
-    pool = [code for code in study.select("all") if code in chosen and (code in had or not had)]
+    had = {code for name in study.target_tasks() for code in find_task(study, name).languages}
+    pool = [code for code in study.select("all") if code in chosen and code in had]
     named = [c for q in study.question if not isinstance(q.languages, str) for c in study.select(q.languages)]
     picked = list(dict.fromkeys((*sources, *named)))
     seen = [_traits(code) for code in picked]
@@ -123,8 +121,8 @@ def _worth(code: str, seen: list[tuple[str, ...]], study: Study) -> float:
     """What a language adds: new kinds of language, and cells in many targets."""
     traits = _traits(code)
     new = sum(all(other[i] != trait for other in seen) for i, trait in enumerate(traits)) / len(traits)
-    targets = [name for name in study.target_tasks() if name in task_table.names()]
-    return new + sum(code in task_table.get(name).languages for name in targets) / max(1, len(targets))
+    targets = study.target_tasks()
+    return new + sum(code in find_task(study, name).languages for name in targets) / len(targets)
 
 
 def _traits(code: str) -> tuple[str, ...]:
