@@ -3,7 +3,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from waystage.reports import figures, svg
@@ -12,6 +12,7 @@ numbers = st.floats(-1e6, 1e6)
 EVIL = '</svg><script>alert("x")</script>\x00 \ud800 &amp; \u202e gnp.exe'
 
 
+@example(0.0, 5e-324)
 @given(numbers, numbers)
 def test_ticks_are_round_and_inside(a: float, b: float) -> None:
     low, high = min(a, b), max(a, b)

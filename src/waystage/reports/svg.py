@@ -38,8 +38,8 @@ def number(value: float) -> str:
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """Round numbers inside the range."""
     span = high - low
-    if span <= 0:
-        return [low]
+    if span <= 1e-8 * max(1.0, abs(low), abs(high)):
+        return [low]  # a point: labels could not tell its ends apart
     rough = span / most
     power = 10 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
