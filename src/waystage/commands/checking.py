@@ -15,7 +15,7 @@ from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.graph.store import Store
 from waystage.results import Results, load
-from waystage.study.stages import find_task
+from waystage.study.stages import find_task, source_of
 
 SHOWN = 3  # examples per form that a person should look at
 
@@ -60,7 +60,7 @@ def _data(results: Results, limit: int) -> Iterator[dict[str, Any]]:
         task = find_task(results.study, name)
         stage = lengths[name]
         tokenizer = models.tokenizer(stage.config["tokenizer"], stage.places)
-        source = _source(results, name)
+        source = source_of(results.study, name)
         page: dict[str, Any] = {"task": name, "form": task.form, "licence": task.licence, "splits": {}, "missing": []}
         for split, languages in splits.items():
             found = doctor.examine(
@@ -73,13 +73,6 @@ def _data(results: Results, limit: int) -> Iterator[dict[str, Any]]:
             forms_seen.add(task.form)
             page["seen"] = _seen(results, stage, task, source, tokenizer)
         yield page
-
-
-def _source(results: Results, name: str) -> str:
-    study = results.study
-    if study.source == "world":
-        return "world"
-    return "files" if name in study.task else study.sources.get(name, study.source)
 
 
 def _seen(results: Results, stage: Stage, task: Any, source: str, tokenizer: Any) -> list[str]:

@@ -256,7 +256,7 @@ def questions(
     from waystage.reports import comparisons
 
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
-    answers = comparisons.of(results)["answers"]
+    answers = comparisons.answers(results)
     if json:
         as_json({"study": results.study.title, "rehearsal": results.rehearsal, "answers": answers})
         return

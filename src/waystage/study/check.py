@@ -253,7 +253,7 @@ def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
                 yield Problem((*path, "sampling", "weights", name), f"{name!r} is not among this arm's tasks")
     own = set(_table(raw, "task"))
     targets = {name for _, name in _strings(raw.get("targets"), ())}
-    targets |= set(_spelled_out(targets))
+    targets |= set(spelled_out(targets))
     for i, question in enumerate(_list(raw.get("question"))):
         for path, name in _strings(_get(question, "compare"), ("question", i, "compare")):
             if arms and name not in arms:
@@ -283,7 +283,7 @@ def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
 def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
     """A language that no target has, or a source in which nothing can be trained, is a mistake, not an axis."""
     targets = [name for _, name in _strings(raw.get("targets"), ())]
-    names = [n for n in _spelled_out(targets) if n in task_table.names()]
+    names = [n for n in spelled_out(targets) if n in task_table.names()]
     if not names or _table(raw, "task"):
         return
     said = raw.get("languages")
@@ -321,7 +321,7 @@ def _try(resolve: Callable[[], str]) -> str | None:
         return None
 
 
-def _spelled_out(targets: Iterable[str]) -> list[str]:
+def spelled_out(targets: Iterable[str]) -> list[str]:
     """Benchmarks as their tasks."""
     return [name for t in targets for name in task_table.BENCHMARKS.get(t, (t,))]
 

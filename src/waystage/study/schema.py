@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from waystage import languages as language_table
-from waystage import tasks as task_table
 from waystage.errors import StudyError
 from waystage.study import check
 from waystage.study.recipe import PositiveFloat, Recipe, Share, StudyRecipe
@@ -115,10 +114,7 @@ class Study(Part):
 
     def target_tasks(self) -> Names:
         """Benchmarks spelled out, in order, each task once."""
-        names: dict[str, None] = {}
-        for target in self.targets:
-            names.update(dict.fromkeys(task_table.BENCHMARKS.get(target, (target,))))
-        return tuple(names)
+        return tuple(dict.fromkeys(check.spelled_out(self.targets)))
 
     def select(self, expression: str | Iterable[str]) -> Names:
         """The languages that an expression of this study means."""

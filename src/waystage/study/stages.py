@@ -236,7 +236,7 @@ class _Planner:
 
     def rows(self, task: Task, split: str, languages: tuple[str, ...]) -> Stage:
         def make() -> Stage:
-            source = self.source_of(task)
+            source = source_of(self.study, task.name)
             config: dict[str, Any] = {
                 "task": task.name,
                 "form": task.form,
@@ -275,15 +275,10 @@ class _Planner:
         if "dev" not in target.splits or self.study.evaluate_on == "dev":
             return False
         try:
-            sources.identify(target, self.source_of(target), "dev", languages)
+            sources.identify(target, source_of(self.study, target.name), "dev", languages)
         except InputError:
             return False
         return True
-
-    def source_of(self, task: Task) -> str:
-        if self.study.source == "world":
-            return "world"
-        return "files" if task.name in self.study.task else self.study.sources.get(task.name, self.study.source)
 
     def identified(self, task: Task, source: str, split: str, languages: tuple[str, ...]) -> dict[str, Any]:
         """A plan is drawn also where data is missing: the user reads there what to fetch before the run."""
@@ -333,6 +328,13 @@ class _Planner:
     def places(self, model: str) -> dict[str, str]:
         folder = local_folder(model)
         return {"model": str(folder.resolve())} if folder else {}
+
+
+def source_of(study: Study, name: str) -> str:
+    """Where the rows of a task come from: "world", "files", "hub" or a folder."""
+    if study.source == "world":
+        return "world"
+    return "files" if name in study.task else study.sources.get(name, study.source)
 
 
 def find_task(study: Study, name: str) -> Task:
