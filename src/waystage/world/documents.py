@@ -74,11 +74,11 @@ def _story(plan: Stream, teller: Teller, names: Pool) -> list[str]:
             )
         else:
             out.append(teller.say(clause))
-        if roll in (1, 2):
+        if roll in (1, 2, 3, 4):
             out.append(teller.say(clause))  # said again: other words for the same
-        elif roll in (3, 4, 5) and clause.subject.head != world.he:
+        elif roll in (5, 6, 7, 8) and clause.subject.head != world.he:
             out += _asked(plan, teller, clause)
-        elif roll == 6:
+        elif roll in (9, 10):
             out += _opposed(teller, clause)
         last = clause if clause.subject.name else last
     return out
