@@ -64,6 +64,7 @@ def test_quick_commands_import_no_torch(words: tuple[str, ...], tmp_path: Path) 
         (("validate", "/no/such/folder"), "/no/such/folder"),
         (("rehearse", QUICKSTART, "--engine", "slrum"), "slrum"),
         (("frobnicate",), "frobnicate"),
+        (("store", "ls", "--store", "/no/such/store"), "there is no store at /no/such/store"),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else None,
 )

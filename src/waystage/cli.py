@@ -39,6 +39,23 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, only th
 Full = Annotated[bool, typer.Option("--full", help="all languages and seeds of the study")]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from waystage import __version__
+
+        typer.echo(f"waystage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="say the version and stop")
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def rehearse(
     study: StudyFile,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,14 @@ def test_keys_nested_beyond_reason_are_said_in_words(tmp_path: Path) -> None:
 def test_one_override_sets_one_key() -> None:
     with pytest.raises(StudyError, match="one --set for each"):
         load(STUDIES[0], ['title="a"\nmodels=["xlm-roberta-base"]'])
+
+
+def test_a_broken_override_says_what_is_broken() -> None:
+    with pytest.raises(StudyError, match=r"seeds=\[1, 2'.*not valid TOML"):
+        load(STUDIES[0], ["seeds=[1, 2"])
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "study.toml")
+    with pytest.raises(StudyError, match="not a file"):
+        load(tmp_path / "study.toml")

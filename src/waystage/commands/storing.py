@@ -7,13 +7,14 @@ from pathlib import Path
 import typer
 
 from waystage.commands.output import as_json, say, size, table
-from waystage.commands.studies import open_store, study_id
+from waystage.commands.studies import study_id
 from waystage.errors import InputError
 from waystage.graph import retention
+from waystage.graph.store import Store, default_root
 
 
 def ls(root: Path | None, json: bool) -> None:
-    store = open_store(root)
+    store = existing(root)
     entries = list(store.ls())
     if json:
         as_json([{"fingerprint": e.fingerprint, "kind": e.kind, "name": e.name, "size": e.size} for e in entries])
@@ -24,7 +25,7 @@ def ls(root: Path | None, json: bool) -> None:
 
 
 def verify(root: Path | None) -> None:
-    store = open_store(root)
+    store = existing(root)
     bad = 0
     count = 0
     for fingerprint in store.fingerprints():
@@ -42,7 +43,7 @@ def verify(root: Path | None) -> None:
 def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
     from waystage.results import load
 
-    store = open_store(root)
+    store = existing(root)
     recorded = retention.studies(store)
     kept: set[str] = set()
     for path in keep:
@@ -57,3 +58,11 @@ def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
         say(f"{size(item.size):>10}  {item.what}: {item.name}")
     total = size(sum(item.size for item in freed))
     say(f"freed {total}" if yes else f"would free {total}; --yes does it")
+
+
+def existing(root: Path | None) -> Store:
+    """The store of a command that only looks after one: a mistyped folder is not an empty store."""
+    where = root or default_root()
+    if not where.is_dir():
+        raise InputError(f"there is no store at {where}; name one with --store FOLDER, or run a study first")
+    return Store(where)

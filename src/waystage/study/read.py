@@ -80,6 +80,8 @@ def _in_plain_words(error: tomllib.TOMLDecodeError) -> str:
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise StudyError(["is a pipe or a device, not a file"], path)
         if path.stat().st_size > LARGEST:
             raise StudyError([f"has {path.stat().st_size:,} bytes; a study file has at most {LARGEST:,}"], path)
         return path.read_bytes().decode("utf-8-sig")
@@ -113,7 +115,9 @@ def _override(values: dict[str, Any], text: str) -> None:
         raise StudyError([f"--set {text!r}: write key=value, such as --set recipe.learning_rate=2e-5"])
     try:
         parsed, *more = tomllib.loads(f"value = {value}").values()
-    except tomllib.TOMLDecodeError:
+    except tomllib.TOMLDecodeError as error:
+        if value.strip()[:1] in ("[", "{", '"', "'"):
+            raise StudyError([f"--set {text!r}: the value {_in_plain_words(error)}"]) from None
         parsed, more = value.strip(), []  # a bare word is a string
     if more:
         raise StudyError([f"--set {text!r}: sets several keys at once; write one --set for each"])
