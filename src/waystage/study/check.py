@@ -222,6 +222,8 @@ def _languages(raw: dict[str, Any]) -> Iterator[Problem]:
     places += [(("low_resource",), raw.get("low_resource"))]
     for i, question in enumerate(_list(raw.get("question"))):
         places.append((("question", i, "languages"), _get(question, "languages")))
+        sides = [(side, _get(question, side)) for side in ("high", "low")]
+        places += [(("question", i, side), value) for side, value in sides if (side, value) != ("high", "source")]
     for arm, body in _table(raw, "intermediate").items():
         places.append((("intermediate", arm, "replay", "languages"), _get(_get(body, "replay"), "languages")))
     for path, value in places:
@@ -256,6 +258,8 @@ def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
     targets |= set(spelled_out(targets))
     for i, question in enumerate(_list(raw.get("question"))):
         for path, name in _strings(_get(question, "compare"), ("question", i, "compare")):
+            if path[-1] == 0 and _get(question, "kind") == "best-of":
+                continue  # "best" stands for whichever arm is chosen
             if arms and name not in arms:
                 yield Problem(path, f"there is no arm [intermediate.{name}]{did_you_mean(name, arms)}")
         pair = _get(question, "compare")
@@ -264,6 +268,66 @@ def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
         for path, name in _strings(_get(question, "targets"), ("question", i, "targets")):
             if name not in targets and name not in own:
                 yield Problem(path, f"{name!r} is not among the study's targets{did_you_mean(name, targets)}")
+
+
+# Which keys of a question only one kind of question reads, and what the others would silently ignore.
+_OF_KIND = {
+    "difference": ("goal", "margin", "reading"),
+    "gap": ("high", "low"),
+    "trend": ("against", "beside", "reference"),
+    "best-of": ("among", "choose"),
+}
+
+
+def _questions(raw: dict[str, Any]) -> Iterator[Problem]:
+    arms = _table(raw, "intermediate")
+    for i, question in enumerate(_list(raw.get("question"))):
+        path: Path = ("question", i)
+        kind = _get(question, "kind") or "difference"
+        for other, keys in _OF_KIND.items():
+            for key in keys:
+                if kind in _OF_KIND and kind != other and _get(question, key) is not None:
+                    yield Problem((*path, key), f'belongs to kind = "{other}"; this question is of kind "{kind}"')
+        goal = _get(question, "goal")
+        if kind == "difference" and goal in ("equivalent", "not worse") and _get(question, "margin") is None:
+            yield Problem(
+                (*path, "goal"),
+                f'"{goal}" needs `margin`, the smallest difference that would matter, such as margin = 1.0',
+            )
+        if kind == "trend":
+            yield from _trend(question, path, raw)
+        if kind == "best-of":
+            yield from _best_of(question, path, arms)
+
+
+def _trend(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
+    against, beside = _get(question, "against"), _list(_get(question, "beside"))
+    if against is None:
+        yield Problem(path, 'kind = "trend" needs `against`: "distance", "text", "resource" or "size"')
+    if against in beside:
+        yield Problem((*path, "beside"), f"names {against!r}, which the trend itself is against")
+    if against == "size" and beside:
+        yield Problem((*path, "beside"), "a trend against size has one point per model: nothing can stand beside it")
+    models = _list(raw.get("models"))
+    if against == "size" and len(models) == 1:
+        yield Problem((*path, "against"), f"a trend over sizes needs two models or more; the study has {models[0]!r}")
+    reference = _get(question, "reference")
+    if isinstance(reference, str) and reference not in ("source", "intermediate"):
+        yield from _meaning((*path, "reference"), partial(language_table.resolve, reference))
+
+
+def _best_of(question: Any, path: Path, arms: dict[str, Any]) -> Iterator[Problem]:
+    pair = _list(_get(question, "compare"))
+    if len(pair) == 2 and pair[0] != "best":
+        yield Problem((*path, "compare", 0), f'kind = "best-of" compares ["best", BASELINE], not {pair!r}')
+    among = [name for _, name in _strings(_get(question, "among"), ())]
+    for place, name in _strings(_get(question, "among"), (*path, "among")):
+        if arms and name not in arms:
+            yield Problem(place, f"there is no arm [intermediate.{name}]{did_you_mean(name, arms)}")
+        if name in pair[1:]:
+            yield Problem(place, f"{name!r} is the baseline: it cannot be chosen")
+    if len(set(among or arms) - set(pair[1:])) < 2:
+        yield Problem((*path, "among"), "a best one needs two arms or more to choose from")
 
 
 def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
@@ -303,7 +367,7 @@ def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
 
 
 _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Problem]], ...] = (
-    _axes, _tasks, _models, _languages, _arms, _recipes, _coverage,
+    _axes, _tasks, _models, _languages, _arms, _questions, _recipes, _coverage,
 )  # fmt: skip
 
 

@@ -54,12 +54,40 @@ class Intermediate(Part):
 
 
 class Question(Part):
-    """Two arms to compare, on which targets and languages."""
+    """Two arms to compare, on which targets and languages, and what would count as an answer.
+
+    `difference`: is A better than B? `gap`: does A close the gap between two groups of languages better than B does?
+    `trend`: does what A gains over B go with something about the language, or with the size of the model? `best-of`:
+    what is choosing the best arm per target worth over B (compare = ["best", B])?
+    """
 
     ask: str = ""
+    kind: Literal["difference", "gap", "trend", "best-of"] = "difference"
     compare: tuple[str, str] = Field(description="[A, B]: is A better than B?")
     targets: Names = Field((), description="empty: all of the study")
     languages: Languages = Field("all", description="an expression such as 'low-resource - script:Latn', or codes")
+    goal: Literal["better", "equivalent", "not worse"] = Field("better", description="of a difference: what is asked")
+    margin: PositiveFloat | None = Field(None, description="points; the smallest difference that would matter")
+    reading: Literal["fixed", "random"] = Field(
+        "fixed", description="fixed: these languages; random: a new language, with families as the unit"
+    )
+    high: Languages = Field("high-resource", description='of a gap: an expression, codes, or "source"')
+    low: Languages = Field("low-resource", description="of a gap: an expression, or codes")
+    against: Literal["distance", "text", "resource", "size"] | None = Field(
+        None,
+        description="of a trend: syntactic distance, pretraining text of the model (log10 of GiB), resource class, "
+        "or size of the model (log10 of parameters)",
+    )
+    beside: tuple[Literal["distance", "text", "resource", "script", "fertility"], ...] = Field(
+        (), description="of a trend: what the slope is adjusted for"
+    )
+    reference: str = Field(
+        "source", description='of a distance: from "source", from "intermediate" (A\'s language), or from a code'
+    )
+    among: Names = Field((), description="of best-of: the arms to choose from; empty: all but B")
+    choose: Literal["other-seeds", "other-seeds-and-items", "dev"] = Field(
+        "other-seeds", description="of best-of: on what the choice is made; never on what is reported"
+    )
 
 
 class Rehearsal(Part):
