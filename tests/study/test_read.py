@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import waystage
-from waystage.errors import StudyError
+from waystage.errors import InputError, StudyError
 from waystage.study import Intermediate, Question, Recipe, Rehearsal, Replay, Sampling, Study, StudyRecipe
 from waystage.study.read import load, schema, to_toml
+from waystage.study.stages import find_task
 
 ROOT = Path(__file__).parent.parent.parent
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))
@@ -137,3 +138,28 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "study.toml")
     with pytest.raises(StudyError, match="not a file"):
         load(tmp_path / "study.toml")
+
+
+def test_paths_are_meant_from_the_folder_of_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home / "data", elsewhere / "other", home / "model"):
+        folder.mkdir(parents=True)
+    (home / "data/en.jsonl").touch()
+    (home / "base.toml").write_text('title = "Mine"\n[task.mine]\nform = "pairs"\nlabels = ["a", "b"]\n'
+        'files = { en = "data/en.jsonl", sw = "data/sw.jsonl" }\n')  # fmt: skip
+    (home / "s.toml").write_text('extends = "base.toml"\nsource = "data"\nsources = { udpos = "other", xnli = "hub" }\n'
+        'models = ["./model", "standin-m"]\ntargets = ["mine"]\n[intermediate.none]\n')  # fmt: skip
+    monkeypatch.chdir(elsewhere)
+    study = load("../home/s.toml")
+    assert study.source == str(home / "data")
+    assert study.sources == {"udpos": "other", "xnli": "hub"}  # one is only here, one is no folder
+    assert study.models == (f"{home / 'model'}", "standin-m")
+    assert study.task["mine"].files == {"en": str(home / "data/en.jsonl"), "sw": str(home / "data/sw.jsonl")}
+    monkeypatch.chdir(home)
+    assert load("s.toml").task["mine"].files == {"en": "data/en.jsonl", "sw": "data/sw.jsonl"}
+    (home / "s.toml").write_text(
+        (home / "s.toml").read_text() + '[task.out]\nform = "tags"\nfiles = { en = "../x.tsv" }'
+    )
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(InputError, match=r"leaves its folder with '\.\.'"):
+        find_task(load(home / "s.toml"), "out")

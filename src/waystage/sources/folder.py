@@ -49,7 +49,8 @@ def find(root: Path, task: Task, split: str, language: str) -> Found:
             return Found(layout, groups)
         tried.append(" and ".join(_patterns(layout, split, language)))
     if not root.is_dir():
-        raise DataError('there is no such folder: `source` must be a data folder, "hub" or "world"', root)
+        what = "this is a file, not a folder" if root.exists() else "there is no such folder"
+        raise DataError(f'{what}: `source` must be a data folder, "hub" or "world"', root)
     if not tried:
         known = sorted({s for layout in task.files for s in layout.splits}) or ["none"]
         where = f"{task.name} has no {split!r} split in {language!r} in any layout of a folder"

@@ -54,6 +54,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[chec
         raise StudyError([_in_plain_words(error)], path) from None
     except RecursionError:
         raise StudyError([TOO_DEEP], path) from None
+    _at_home(values, path.parent)
     lines = key_lines(text)
     places = {key: (path, line) for key, line in lines.items()}
     parent = values.pop("extends", None)
@@ -68,6 +69,32 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[chec
             [f"line {line_of(('extends',), lines)}: extends {parent!r}: {p}" for p in error.problems], path
         ) from None
     return _merge(base, values), base_places | places
+
+
+def _at_home(values: dict[str, Any], home: Path) -> None:
+    """Relative paths are meant from the folder of the study file. What is only there from where one works stays."""
+    home = Path(os.path.realpath(home))
+    if home == Path(os.path.realpath(".")):
+        return
+
+    def moved(said: Any, *, name: bool = False) -> Any:
+        """`name`: it may be something else than a path, so it is one only if it is there."""
+        if isinstance(said, dict):
+            return {key: moved(inner, name=name) for key, inner in said.items()}
+        if not isinstance(said, str) or said in ("", "hub", "world"):
+            return said
+        here, there = os.path.exists(said), os.path.exists(home / said)  # noqa: PTH110  (never raises)
+        return str(home / said) if there or not (here or name) else said
+
+    if isinstance(values.get("task"), dict):
+        for task in values["task"].values():
+            if isinstance(task, dict) and isinstance(task.get("files"), dict):
+                task["files"] = moved(task["files"])
+    for key in ("source", "sources"):
+        if key in values:
+            values[key] = moved(values[key], name=True)
+    if isinstance(values.get("models"), list):
+        values["models"] = [moved(m, name=True) if str(m).startswith(".") else m for m in values["models"]]
 
 
 def _in_plain_words(error: tomllib.TOMLDecodeError) -> str:
