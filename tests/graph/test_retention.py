@@ -34,6 +34,28 @@ def test_drop_removes_the_artifact_and_keeps_its_manifest(store: Store, make: Ma
     assert not store.dropped(stage.fingerprint).exists()
 
 
+def test_how_a_training_went_outlives_its_checkpoint(store: Store, make: Make, simple: Simple) -> None:
+    stage = simple("a")
+    make(stage)
+    assert store.find(stage.fingerprint, "curve.parquet") is None
+    folder = store.path(stage.fingerprint)
+    (folder / "curve.parquet").write_bytes(b"steps and scores")
+    (folder / "encoder.safetensors").write_bytes(b"large")
+    retention.drop(store, [stage.fingerprint])
+    found = store.find(stage.fingerprint, "curve.parquet")
+    assert found is not None and found.read_bytes() == b"steps and scores"
+    assert store.find(stage.fingerprint, "encoder.safetensors") is None
+    Plan([stage]).record(store, "study")
+    assert freed(store) == set()
+    make(stage)  # made again, it has curves of its own
+    assert not store.remembered(stage.fingerprint).exists()
+    (folder / "curve.parquet").write_bytes(b"steps and scores")
+    retention.drop(store, [stage.fingerprint])
+    (store.root / "plans" / "study.json").unlink()
+    assert freed(store, delete=True) == {f"curves {stage.fingerprint}"}
+    assert not store.remembered(stage.fingerprint).exists()
+
+
 def test_drop_leaves_what_others_need_or_make(store: Store, make: Make, simple: Simple) -> None:
     a, b = simple("a"), simple("b")
     make(a)

@@ -18,17 +18,18 @@ from pathlib import Path
 from waystage.errors import InputError
 from waystage.graph import locks, record
 from waystage.graph.alive import alive, me
-from waystage.graph.files import write_text
+from waystage.graph.files import sync_all, write_text
 from waystage.graph.manifest import NAME
 from waystage.graph.points import reach
 from waystage.graph.store import Store
 
 PATIENCE = 60.0  # seconds to wait for the claims lock, which is held for moments
+KEPT = ("curve.parquet", "training.json")  # how a training went: kilobytes that reports show
 
 
 @dataclass(frozen=True)
 class Freed:
-    what: str  # "artifact", "remains" of killed tries, "quarantine", "scratch"
+    what: str  # "artifact", "curves" of a dropped one, "remains" of killed tries, "quarantine", "scratch"
     fingerprint: str
     name: str
     size: int
@@ -78,7 +79,10 @@ def _claim(store: Store, run: str) -> Path:
 
 
 def drop(store: Store, fingerprints: Iterable[str], *, run: str = "") -> list[str]:
-    """Remove artifacts that have served and keep their manifests as a note. Returns those that could go."""
+    """Remove artifacts that have served and keep their manifests, and the files of `KEPT`, as a note.
+
+    Returns those that could go.
+    """
     gone = []
     with claims(store):
         needed = claimed(store, but=run)
@@ -87,12 +91,22 @@ def drop(store: Store, fingerprints: Iterable[str], *, run: str = "") -> list[st
                 continue
             with suppress(locks.Busy), store.lock(fingerprint):
                 reach("before-drop")
+                _keep(store, fingerprint)
                 write_text(store.dropped(fingerprint), (store.path(fingerprint) / NAME).read_text(encoding="utf-8"))
                 reach("drop-recorded")
                 store.remove(fingerprint)
                 reach("drop-moved")
                 gone.append(fingerprint)
     return gone
+
+
+def _keep(store: Store, fingerprint: str) -> None:
+    """Copies, made anew when an earlier try was killed: until the artifact is gone, readers find its own files."""
+    files = [path for name in KEPT if (path := store.path(fingerprint) / name).exists()]
+    if files:
+        home = store.remembered(fingerprint)
+        home.mkdir(parents=True, exist_ok=True)
+        sync_all([*(Path(shutil.copyfile(path, home / path.name)) for path in files), home])
 
 
 def studies(store: Store) -> list[str]:
@@ -115,7 +129,7 @@ def gc(store: Store, keep: Collection[str] | None = None, *, delete: bool = Fals
         kept.update(noted.fingerprint for noted in found.stages) if found else None
     with claims(store):
         kept |= claimed(store)
-        freed = [*_artifacts(store, kept), *_remains(store)]
+        freed = [*_artifacts(store, kept), *_remembered(store, kept), *_remains(store)]
         if delete:
             for item in freed:
                 if item.what == "artifact":
@@ -130,6 +144,12 @@ def _artifacts(store: Store, kept: set[str]) -> Iterator[Freed]:
     for entry in store.ls():
         if entry.fingerprint not in kept:
             yield Freed("artifact", entry.fingerprint, entry.name, entry.size, store.path(entry.fingerprint))
+
+
+def _remembered(store: Store, kept: set[str]) -> Iterator[Freed]:
+    for path in sorted(store.root.glob("dropped/*/")):
+        if path.name not in kept:
+            yield Freed("curves", path.name, path.name, _size(path), path)
 
 
 def _remains(store: Store) -> Iterator[Freed]:

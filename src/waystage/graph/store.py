@@ -86,6 +86,15 @@ class Store:
     def dropped(self, fingerprint: str) -> Path:
         return self.root / "dropped" / f"{fingerprint}.json"
 
+    def remembered(self, fingerprint: str) -> Path:
+        """The folder of what stays of a dropped artifact beside its manifest."""
+        return self.root / "dropped" / fingerprint
+
+    def find(self, fingerprint: str, name: str) -> Path | None:
+        """A file of an artifact, or what was kept of it when the artifact was dropped after use."""
+        places = (self.path(fingerprint) / name, self.remembered(fingerprint) / name)
+        return next((place for place in places if place.exists()), None)
+
     def fingerprints(self) -> Iterator[str]:
         for path in sorted(self.root.glob(f"artifacts/??/*/{manifest.NAME}")):
             yield path.parent.name
@@ -222,6 +231,7 @@ class Store:
         sync(final.parent)
         reach("folder-synced")
         self.dropped(fingerprint).unlink(missing_ok=True)
+        shutil.rmtree(self.remembered(fingerprint), ignore_errors=True)
         shutil.rmtree(self.root / "scratch" / fingerprint, ignore_errors=True)
         reach("scratch-removed")
         return final

@@ -241,8 +241,8 @@ def curves(results: Results, found: Records) -> list[dict[str, Any]]:
 
     said = []
     for stage, record in found.values():
-        path = results.store.path(stage.fingerprint) / "curve.parquet"
-        if record is None or not path.exists():
+        path = results.store.find(stage.fingerprint, "curve.parquet") if record and stage.kind == "train" else None
+        if path is None:
             continue
         lines: dict[str, list[tuple[Any, Any]]] = defaultdict(list)
         columns = pq.read_table(path, columns=["step", "name", "value"]).to_pydict()
