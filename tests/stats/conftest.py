@@ -56,6 +56,7 @@ def make_study(targets: tuple[str, ...], **changes: Any) -> Any:
     said = {
         "models": ("xlm-roberta-base",),
         "source_languages": ("en",),
+        "intermediate": {"none": None, "mnli": None, "squad": None},
         "target_tasks": lambda: targets,
         "select": lambda said: groups[said] if isinstance(said, str) else tuple(said),
     }
@@ -63,7 +64,10 @@ def make_study(targets: tuple[str, ...], **changes: Any) -> Any:
 
 
 def make_question(a: str = "mnli", b: str = "none", **changes: Any) -> Any:
-    return SimpleNamespace(**({"ask": "Does it help?", "compare": (a, b), "targets": (), "languages": "all"} | changes))
+    from waystage.study import Question
+
+    said = {"ask": "Does it help?", "compare": (a, b), "targets": (), "languages": "all"} | changes
+    return Question(**said)
 
 
 @pytest.fixture(scope="session")

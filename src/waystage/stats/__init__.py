@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from waystage.stats.answering import Answer as Answer
-    from waystage.stats.answering import answer as answer
-    from waystage.stats.answering import answers as answers
     from waystage.stats.answering import as_family as as_family
+    from waystage.stats.asking import answer as answer
+    from waystage.stats.asking import answers as answers
     from waystage.stats.average import contrast as contrast
     from waystage.stats.gains import gain_matrix as gain_matrix
     from waystage.stats.interval import Interval as Interval
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _WHERE = {
     "Answer": "answering",
     "Interval": "interval",
-    "answer": "answering",
-    "answers": "answering",
+    "answer": "asking",
+    "answers": "asking",
     "as_family": "answering",
     "contrast": "average",
     "gain_matrix": "gains",

@@ -1,21 +1,24 @@
-"""A question of a study file, answered in plain English with what stands behind it."""
+"""A difference between two arms, answered in plain English with what stands behind it; what all answers are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from waystage.errors import InputError
-from waystage.stats import items, words
+from waystage.stats import equivalence, items, words
 from waystage.stats import languages as readings
 from waystage.stats import verdict as verdicts
-from waystage.stats.average import Contrast, contrast
+from waystage.stats.average import Contrast
 from waystage.stats.interval import Interval
 from waystage.stats.multiple import holm
 from waystage.stats.seeds import sign_flip
 
 Reading = Literal["fixed", "random"]
+Kind = Literal["difference", "gap", "trend", "best-of"]
+Outcomes = Callable[[Contrast], Mapping[str, Sequence[items.Block]]]  # what each arm did on each item, by target
+FOUND = ("better", "worse", "equivalent", "not worse", "closes the gap", "widens the gap", "rises", "falls")
 
 
 class QuestionLike(Protocol):
@@ -29,6 +32,28 @@ class QuestionLike(Protocol):
     def targets(self) -> tuple[str, ...]: ...
     @property
     def languages(self) -> Any: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def goal(self) -> verdicts.Goal: ...
+    @property
+    def margin(self) -> float | None: ...
+    @property
+    def reading(self) -> Reading: ...
+    @property
+    def high(self) -> Any: ...
+    @property
+    def low(self) -> Any: ...
+    @property
+    def against(self) -> str | None: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def beside(self) -> Sequence[str]: ...
+    @property
+    def among(self) -> Sequence[str]: ...
+    @property
+    def choose(self) -> str: ...
 
 
 class StudyLike(Protocol):
@@ -36,6 +61,8 @@ class StudyLike(Protocol):
     def models(self) -> tuple[str, ...]: ...
     @property
     def source_languages(self) -> tuple[str, ...]: ...
+    @property
+    def intermediate(self) -> Mapping[str, Any]: ...
     @property
     def target_tasks(self) -> Callable[[], tuple[str, ...]]: ...
     @property
@@ -76,6 +103,14 @@ class Answer:
     rehearsal: bool
     items: tuple[Line, ...] = ()  # by target, with the test items as a sample too
     p_holm: float | None = None  # over all questions of the study, where they were answered together
+    kind: Kind = "difference"
+    goal: equivalence.Outcome | None = None  # the test against the margin, where one was fixed
+    details: Mapping[str, Any] = field(default_factory=dict)  # what only this kind of question has
+
+    @property
+    def p(self) -> float | None:
+        """Of what was asked: against the margin where the goal is to show that little was lost, else against zero."""
+        return self.goal.p if self.goal and self.goal.goal != "better" else self.interval.p
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -89,74 +124,47 @@ class Answer:
         return "\n".join([*lines, *(f"  ! {warning}" for warning in self.warnings)])
 
 
-def answers(questions: Iterable[QuestionLike], scores: Any, study: StudyLike, **options: Any) -> tuple[Answer, ...]:
-    """Every question, for every model and source language of the study, as one family of tests.
-
-    `options` are those of `answer`.
-    """
-    return as_family(
-        answer(question, scores, study, model=model, source_language=source, **options)
-        for question in questions
-        for model in study.models
-        for source in study.source_languages
-    )
-
-
 def as_family(found: Iterable[Answer]) -> tuple[Answer, ...]:
     """Answers that belong together, each with Holm's p; a verdict that does not outlast it gets a warning."""
     family = tuple(found)
-    adjusted = holm([one.interval.p for one in family])
+    adjusted = holm([one.p for one in family])
     return tuple(_adjusted(one, p, len(family)) for one, p in zip(family, adjusted, strict=True))
 
 
 def _adjusted(one: Answer, p: float | None, questions: int) -> Answer:
     warnings = one.warnings
-    if p is not None and p > 0.05 and one.verdict.word in ("better", "worse"):
+    if p is not None and p > 0.05 and one.verdict.word in FOUND:
         said = f"'{one.verdict.word}' does not outlast {questions} questions: p = {p:.3g} after Holm"
         warnings = (*warnings, said)
     return replace(one, p_holm=p, warnings=warnings)
 
 
-def answer(
+def difference(
     question: QuestionLike,
-    scores: Any,
-    study: StudyLike,
+    found: Contrast,
     *,
-    model: str | None = None,
-    source_language: str | None = None,
-    reading: Reading = "fixed",
-    margin: float | None = None,
-    untrained: Collection[str] | None = None,
     families: Mapping[str, str] | None = None,
-    outcomes: Mapping[str, Sequence[items.Block]] | None = None,
+    outcomes: Outcomes | None = None,
     rehearsal: bool = False,
     level: float = 0.95,
 ) -> Answer:
-    """Is A better than B? Headline metric of each target, paired by seed, averaged over languages, then targets.
+    """Is A better than B (or no worse, or the same)? Headline metric of each target, averaged over languages, targets.
 
-    `model` and `source_language` may be left out where the study has one. `reading = "random"` asks about a new
-    language instead of these; `margin` is the smallest difference that would matter, fixed before looking.
-    `untrained` names the targets without training data; left out, they are recognised where two seeds allow it.
-    `outcomes` holds, by target, what each arm did on each item (arm A first); it adds intervals over items.
+    `reading = "random"` of the question asks about a new language instead of these; `margin` is the smallest
+    difference that would matter, fixed before looking. `outcomes` adds intervals over test items.
     """
-    a, b = question.compare
-    found = contrast(
-        scores,
-        a,
-        b,
-        model=model or _only(study.models, "model"),
-        source_language=source_language or _only(study.source_languages, "source_language"),
-        targets=question.targets or study.target_tasks(),
-        languages=study.select(question.languages),
-        untrained=untrained,
-    )
+    goal, margin = question.goal, question.margin
+    if goal != "better" and margin is None:
+        raise InputError(
+            f"{goal!r} is shown against a margin only: write `margin`, the smallest difference that matters"
+        )
 
     def judge(part: Contrast) -> tuple[Interval, verdicts.Verdict]:
-        if reading == "random":
+        if question.reading == "random":
             interval = readings.new_language(part, families=families, level=level)
         else:
             interval = readings.these_languages(part, level=level)
-        return interval, verdicts.of(interval, seeds=len(part.seeds), margin=margin)
+        return interval, verdicts.of(interval, seeds=len(part.seeds), margin=margin, goal=goal)
 
     def line(what: str, part: Contrast) -> Line:
         interval, verdict = judge(part)
@@ -166,15 +174,16 @@ def answer(
         return Line(what, metrics.pop() if len(metrics) == 1 else "", part.languages, of_a, of_b, interval, verdict)
 
     interval, verdict = judge(found)
+    on_items = outcomes(found) if outcomes else {}
     by_target = _shares([line(target, found.of((target,))) for target in found.targets])
     return Answer(
         ask=question.ask,
-        a=a,
-        b=b,
+        a=found.a,
+        b=found.b,
         model=found.model,
         source_language=found.source_language,
-        reading=reading,
-        sentence=words.sentence(found, interval, verdict, reading=reading, rehearsal=rehearsal, ask=question),
+        reading=question.reading,
+        sentence=words.sentence(found, interval, verdict, reading=question.reading, rehearsal=rehearsal, ask=question),
         interval=interval,
         verdict=verdict,
         seeds=found.seeds,
@@ -182,11 +191,10 @@ def answer(
         targets=by_target,
         variants=tuple(line(what, part) for what, part in _variants(found)),
         notes=_notes(found),
-        warnings=_warnings(found),
+        warnings=warnings(found),
         rehearsal=rehearsal,
-        items=tuple(
-            _over_items(line, outcomes[line.what], level) for line in by_target if outcomes and line.what in outcomes
-        ),
+        items=tuple(_over_items(line, on_items[line.what], level) for line in by_target if line.what in on_items),
+        goal=equivalence.judge(interval, goal, margin=margin) if margin is not None else None,
     )
 
 
@@ -225,7 +233,7 @@ def _shares(lines: Sequence[Line]) -> tuple[Line, ...]:
     return tuple(replace(line, share=line.interval.estimate / total) for line in lines)
 
 
-def _warnings(found: Contrast) -> tuple[str, ...]:
+def warnings(found: Contrast) -> tuple[str, ...]:
     said = [*found.left_out]
     metrics = sorted({pair.metric for pair in found.pairs})
     if len(metrics) > 1:
@@ -243,9 +251,3 @@ def _notes(found: Contrast) -> tuple[str, ...]:
         flips = sign_flip(list(found.per_seed().values()))
         said.append(f"without assuming a normal distribution: {flips}")
     return tuple(said)
-
-
-def _only(names: Sequence[str], what: str) -> str:
-    if len(names) > 1:
-        raise InputError(f"the study has {len(names)} of {what} ({', '.join(names)}): say which, {what}={names[0]!r}")
-    return names[0]

@@ -89,6 +89,22 @@ def this_method(blocks: Sequence[Block], *, draws: int = DRAWS, seed: int = 0, l
     )  # fmt: skip
 
 
+def by_seed(blocks: Sequence[Block]) -> list[float]:
+    """a minus b in points by seed: each language counts once."""
+    return [float(value) for value in _difference(blocks)]
+
+
+def halves(block: Block) -> tuple[Block, Block]:
+    """Two halves of the clusters, the same two whenever the clusters are the same."""
+    count = int(block.clusters.max()) + 1
+    first = np.isin(block.clusters, np.random.default_rng(0).permutation(count)[: count // 2])
+    return _part(block, first), _part(block, ~first)
+
+
+def _part(block: Block, keep: Array) -> Block:
+    return Block(block.over[..., keep], block.under[..., keep], _clusters(block.clusters[keep].tolist(), 0))
+
+
 def _clusters(names: Sequence[Any] | None, items: int) -> Array:
     if names is None:
         return np.arange(items)

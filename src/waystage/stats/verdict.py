@@ -1,7 +1,8 @@
 """From an interval to words, by rules fixed beforehand.
 
 Differences: *better* / *worse* (the interval excludes zero), *equivalent* (a margin was given and the 90 % interval
-lies inside it), *not distinguishable*, *no verdict* (fewer than three seeds).
+lies inside it), *not worse* (asked for: the 90 % interval ends above minus the margin), *not distinguishable*, *no
+verdict* (fewer than three seeds). Gaps and trends have words of their own.
 
 Claims: *reproduced*, *same direction*, *not distinguishable*, *opposite direction*, *contradicted*, *not tested*. Five
 seeds allow every word; three or four give the direction only; two give none. What is no replication (another model,
@@ -17,7 +18,11 @@ from typing import Literal
 from waystage.stats.interval import Interval
 
 FULL, DIRECTION = 5, 3  # seeds
-Word = Literal["better", "worse", "equivalent", "not distinguishable", "no verdict"]
+Goal = Literal["better", "equivalent", "not worse"]
+Word = Literal[
+    "better", "worse", "equivalent", "not worse", "not distinguishable", "no verdict",
+    "closes the gap", "does not close the gap", "widens the gap", "rises", "falls",
+]  # fmt: skip
 ClaimWord = Literal[
     "reproduced", "same direction", "not distinguishable", "opposite direction", "contradicted", "not tested",
     "conforms", "does not conform", "no verdict",
@@ -30,8 +35,12 @@ class Verdict:
     why: str = ""
 
 
-def of(interval: Interval, *, seeds: int, margin: float | None = None) -> Verdict:
-    """What the difference is, given the smallest difference that would matter (`margin`), if one was fixed."""
+def of(interval: Interval, *, seeds: int, margin: float | None = None, goal: Goal = "better") -> Verdict:
+    """What the difference is, given the smallest difference that would matter (`margin`), if one was fixed.
+
+    With the goal "equivalent" what lies inside the margin is equivalent even where it is surely not zero; with "not
+    worse" it is enough that being worse by the margin is ruled out.
+    """
     if interval.low is None or interval.high is None:
         return Verdict("no verdict", interval.note)
     if seeds < DIRECTION:
@@ -39,6 +48,11 @@ def of(interval: Interval, *, seeds: int, margin: float | None = None) -> Verdic
     narrow = interval.at(0.90)
     assert narrow.low is not None and narrow.high is not None
     inside = margin is not None and -margin < narrow.low and narrow.high < margin
+    if inside and goal == "equivalent":
+        aside = ", though not zero" if interval.low > 0 or interval.high < 0 else ""
+        return Verdict("equivalent", f"the 90 % interval lies within ±{margin:g}{aside}")
+    if goal == "not worse" and margin is not None and interval.low <= 0 and narrow.low > -margin:
+        return Verdict("not worse", f"worse by {margin:g} or more is ruled out")
     if interval.low > 0 or interval.high < 0:
         why = f"yet by less than the margin of {margin:g}" if inside else ""
         return Verdict("better" if interval.low > 0 else "worse", why)
@@ -47,7 +61,20 @@ def of(interval: Interval, *, seeds: int, margin: float | None = None) -> Verdic
     if interval.low == interval.high == 0:
         return Verdict("equivalent", "exactly equal in every seed")
     why = f"differences from {interval.low:+.2f} to {interval.high:+.2f} are compatible with the data"
+    if goal != "better":
+        why += f", {goal!r} with a margin of {margin:g} is not shown"
     return Verdict("not distinguishable", why)
+
+
+def of_trend(slope: Interval, *, seeds: int) -> Verdict:
+    """Whether gains rise or fall along something. Needs an interval of the slope, and seeds as a difference does."""
+    found = of(slope, seeds=seeds)
+    if found.word in ("better", "worse"):
+        return Verdict("rises" if found.word == "better" else "falls")
+    return found
+
+
+Direction = Literal["up", "down", "none", "not up"]
 
 
 @dataclass(frozen=True)
@@ -60,25 +87,27 @@ def claim(
     measured: Interval,
     *,
     seeds: int,
-    direction: Literal["up", "down", "none"],
+    direction: Direction,
     published: float | None = None,
     tolerance: float | None = None,
     replication: bool = False,
 ) -> ClaimVerdict:
     """Does the measured difference bear out a published one?
 
-    `direction` is what the claim says of the difference: "up", "down", or "none" (no difference that matters; then
-    `tolerance` is how much would matter). With a published value, *reproduced* asks for the 90 % interval inside
-    published ± tolerance; without one nothing beyond the direction can be borne out.
+    `direction` is what the claim says of the difference: "up", "down", "none" (no difference that matters; then
+    `tolerance` is how much would matter), or "not up" (no gain that matters, a loss may be). With a published value,
+    *reproduced* asks for the 90 % interval inside published ± tolerance; without one nothing beyond the direction can
+    be borne out.
     """
     if measured.low is None or measured.high is None or seeds < DIRECTION:
         return ClaimVerdict("no verdict", measured.note if measured.low is None else f"{seeds} seeds: no verdict")
-    if direction == "none":
-        found = _no_difference(measured, tolerance)
+    if direction in ("none", "not up"):
+        found = _no_difference(measured, tolerance, only_up=direction == "not up")
     else:
         found = _difference(measured, direction == "up", published, tolerance)
     if seeds < FULL and found.word in ("reproduced", "contradicted"):
-        agrees: ClaimWord = "not distinguishable" if direction == "none" else "same direction"
+        fits = direction in ("up", "down") or (direction == "not up" and measured.high < 0)
+        agrees: ClaimWord = "same direction" if fits else "not distinguishable"
         word: ClaimWord = "opposite direction" if found.word == "contradicted" else agrees
         return ClaimVerdict(word, f"{seeds} seeds give the direction only, {FULL} a full verdict")
     if not replication and found.word == "contradicted":
@@ -99,10 +128,16 @@ def _difference(measured: Interval, up: bool, published: float | None, tolerance
     return ClaimVerdict("same direction", f"the 90 % interval does not lie within {published:+g} ± {tolerance:g}")
 
 
-def _no_difference(measured: Interval, tolerance: float | None) -> ClaimVerdict:
+def _no_difference(measured: Interval, tolerance: float | None, *, only_up: bool) -> ClaimVerdict:
     assert measured.low is not None and measured.high is not None
     if tolerance is None:
         return ClaimVerdict("not tested", "the claim says how much would matter nowhere, so equality cannot be shown")
+    if only_up and _inside(measured, float("-inf"), tolerance):
+        return ClaimVerdict("reproduced", f"a gain of {tolerance:g} or more is ruled out")
+    if only_up:
+        if measured.low > tolerance:
+            return ClaimVerdict("contradicted", f"the whole interval lies above {tolerance:g}")
+        return ClaimVerdict("not distinguishable", f"a gain of {tolerance:g} is not ruled out")
     if _inside(measured, -tolerance, tolerance):
         return ClaimVerdict("reproduced", f"the 90 % interval lies within ±{tolerance:g}")
     if measured.low > tolerance or measured.high < -tolerance:

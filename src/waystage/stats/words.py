@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from waystage.stats.average import Contrast
@@ -22,19 +23,21 @@ def sentence(
     """What was found about two arms, with estimate, interval, seeds, targets and languages."""
     one = len(found.seeds) == 1
     a, b = (f"this checkpoint of {arm}" if one else arm for arm in (found.a, found.b))
-    numbers = _numbers(interval, found)
+    behind = numbers(interval, len(found.seeds))
     where = _where(found, ask, reading)
     size = f"{abs(interval.estimate):.2f} points"
-    difference = f"the difference is {interval.estimate:+.2f} points ({numbers}) {where}"
+    difference = f"the difference is {interval.estimate:+.2f} points ({behind}) {where}"
     match verdict.word:
         case "better" | "worse":
             aside = f", {verdict.why}" if verdict.why else ""
-            said = f"{a} is {verdict.word} than {b} by {size}{aside} ({numbers}) {where}"
+            said = f"{a} is {verdict.word} than {b} by {size}{aside} ({behind}) {where}"
         case "equivalent":
             said = f"{a} and {b} are equivalent, {verdict.why}: {difference}"
+        case "not worse":
+            said = f"{a} is not worse than {b}, {verdict.why}: {difference}"
         case "not distinguishable":
             said = f"{a} and {b} are not distinguishable: {difference}"
-        case "no verdict":
+        case _:
             said = f"there is no verdict on {a} against {b}: {difference}"
     return start(said + ".", rehearsal=rehearsal)
 
@@ -54,27 +57,27 @@ def line(part: Line) -> str:
     return f"{part.what}:{metric} {part.a:.2f} against {part.b:.2f}, {part.interval}: {part.verdict.word}{share}"
 
 
-def count(n: int, one: str, many: str = "") -> str:
-    return f"{n} {one if n == 1 else many or one + 's'}"
-
-
-def _numbers(interval: Interval, found: Contrast) -> str:
-    seeds = count(len(found.seeds), "seed")
+def numbers(interval: Interval, seeds: int) -> str:
+    """What stands in brackets behind an estimate."""
+    spoken = count(seeds, "seed")
     if interval.low is None or interval.high is None:
-        return f"{seeds}; no interval: {interval.note}"
+        return f"{spoken}; no interval: {interval.note}"
     said = (
-        f"{interval.level * 100:g} % interval {interval.low:+.2f} to {interval.high:+.2f}; {seeds}; {interval.method}"
+        f"{interval.level * 100:g} % interval {interval.low:+.2f} to {interval.high:+.2f}; {spoken}; {interval.method}"
     )
     return f"{said}; {interval.note}" if interval.note and interval.note != TWO_SEEDS else said
 
 
+def count(n: int, one: str, many: str = "") -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def listed_targets(targets: Sequence[str]) -> str:
+    return targets[0] if len(targets) == 1 else f"{len(targets)} targets ({', '.join(targets)})"
+
+
 def _where(found: Contrast, ask: QuestionLike, reading: str) -> str:
-    on = (
-        found.targets[0]
-        if len(found.targets) == 1
-        else f"on average over {len(found.targets)} targets ({', '.join(found.targets)})"
-    )
-    on = f"on {on}" if len(found.targets) == 1 else on
+    on = ("on " if len(found.targets) == 1 else "on average over ") + listed_targets(found.targets)
     codes = found.languages
     named = f" '{ask.languages}'" if isinstance(ask.languages, str) and ask.languages != "all" else ""
     listed = f": {', '.join(codes)}" if len(codes) <= LISTED else ""

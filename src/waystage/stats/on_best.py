@@ -1,0 +1,122 @@
+"""The answer to "what is choosing the best arm per target worth?", without the luck of the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from waystage.errors import InputError
+from waystage.stats import items, words
+from waystage.stats import verdict as verdicts
+from waystage.stats.answering import Answer, Line, Outcomes, QuestionLike
+from waystage.stats.average import Contrast
+from waystage.stats.best import Best, Gains, best_of
+
+
+def answer(
+    question: QuestionLike,
+    contrasts: Sequence[Contrast],
+    *,
+    outcomes: Outcomes | None = None,
+    chosen: Mapping[str, str] | None = None,
+    rehearsal: bool = False,
+) -> Answer:
+    """`contrasts` are the arms to choose from, each against the same baseline."""
+    how, left_out = "other seeds", list(dict.fromkeys(reason for one in contrasts for reason in one.left_out))
+    if question.choose == "dev":
+        if not chosen:
+            raise InputError(
+                "no dev scores to choose on: training never looked at dev (see `eval_every` of the recipe)"
+            )
+        left_out += [f"{t}: no dev scores to choose on" for t in contrasts[0].targets if t not in chosen]
+        contrasts = [one.of(chosen.keys()) for one in contrasts]
+        best, how = best_of(contrasts, chosen=chosen), "the dev data of the source language"
+    elif question.choose == "other-seeds-and-items":
+        if outcomes is None:
+            raise InputError("the single answers are not in the store, so items cannot be told apart")
+        halves, lacking = _halves(contrasts, outcomes)
+        left_out += [f"{t}: its score is no sum over items, so it cannot be split into halves" for t in lacking]
+        contrasts = [one.of(list(halves[0])) for one in contrasts]
+        best, how = best_of(contrasts, halves=halves), "other seeds and the other half of the test items"
+    else:
+        best = best_of(contrasts)
+    first = contrasts[0]
+    verdict = verdicts.of(best.gain, seeds=best.gain.n)
+    lines = tuple(_line(target, best, contrasts) for target in best.chosen)
+    seeds = tuple(sorted({*best.choosing, *best.reporting}))
+    return Answer(
+        ask=question.ask,
+        a="best",
+        b=first.b,
+        model=first.model,
+        source_language=first.source_language,
+        reading="fixed",
+        sentence=_sentence(best, first, verdict, how, len(contrasts), rehearsal),
+        interval=best.gain,
+        verdict=verdict,
+        seeds=seeds,
+        languages=first.languages,
+        targets=lines,
+        variants=_variants(best, contrasts),
+        notes=(f"chosen and reported on the same scores it would look like {best.naive:+.2f} points",),
+        warnings=tuple(left_out),
+        rehearsal=rehearsal,
+        kind="best-of",
+        details={
+            "chosen": dict(best.chosen), "choosing": list(best.choosing), "reporting": list(best.reporting),
+            "naive": best.naive, "optimism": best.optimism, "among": [one.a for one in contrasts], "chosen_on": how,
+        },
+    )  # fmt: skip
+
+
+def _halves(contrasts: Sequence[Contrast], outcomes: Outcomes) -> tuple[tuple[Gains, Gains], list[str]]:
+    """Gains on the two halves of the clusters of each target, the same halves for every arm."""
+    both: tuple[Gains, Gains] = ({}, {})
+    every = [(one, outcomes(one)) for one in contrasts]
+    lacking = [t for t in contrasts[0].targets if any(t not in blocks for _, blocks in every)]
+    for one, blocks in every:
+        seeds = {pair.target: pair.seeds for pair in one.pairs}
+        for target in [t for t in one.targets if t not in lacking]:
+            for half, part in zip(both, zip(*map(items.halves, blocks[target]), strict=True), strict=True):
+                gains = items.by_seed(part)
+                half.setdefault(target, {})[one.a] = dict(zip(seeds[target], gains, strict=True))
+    if not both[0]:
+        raise InputError("no target has single answers in the store that add up to its score")
+    return both, lacking
+
+
+def _line(target: str, best: Best, contrasts: Sequence[Contrast]) -> Line:
+    pairs = [one.of((target,)).pairs[0] for one in contrasts if one.a in best.picked[target]]
+    of_a, of_b = (sum(float(getattr(p, side).to_numpy().mean()) for p in pairs) / len(pairs) for side in ("a", "b"))
+    gain = best.by_target[target]
+    verdict = verdicts.of(gain, seeds=gain.n)
+    return Line(f"{target} ({best.chosen[target]})", pairs[0].metric, pairs[0].languages, of_a, of_b, gain, verdict)
+
+
+def _variants(best: Best, contrasts: Sequence[Contrast]) -> tuple[Line, ...]:
+    """Without retrieval that nothing was trained for, which is where much of a gain may come from."""
+    free = [target for target in best.chosen if target in contrasts[0].untrained]
+    kept = [target for target in best.chosen if target not in free]
+    if not free or not kept:
+        return ()
+    parts = [_line(target, best, contrasts) for target in kept]
+    gain = best.on(kept)
+    return (
+        Line(
+            f"without untrained retrieval ({', '.join(free)})", "", contrasts[0].languages,
+            sum(part.a for part in parts) / len(parts), sum(part.b for part in parts) / len(parts), gain,
+            verdicts.of(gain, seeds=gain.n),
+        ),
+    )  # fmt: skip
+
+
+def _sentence(best: Best, first: Contrast, verdict: verdicts.Verdict, how: str, arms: int, rehearsal: bool) -> str:
+    head = f"choosing the best of {arms} arms for each target"
+    behind = words.numbers(best.gain, best.gain.n)
+    where = f"{words.listed_targets(first.targets)}, in {words.count(len(first.languages), 'language')}"
+    if not best.chosen:
+        said = f"{head} looks like {best.naive:+.2f} points over {first.b}, which is optimistic: {best.gain.note}"
+    else:
+        said = f"{head} on {how} gains {best.gain.estimate:+.2f} points over {first.b} ({behind}) on {where}"
+        said += f": {verdict.word}" + (f" ({verdict.why})" if verdict.why else "")
+        said += f". Chosen and reported on the same scores it would look like {best.naive:+.2f}"
+    return words.start(said + ".", rehearsal=rehearsal)
