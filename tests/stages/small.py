@@ -86,3 +86,26 @@ def stored(folder: Path, form: str, examples: dict[str, list[Example]], labels: 
         encoded = forms.get(form).encode(some, tokenizer(), labels=labels, max_length=40)
         encoded.save(folder / "tokens" / language)
     return folder
+
+
+DECODERS = ("llama", "qwen2", "mistral", "gemma2")
+
+
+def decoder(folder: Path, family: str) -> Path:
+    """A decoder of two layers with random weights, as a transformers checkpoint."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    words = tokenizer()
+    shape: dict[str, Any] = {"num_key_value_heads": 1}
+    if family in ("mistral", "gemma2"):
+        shape |= {"head_dim": 16, "sliding_window": 8}
+    config = AutoConfig.for_model(
+        family, vocab_size=words.get_vocab_size(), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=66, pad_token_id=1, bos_token_id=0, eos_token_id=2, **shape,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    words.save(str(folder / "tokenizer.json"))
+    return folder

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from waystage.errors import DataError, InputError
 from waystage.forms.encoded import Head
+from waystage.models import adapters
+from waystage.models.adapters import Chain
 from waystage.models.backbone import Backbone
 from waystage.models.families import family
 from waystage.models.heads import VocabularyHead, make
@@ -55,11 +57,24 @@ def folder(model: Model, places: Mapping[str, str], parts: Iterable[str] = PARTS
 
 
 def backbone(
-    model: Model, places: Mapping[str, str], *, dropout: float | None = None, start: Path | None = None
+    model: Model,
+    places: Mapping[str, str],
+    *,
+    dropout: float | None = None,
+    start: Path | None = None,
+    chain: Chain | None = None,
+    seed: int = 0,
+    precision: str = "fp32",
+    device: str = "cpu",
 ) -> Backbone:
-    """In fp32. `start` is the folder of a `train` stage whose encoder replaces the published one."""
+    """`start` is the folder of a `train` stage: its encoder replaces the published one, or its adapters lie over it.
+
+    `chain` are other adapters than those of `start`; `seed` draws the new one. Weights come in fp32, except where
+    `precision` is bf16 and they are only the ground under adapters.
+    """
     from transformers import AutoConfig, AutoModel
 
+    chain = adapters.saved(start) if chain is None else chain
     path = folder(model, places)
     if start is not None:
         saved = json.loads((start / "model.json").read_text(encoding="utf-8"))["config"]
@@ -68,19 +83,48 @@ def backbone(
         config = AutoConfig.from_pretrained(path)
     kind = family(config)
     described = config.to_dict()
-    if start is None and not any(path.glob("*.safetensors")):
+    tuned = start / "encoder.safetensors" if start is not None else None
+    if tuned is not None and not tuned.exists():
+        tuned = None
+    if tuned is None and not any(path.glob("*.safetensors")):
         raise DataError("there are no weights in safetensors, the only format that is read", path)
     _set_dropout(config, kind.dropouts, dropout)
-    options: dict[str, Any] = {"dtype": torch.float32, "attn_implementation": "packed" if kind.packed else "eager"}
+    ground = any(link.state != "merged" for link in chain)
+    dtype = torch.bfloat16 if ground and precision == "bf16" else torch.float32
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": "packed" if kind.packed else "eager"}
     if kind.pooler:
         options["add_pooling_layer"] = False
-    if start is not None:
+    four = adapters.quantisation(chain, device, dtype)
+    if tuned is not None:
+        if four:
+            raise InputError(
+                'adapter kind = "qlora" holds published weights in 4 bits, but the stage before tuned all of them. '
+                'Give that stage the adapter too, or use kind = "lora"'
+            )
         built = AutoModel.from_config(config, **options)
-        built.load_state_dict(load_file(start / "encoder.safetensors"))
+        built.load_state_dict(load_file(tuned))
     else:
         with _quietly():  # transformers would print a table about the language-model head that is left out
-            built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options)
-    return Backbone(built, kind, described)
+            built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options, **four)
+    _look_both_ways(model, built, causal=kind.causal)
+    made = Backbone(built, kind, described)
+    if chain:
+        adapters.attach(made, chain, seed=seed)
+    return made
+
+
+def _look_both_ways(model: Model, built: Any, *, causal: bool) -> None:
+    """`attention = "bidirectional"` lets every token of a decoder see those after it too."""
+    said = model.get("attention", "causal")
+    if said == "causal":
+        return
+    if said != "bidirectional":
+        raise InputError(f"attention is {said!r}, but it can be 'causal' or 'bidirectional'")
+    if not causal:
+        raise InputError(f"attention = {said!r} is for decoders, but {model['name']!r} is an encoder and always so")
+    for module in built.modules():
+        if hasattr(module, "is_causal"):
+            module.is_causal = False
 
 
 @contextmanager

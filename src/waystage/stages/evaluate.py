@@ -161,7 +161,9 @@ def _network(
     from waystage.training import setup
     from waystage.training.network import Network, key
 
-    backbone = load.backbone(config["model"], context.places, start=checkpoint)
+    backbone = load.backbone(
+        config["model"], context.places, start=checkpoint, precision=config["precision"], device=context.device
+    )
     head = task.head
     if head.kind != "embed":
         if checkpoint is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from waystage.stages.members import Said, encoded, examples, found_again, headli
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from waystage.models.adapters import Chain
     from waystage.models.backbone import Backbone
     from waystage.training.loop import Job, Member, Trained
     from waystage.training.network import Network
@@ -52,17 +54,25 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, mi
 
     tokens = _folders(inputs, "tokens")
     tasks = [said(member, folder) for member, folder in zip(config["members"], tokens, strict=True)]
-    backbone = _backbone(config, inputs, context)
+    chain = _chain(config, inputs, context)
+    backbone = _backbone(config, inputs, context, chain)
     heads = _heads(config, tasks, inputs, backbone, context)
     network = Network(backbone, heads)
     members = _members(config, tasks, tokens, context)
     whole = _cut(backbone, members, _folders(inputs, "dev"))
+    tuned = not any(link.state == "live" for link in chain)
+    if not tuned:
+        _freeze(network)
     setup.place(network, context.device)
     if config["precision"] == "bf16":
         setup.half(backbone)
     job = _job(config, inputs, network, members, tasks, context, micro)
     done = loop.train(job)
-    _write(out, config, tasks, job, done, whole)
+    if tuned:
+        _write_encoder(out, job, done, whole)
+    else:
+        _write_adapters(out, config, chain, done, _start(inputs))
+    _write(out, config, tasks, job, done, chain if not tuned else ())
     context.log(f"kept the weights of step {done.step}")
     return done.facts
 
@@ -78,11 +88,32 @@ def _start(inputs: Inputs) -> Path | None:
     return start
 
 
-def _backbone(config: dict[str, Any], inputs: Inputs, context: Context) -> Backbone:
+def _chain(config: dict[str, Any], inputs: Inputs, context: Context) -> Chain:
+    from waystage.models import adapters
+
+    asked = config["recipe"].get("adapter")
+    chain = adapters.for_training(_start(inputs), asked)
+    for link in chain:
+        context.log(f"adapter: {link.state}, {link.kind} of rank {link.rank}{' (new)' if not link.source else ''}")
+    return chain
+
+
+def _backbone(config: dict[str, Any], inputs: Inputs, context: Context, chain: Chain) -> Backbone:
     from waystage.models import load
 
-    dropout = config["recipe"].get("dropout")
-    return load.backbone(config["model"], context.places, dropout=dropout, start=_start(inputs))
+    return load.backbone(
+        config["model"], context.places, dropout=config["recipe"].get("dropout"), start=_start(inputs), chain=chain,
+        seed=config["seed"], precision=config["precision"], device=context.device,
+    )  # fmt: skip
+
+
+def _freeze(network: Network) -> None:
+    """Beside an adapter only small heads are trained: not the embedding table, nor a decoder's output table."""
+    network.backbone.embedding.weight.requires_grad_(False)
+    for head in network.heads.values():
+        table = getattr(head, "table", None)
+        if table is not None:
+            table.requires_grad_(False)
 
 
 def _heads(
@@ -148,6 +179,11 @@ def _members(
         vocabulary = None
         exponent = 1.0
         if task.form is masked:
+            if config["model"].get("attention") == "bidirectional":
+                raise InputError(
+                    f'task {task.task!r} asks a decoder for the next token, which attention = "bidirectional" shows '
+                    'it. Train on running text with attention = "causal"'
+                )
             vocabulary = masked.vocabulary(load.tokenizer(config["model"], context.places))
             exponent = float((config.get("replay") or {}).get("exponent", 1.0))
         corpus = Corpus.load(folder, exponent=exponent, labels_of=labels_of(task.head.kind))
@@ -243,10 +279,7 @@ def _dev(
     return look
 
 
-def _write(
-    out: Path, config: dict[str, Any], tasks: list[Said], job: Job, done: Trained, whole: Tensor | None
-) -> None:  # fmt: skip
-    from waystage.training import setup
+def _write_encoder(out: Path, job: Job, done: Trained, whole: Tensor | None) -> None:
     from waystage.training.checkpoint import save_weights
     from waystage.training.weights import Adam, idle_decay
 
@@ -262,7 +295,25 @@ def _write(
     every = {**frozen, **weights}
     encoder = {n.removeprefix("backbone.model."): t for n, t in every.items() if n.startswith("backbone.model.")}
     save_weights(out / "encoder.safetensors", encoder)
-    heads = {n.removeprefix("heads."): t for n, t in weights.items() if n.startswith("heads.")}
+
+
+def _write_adapters(out: Path, config: dict[str, Any], chain: Chain, done: Trained, start: Path | None) -> None:
+    """The adapters alone. A model that was tuned before goes along: nobody could publish it."""
+    from waystage.models import adapters
+
+    trained = {n.removeprefix("backbone.model."): t for n, t in done.weights.named().items()}
+    adapters.write(out, chain, trained, config["model"])
+    if start is not None and (start / "encoder.safetensors").exists():
+        shutil.copyfile(start / "encoder.safetensors", out / "encoder.safetensors")
+
+
+def _write(
+    out: Path, config: dict[str, Any], tasks: list[Said], job: Job, done: Trained, chain: Chain
+) -> None:  # fmt: skip
+    from waystage.training import setup
+    from waystage.training.checkpoint import save_weights
+
+    heads = {n.removeprefix("heads."): t for n, t in done.weights.named().items() if n.startswith("heads.")}
     save_weights(out / "heads.safetensors", heads)
     described: dict[str, Any] = {}
     for task in tasks:
@@ -270,7 +321,8 @@ def _write(
             task.head_name, {"kind": task.head.kind, "size": task.head.size, "labels": list(task.labels), "tasks": []}
         )
         mine["tasks"].append(task.task)
-    _json(out / "model.json", {"model": config["model"], "config": backbone.described, "heads": described})
+    model = {"model": config["model"], "config": job.network.backbone.described, "heads": described}
+    _json(out / "model.json", model | ({"adapters": [link.described() for link in chain]} if chain else {}))
     state = done.state
     best = None if state.best == -math.inf else state.best
     _json(out / "training.json", {

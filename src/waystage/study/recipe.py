@@ -15,6 +15,27 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+class Adapter(BaseModel):
+    """Small trained matrices beside frozen weights (LoRA), instead of tuning the whole model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["lora", "qlora", "full"] = Field(
+        description="qlora: over weights held in 4 bits, on CUDA only; full: no adapter, where a wider table says one"
+    )
+    rank: Positive = Field(16, description="columns of the two matrices")
+    alpha: PositiveFloat = Field(32.0, description="the product is scaled by alpha / rank")
+    targets: Literal["all-linear", "attention"] | tuple[str, ...] = Field(
+        "all-linear", description='which layers get one: all, those of the attention, or by name such as ["query"]'
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.0
+    chain: Literal["continue", "merge", "stack"] = Field(
+        "continue",
+        description="what becomes of the adapter of the stage before: trained on, merged into the weights with a new "
+        "one beside them, or frozen with a new one on top",
+    )
+
+
 class Recipe(BaseModel):
     """Everything is optional: what is not said comes from the next wider table, at last from the published recipe."""
 
@@ -39,6 +60,7 @@ class Recipe(BaseModel):
     eval_examples: Positive | None = Field(None, description="how many dev examples such a look takes")
     patience: Positive | None = Field(None, description="looks without improvement before training stops")
     select: Literal["best", "last"] | None = Field(None, description="which checkpoint is kept, by source-language dev")
+    adapter: Adapter | None = Field(None, description="train a LoRA adapter; not set: all weights are tuned")
 
     def over(self, wider: Recipe) -> Recipe:
         """This recipe, filled up from a wider one. `epochs` and `steps` exclude each other: the narrower one wins."""
@@ -52,6 +74,14 @@ class Recipe(BaseModel):
 
     def said(self) -> dict[str, Any]:
         return {name: value for name, value in self if name in Recipe.model_fields and value is not None}
+
+    def config(self, *, continued: bool = False) -> dict[str, Any]:
+        """As it stands in the config of a stage; `continued`: there is a stage before that it starts from."""
+        said = self.said()
+        adapter = said.pop("adapter", None)
+        if adapter is not None and adapter.kind != "full":
+            said["adapter"] = {**adapter.model_dump(mode="json", exclude=set() if continued else {"chain"})}
+        return said
 
 
 class StudyRecipe(Recipe):
@@ -73,3 +103,6 @@ PUBLISHED = Recipe(
     patience=30,
     select="best",
 )
+
+# Few weights are trained, from zero on: they take (and need) much longer steps than the weights of a whole model.
+ADAPTED = Recipe(learning_rate=2e-4)

@@ -16,7 +16,7 @@ from waystage.models import shapes
 from waystage.models.identity import UNRESOLVED, identity, local_folder, tokenizer
 from waystage.sources.hub import UNKNOWN
 from waystage.study.lock import Lock
-from waystage.study.recipe import PUBLISHED, Recipe
+from waystage.study.recipe import ADAPTED, PUBLISHED, Recipe
 from waystage.study.schema import Intermediate, Replay, Study
 from waystage.tasks.task import Task
 
@@ -162,18 +162,20 @@ class _Planner:
         return Stage(
             kind="train",
             name=f"train {target.name} after {arm} on {_short(model)}, {source}, seed {seed}",
-            config=self.train_config(model, [trained], recipe, seed),
+            config=self.train_config(model, [trained], recipe, seed, continued=start is not None),
             inputs=inputs,
             places=self.places(model),
             temporary=self.study.keep == "default",
         )
 
-    def train_config(self, model: str, members: list[Task], recipe: Recipe, seed: int) -> dict[str, Any]:
+    def train_config(
+        self, model: str, members: list[Task], recipe: Recipe, seed: int, *, continued: bool = False
+    ) -> dict[str, Any]:
         return {
             "model": self.identity(model),
             "members": [{**declared(m), "head": m.name} for m in members],
             "head_policy": "new",
-            "recipe": recipe.said(),
+            "recipe": recipe.config(continued=continued),
             "seed": seed,
             "threads": self.study.threads,
             "precision": self.study.precision,
@@ -308,11 +310,13 @@ class _Planner:
         layers = [arm] if arm else []
         if len(members) == 1:
             layers.append(study.task.get(members[0].name, Recipe()))
-        layers += [getattr(study, phase), Recipe(**study.said()), published(members), PUBLISHED]
+        layers += [getattr(study, phase), Recipe(**study.said()), published(members)]
         recipe = Recipe()
         for wider in layers:
             recipe = recipe.over(wider)
-        return recipe
+        if recipe.adapter and recipe.adapter.kind != "full":
+            recipe = recipe.over(ADAPTED)
+        return recipe.over(PUBLISHED)
 
     def identity(self, model: str) -> dict[str, str]:
         return self.locked(identity(model))
