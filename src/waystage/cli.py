@@ -154,9 +154,12 @@ def report(
     full: Full = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the page to write")] = None,
     text: Annotated[bool, typer.Option("--text", help="the main tables in the terminal")] = False,
-    format_: Annotated[str, typer.Option("--format", help="html | csv | md | latex | svg | json")] = "html",
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="html | md | latex | csv | json | svg-figures | png-figures | pdf-figures"),
+    ] = None,
     figure: Annotated[
-        str | None, typer.Option("--figure", help="one figure alone, as SVG: gains, answer-1, ...")
+        str | None, typer.Option("--figure", help="one figure alone: gains, answer-1, ...; --format svg | png | pdf")
     ] = None,
     compare: Annotated[
         Path | None, typer.Option("--compare", metavar="STUDY", help="side by side with this study")
@@ -166,7 +169,7 @@ def report(
     """Tables, intervals and answers of what has been run so far. Reads the store, runs nothing.
 
     Examples: `waystage report studies/quickstart.toml --rehearsal --text` ·
-    `waystage report my-study.toml --figure gains --out gains.svg`
+    `waystage report my-study.toml --figure gains --format pdf --out gains.pdf`
     """
     from waystage.commands import studies
 

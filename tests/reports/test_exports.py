@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from synthetic import results, study
 
-from waystage.errors import UnknownName
-from waystage.reports import figure, numbers, tables, write
+from waystage.errors import InputError, UnknownName
+from waystage.reports import figure, numbers, tables, write, write_figure
 from waystage.reports.content import content
 from waystage.results import REHEARSAL, Results
 
@@ -77,7 +78,7 @@ def test_markdown_tables_are_whole_whatever_the_names_are(tmp_path: Path) -> Non
 
 
 def test_figures_are_files_of_their_own_with_the_numbers_of_the_json(rehearsal: Results, tmp_path: Path) -> None:
-    folder = write(rehearsal, tmp_path / "figures", "svg")
+    folder = write(rehearsal, tmp_path / "figures", "svg-figures")
     names = {path.stem for path in folder.iterdir()}
     assert {"gains", "answer-1", "answer-2", "distance-mnli", "resource-class-squad", "transfer-xnli"} <= names
     for path in folder.iterdir():
@@ -89,6 +90,64 @@ def test_figures_are_files_of_their_own_with_the_numbers_of_the_json(rehearsal: 
     assert figure(rehearsal, "gains")._repr_html_() == gains
     with pytest.raises(UnknownName, match="did you mean 'gains'"):
         figure(rehearsal, "gain")
+
+
+def cairo() -> None:
+    try:
+        import cairosvg  # noqa: F401
+    except (ImportError, OSError) as error:
+        pytest.skip(f"PNG AND PDF FIGURES ARE NOT TESTED: {error}")
+
+
+def ink(path: Path, colour: tuple[int, int, int]) -> int:
+    """How many pixels have this colour."""
+    from PIL import Image
+
+    picture = Image.open(path).convert("RGB")
+    return sum(picture.getpixel((x, y)) == colour for x in range(picture.width) for y in range(picture.height))
+
+
+def test_pictures_for_papers_have_their_fonts_and_a_rehearsal_its_mark_in_the_pixels(
+    whole: Results, rehearsal: Results, tmp_path: Path
+) -> None:
+    cairo()
+    note = (138, 59, 0)
+    assert ink(write_figure(rehearsal, "gains", tmp_path / "a.png", "png"), note) > 500
+    real = write_figure(whole, "gains", tmp_path / "b.png", "png")
+    assert ink(real, note) == 0
+    assert ink(real, (26, 26, 26)) > 500  # the text is there
+    printed = write_figure(whole, "answer-1", tmp_path / "c.pdf", "pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    assert b"/FontFile" in printed or b"/FontDescriptor" in printed
+
+
+def test_pdf_figures_are_those_of_the_svg(whole: Results, tmp_path: Path) -> None:
+    cairo()
+    said = study(targets=("xnli",), languages=("en", "sw"), seeds=(1, 2))
+    found = results(tmp_path, said, items=4)
+    drawn = {path.stem for path in write(found, tmp_path / "pdf", "pdf-figures").iterdir()}
+    assert drawn == {path.stem for path in write(found, tmp_path / "svg", "svg-figures").iterdir()}
+    assert {"gains", "answer-1"} <= drawn
+
+
+def test_without_cairo_it_says_what_to_type(whole: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
+    with pytest.raises(InputError, match=r"pip install 'waystage\[figures\]'"):
+        write_figure(whole, "gains", tmp_path / "a.pdf", "pdf")
+    with pytest.raises(UnknownName, match="There are: svg, png, pdf"):
+        write_figure(whole, "gains", tmp_path / "a.gif", "gif")
+
+
+def test_no_text_of_a_figure_is_wider_than_it(tmp_path: Path) -> None:
+    arm = "an-arm-with-a-name-that-somebody-thought-was-a-good-idea-then"
+    said = study(targets=("xnli",), languages=("en", "sw"), seeds=(1, 2), question=({"compare": (arm, "none")},),
+                 intermediate={"none": {}, arm: {"tasks": ("mnli",)}})  # fmt: skip
+    for path in write(results(tmp_path, said, items=4), tmp_path / "svg", "svg-figures").iterdir():
+        root = ElementTree.parse(path).getroot()
+        width = float(root.attrib["width"])
+        for element in root.iter():
+            if element.tag.endswith("}text"):
+                assert len(element.text or "") * 5.2 <= width, (path.name, element.text)
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+cmd", "-2+3", "@SUM(A1)"])

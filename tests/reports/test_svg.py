@@ -79,3 +79,9 @@ def test_a_missing_interval_is_said_and_not_drawn() -> None:
     picture = figures.answer({"a": "a", "b": "b", "interval": alone, "targets": []}, "")
     assert "no interval" in picture
     assert 'class="bar"' not in picture
+
+
+def test_a_note_fits_into_the_narrowest_figure() -> None:
+    cell = {"gain": 1.0, "low": None, "high": None, "star": False}
+    picture = figures.matrix(["a"], ["b"], {("a", "b"): cell}, "gain", "rehearsal, artificial languages")
+    assert float(ElementTree.fromstring(picture).attrib["viewBox"].split()[2]) >= svg.NARROWEST

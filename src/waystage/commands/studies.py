@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from waystage.engines.outcome import Outcome
 
 HISTORY = 2000  # manifests that estimates look at; more would slow the plan and say nothing new
+FIGURES = ("svg", "png", "pdf")
+SUFFIXES = {"tex": "latex", "htm": "html"}
 RUNS = 10  # runs that `status` shows
 
 
@@ -216,7 +218,8 @@ def _after(results: Results, outcome: Outcome, json: bool) -> None:
 
 def _page(results: Results, format: str) -> Path:
     """Beside the store, under the name of the study: a report can always be made again."""
-    return results.store.root / "reports" / f"{study_id(results)}.{format}"
+    suffix = next((short for short, name in SUFFIXES.items() if name == format), format)
+    return results.store.root / "reports" / f"{study_id(results)}.{suffix}"
 
 
 def _command() -> str:
@@ -225,7 +228,7 @@ def _command() -> str:
 
 def report(
     path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, out: Path | None,
-    text: bool, format: str, figure: str | None, compare: Path | None, open_: bool,
+    text: bool, format: str | None, figure: str | None, compare: Path | None, open_: bool,
 ) -> None:  # fmt: skip
     from waystage import reports
     from waystage.reports import beside
@@ -234,10 +237,19 @@ def report(
     if text:
         say(reports.text(results))
         return
+    suffix = out.suffix[1:] if out else ""
     if figure:
-        page = out or Path(f"{figure}.svg")
-        page.write_text(reports.figure(results, figure).standalone, encoding="utf-8")
-    elif compare:
+        kind = format or (suffix if suffix in FIGURES else "svg")
+        say(str(reports.write_figure(results, figure, out or Path(f"{figure}.{kind}"), kind)))
+        return
+    meant = SUFFIXES.get(suffix, suffix)
+    format = format or (meant if meant in (*reports.FORMATS, *FIGURES) else "html")
+    if format in FIGURES:
+        raise InputError(
+            f"a report is no {format}; its figures are. One of them: --figure gains --format {format}; all of them: "
+            f"--format {format}-figures. The page prints to PDF from the browser"
+        )
+    if compare:
         other = load(compare, rehearsal=rehearsal, full=full, store=results.store)
         beside_page = results.store.root / "reports" / f"{study_id(results)}-beside-{study_id(other)}.{format}"
         page = beside.write(results, other, out or beside_page, format)
@@ -253,10 +265,10 @@ def report(
 def questions(
     path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, json: bool
 ) -> None:
-    from waystage.reports import comparisons
+    from waystage.reports import asking
 
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
-    answers = comparisons.answers(results)
+    answers = asking.answers(results)
     if json:
         as_json({"study": results.study.title, "rehearsal": results.rehearsal, "answers": answers})
         return

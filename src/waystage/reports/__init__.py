@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from waystage.reports.exports import FORMATS as FORMATS
     from waystage.reports.exports import figure as figure
     from waystage.reports.exports import write as write
+    from waystage.reports.exports import write_figure as write_figure
     from waystage.reports.terminal import summary as summary
     from waystage.reports.terminal import text as text
 
@@ -25,6 +26,7 @@ _WHERE = {
     "summary": "terminal",
     "text": "terminal",
     "write": "exports",
+    "write_figure": "exports",
 }
 __all__ = sorted(_WHERE)
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from waystage.errors import InputError
-from waystage.reports import about, relations
+from waystage.reports import about, asking, relations
 from waystage.reports.about import baseline
 from waystage.reports.plain import plain
 from waystage.results import COLUMNS, Results
-from waystage.study.stages import find_task
 
 
 def of(results: Results) -> dict[str, Any]:
     """The parts of a report that compare arms; empty while nothing is scored."""
     frame = results.scores
     headline = frame[frame["headline"].astype(bool)] if len(frame) else frame
-    untrained = _untrained(results)
+    untrained = asking.untrained(results)
     blocks = by_language(results, headline, untrained)
-    answered = answers(results)
+    answered = asking.answers(results)
     arms = relations.contrasts(results, headline, baseline(results), untrained) if len(headline) else {}
     return {
         "answers": answered,
@@ -31,38 +30,6 @@ def of(results: Results) -> dict[str, Any]:
         "best": relations.best(arms),
         "layers": relations.layers(results, frame),
     }
-
-
-def _untrained(results: Results) -> list[str]:
-    return [t for t in results.study.target_tasks() if not find_task(results.study, t).has_training_data]
-
-
-def answers(results: Results) -> list[dict[str, Any]]:
-    """Every question for every model and source language, as one family of tests, or why there is no answer yet."""
-    from waystage import stats
-    from waystage.stats.answering import as_family
-
-    frame, untrained = results.scores, _untrained(results)
-    asked: list[dict[str, Any]] = []
-    given: list[stats.Answer] = []
-    for number, question in enumerate(results.study.question, 1):
-        for model in results.study.models:
-            for source in results.study.source_languages:
-                key = {"number": number, "ask": question.ask, "a": question.compare[0], "b": question.compare[1],
-                       "model": model, "source_language": source}  # fmt: skip
-                try:
-                    if not len(frame):
-                        raise InputError("nothing has been scored yet")
-                    said = stats.answer(
-                        question, frame, results.study, model=model, source_language=source, untrained=untrained,
-                        rehearsal=results.rehearsal,
-                    )  # fmt: skip
-                    given.append(said)
-                    asked.append({**key, "answered": True})
-                except InputError as error:
-                    asked.append({**key, "answered": False, "why": str(error)})
-    family = iter(as_family(given))
-    return [{**plain(next(family).as_dict()), **one} if one["answered"] else one for one in asked]
 
 
 def _gains(results: Results, rows: Any, untrained: list[str]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from waystage.errors import UnknownName
 from waystage.graph.files import write_text
-from waystage.reports import words
+from waystage.reports import pictures, words
 from waystage.reports.content import content
 from waystage.reports.plots import Plot, every
 from waystage.reports.tables import Table, tables
@@ -21,7 +22,7 @@ from waystage.results import Results
 def write(results: Results, path: str | Path, format: str = "html", *, command: str = "") -> Path:
     """Write the report and give the path back.
 
-    `csv` is a folder of tables, or the long table for a path in .csv; `svg` is a folder of figures.
+    `csv` is a folder of tables, or the long table for a path in .csv; `pdf-figures` and its like are folders.
     """
     if format not in FORMATS:
         raise UnknownName("format", format, FORMATS, f"There are: {', '.join(FORMATS)}.")
@@ -31,10 +32,14 @@ def write(results: Results, path: str | Path, format: str = "html", *, command: 
     if isinstance(made, str):
         write_text(path, made, durable=False)
     elif path.suffix == ".csv":
-        write_text(path, made["scores.csv"], durable=False)
+        write_text(path, str(made["scores.csv"]), durable=False)
     else:
-        for name, text in made.items():
-            write_text(path / name, text, durable=False)
+        for name, item in made.items():
+            if isinstance(item, str):
+                write_text(path / name, item, durable=False)
+            else:
+                path.mkdir(parents=True, exist_ok=True)
+                (path / name).write_bytes(item)
     return path
 
 
@@ -60,8 +65,18 @@ def all_csv(found: dict[str, Any]) -> dict[str, str]:
     return {f"{table.name}.csv": as_csv(table) for table in tables(found, long=True)}
 
 
-def all_svg(found: dict[str, Any]) -> dict[str, str]:
-    return {f"{plot.name}.svg": plot.standalone for plot in every(found)}
+def all_figures(found: dict[str, Any], kind: str) -> dict[str, str | bytes]:
+    return {f"{plot.name}.{kind}": KINDS[kind](plot) for plot in every(found)}
+
+
+def write_figure(results: Results, name: str, path: str | Path, kind: str = "svg") -> Path:
+    """One figure as a file of its own: svg, or png or pdf where `waystage[figures]` is installed."""
+    if kind not in KINDS:
+        raise UnknownName("format of a figure", kind, KINDS, f"There are: {', '.join(KINDS)}.")
+    drawn, path = KINDS[kind](figure(results, name)), Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)
+    return path
 
 
 def as_csv(table: Table) -> str:
@@ -141,11 +156,17 @@ def _tex(text: str) -> str:
     return " ".join(text.split()).translate(TEX)
 
 
-FORMATS: dict[str, Callable[[dict[str, Any]], str | dict[str, str]]] = {
+KINDS: dict[str, Callable[[Plot], str | bytes]] = {
+    "svg": lambda plot: plot.standalone,
+    "png": lambda plot: pictures.png(plot.standalone),
+    "pdf": lambda plot: pictures.pdf(plot.standalone),
+}
+Made = str | Mapping[str, str | bytes]
+FORMATS: dict[str, Callable[[dict[str, Any]], Made]] = {
     "html": html,
-    "csv": all_csv,
-    "svg": all_svg,
     "md": markdown,
     "latex": latex,
+    "csv": all_csv,
     "json": as_json,
+    **{f"{kind}-figures": partial(all_figures, kind=kind) for kind in KINDS},
 }

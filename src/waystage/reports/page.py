@@ -13,7 +13,10 @@ from waystage.reports import numbers, plots, words
 from waystage.reports.tables import Table, shown, tables
 
 HERE = Path(__file__).parent / "template"
-SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "not distinguishable": "≈", "no verdict": "?"}
+SIGNS = {
+    "better": "▲", "worse": "▼", "equivalent": "=", "not worse": "≥", "not distinguishable": "≈", "no verdict": "?",
+    "closes the gap": "▲", "does not close the gap": "≈", "widens the gap": "▼", "rises": "▲", "falls": "▼",
+}  # fmt: skip
 STEPS = 5  # shades on each side of zero
 PALEST = 1.0  # points that the darkest shade stands for at least: small numbers stay pale
 

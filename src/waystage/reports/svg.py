@@ -7,18 +7,22 @@ differ in shape or dash too, and every mark has a title.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 WIDTH = 360
+NARROWEST = 220  # holds the note of a rehearsal
+SMALL = 5.6  # units per letter of the small text, on average
 
 # Grey-safe and colour-blind safe: Okabe and Ito's colours, each with a shape and a dash of its own.
 SHAPES = 8
 STYLE = """
 svg{font:12px system-ui,sans-serif;color:#1a1a1a;background:#fff}
 .axis,.tick{stroke:#888;stroke-width:1;fill:none}.zero{stroke:#444;stroke-width:1;stroke-dasharray:3 3}
-text{fill:#1a1a1a}text.small{font-size:11px;fill:#444}text.title{font-weight:600}text.over{font-size:11px;paint-order:stroke;stroke:#fff;stroke-width:4px}
+text{fill:#1a1a1a}text.small{font-size:11px;fill:#444}text.title{font-weight:600}text.over{font-size:11px}
+text.under{font-size:11px;fill:#fff;stroke:#fff;stroke-width:4px}
 text.note{font-size:11px;font-weight:700;fill:#8a3b00}
 .bar{stroke:#0b5394;stroke-width:2.5}.dot{fill:#0b5394}.main .bar{stroke-width:4}.band{fill:#0b5394;opacity:.15}
 .fit{stroke:#0b5394;stroke-width:2;fill:none}.line{fill:none;stroke-width:1.6}
@@ -28,6 +32,7 @@ text.note{font-size:11px;font-weight:700;fill:#8a3b00}
 .mark{fill-opacity:.75}.line,.hollow{fill:none}.s1.line{stroke-dasharray:6 3}.s2.line{stroke-dasharray:2 2}
 .s3.line{stroke-dasharray:8 3 2 3}.s5.line{stroke-dasharray:1 3}.s6.line{stroke-dasharray:10 4}
 """
+OVER = re.compile(r'<text([^>]*) class="over">([^<]*)</text>')
 
 
 def number(value: float) -> str:
@@ -111,8 +116,8 @@ def bottom_axis(scale: Axis, y: float, name: str, *, at: Sequence[float] | None 
     for value in values:
         x = scale(value)
         parts += [line(x, y, x, y + 4, "tick"), text(x, y + 16, label(value), anchor="middle", kind="small")]
-    middle = (scale.start + scale.end) / 2
-    return "".join([*parts, text(middle, y + 31, name, anchor="middle", kind="small")])
+    middle, room = (scale.start + scale.end) / 2, int((scale.end - scale.start) / SMALL)
+    return "".join([*parts, text(middle, y + 31, short(name, room), anchor="middle", kind="small")])
 
 
 def left_axis(scale: Axis, x: float, name: str) -> str:
@@ -125,6 +130,7 @@ def left_axis(scale: Axis, x: float, name: str) -> str:
 
 def figure(title: str, body: str, *, width: float = WIDTH, height: float, note: str = "") -> str:
     """The whole picture: its title, and under it the note of a rehearsal, which cannot be cut off with a caption."""
+    width = max(width, NARROWEST)
     head = [text(4, 14, short(title, int(width / 6.6)), kind="title")]
     if note:
         head.append(text(4, 29, note, kind="note"))
@@ -144,6 +150,7 @@ def standalone(svg: str) -> str:
     """A picture that brings its own colours, for a file of its own."""
     head, body = svg.split(">", 1)
     width, height = head.split('viewBox="0 0 ')[1].split('"')[0].split()
+    body = OVER.sub(r'<text\1 class="under">\2</text>\g<0>', body)  # few drawing programs know `paint-order`
     return f'{head} width="{width}" height="{height}"><style>{STYLE}</style>{body}\n'
 
 

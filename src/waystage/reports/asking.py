@@ -1,0 +1,112 @@
+"""The questions of a study, answered from what the store holds: scores, single answers, dev scores, facts."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from typing import Any
+
+from waystage.errors import InputError
+from waystage.reports import known, outcomes
+from waystage.reports.plain import plain
+from waystage.results import Results
+from waystage.study.schema import Question
+from waystage.study.stages import find_task
+
+
+def answers(results: Results) -> list[dict[str, Any]]:
+    """Every question for every model and source language, as one family of tests, or why there is no answer yet.
+
+    A trend over sizes has one answer for all models.
+    """
+    from waystage.stats import Answer, as_family
+
+    asked: list[dict[str, Any]] = []
+    given: list[Answer] = []
+    for number, question in enumerate(results.study.question, 1):
+        a, b = question.compare
+        for model in [None] if question.against == "size" else results.study.models:
+            for source in results.study.source_languages:
+                key = {"number": number, "ask": question.ask, "kind": question.kind, "a": a, "b": b,
+                       "model": model or ", ".join(results.study.models), "source_language": source}  # fmt: skip
+                try:
+                    given.append(_answer(results, question, model, source))
+                    asked.append({**key, "answered": True})
+                except InputError as error:
+                    asked.append({**key, "answered": False, "why": str(error)})
+    family = iter(as_family(given))
+    return [{**plain(next(family).as_dict()), **one} if one["answered"] else one for one in asked]
+
+
+def untrained(results: Results) -> list[str]:
+    return [t for t in results.study.target_tasks() if not find_task(results.study, t).has_training_data]
+
+
+def _answer(results: Results, question: Question, model: str | None, source: str) -> Any:
+    from waystage import stats
+
+    if not len(results.scores):
+        raise InputError("nothing has been scored yet")
+    if model is None:
+        return _over_sizes(results, question, source)
+    return stats.answer(
+        question, results.scores, results.study, model=model, source_language=source, untrained=untrained(results),
+        rehearsal=results.rehearsal, outcomes=outcomes.reader(results),
+        known=known.of(results, question, model=model, source_language=source) if question.kind == "trend" else None,
+        chosen=chosen_on_dev(results, question, model, source) if question.choose == "dev" else None,
+    )  # fmt: skip
+
+
+def _over_sizes(results: Results, question: Question, source: str) -> Any:
+    from waystage.stats import contrast
+    from waystage.stats.on_trends import over_sizes
+
+    sizes = known.parameters(results.study.models)
+    lacking = [model for model in results.study.models if model not in sizes]
+    if lacking:
+        raise InputError(f"the size of {', '.join(lacking)} is not known here")
+    if len(sizes) < 2:
+        raise InputError(f"a trend over sizes needs two models or more, here is {', '.join(sizes)}")
+    a, b = question.compare
+    each = {
+        model: contrast(
+            results.scores, a, b, model=model, source_language=source,
+            targets=question.targets or results.study.target_tasks(),
+            languages=results.study.select(question.languages), untrained=untrained(results),
+        )
+        for model in sizes
+    }  # fmt: skip
+    return over_sizes(question, each, sizes, rehearsal=results.rehearsal)
+
+
+def chosen_on_dev(results: Results, question: Question, model: str, source: str) -> dict[str, str]:
+    """By target the arm with the best dev score in the source language, on average over seeds.
+
+    A target is absent where some arm has no dev score: no training data, or a training that never looked at dev.
+    """
+    arms = set(question.among or results.study.intermediate) - {question.compare[1]}
+    scores: dict[str, dict[str, list[float | None]]] = {}
+    for cell in results.plan.cells:
+        if cell.model == model and cell.source_language == source and cell.intermediate in arms:
+            by_arm = scores.setdefault(cell.target, {})
+            by_arm.setdefault(cell.intermediate, []).append(_dev_score(results, cell.evaluate))
+    return {
+        target: max(by_arm, key=lambda arm: statistics.fmean(v for v in by_arm[arm] if v is not None))
+        for target, by_arm in scores.items()
+        if all(value is not None for values in by_arm.values() for value in values)
+    }
+
+
+def _dev_score(results: Results, evaluate: Any) -> float | None:
+    """The best look at dev of the training on the target itself."""
+    checkpoint = evaluate.inputs.get("checkpoint")
+    if checkpoint is None or checkpoint.config["members"][-1]["task"] not in _trained(results, evaluate):
+        return None  # an untrained target: the intermediate stage's dev score says nothing about it
+    path = results.store.find(checkpoint.fingerprint, "training.json")
+    best = json.loads(path.read_text(encoding="utf-8")).get("best") if path else None
+    return None if best is None else float(best)
+
+
+def _trained(results: Results, evaluate: Any) -> tuple[str, ...]:
+    task = find_task(results.study, evaluate.config["task"])
+    return (task.train_on or (task.name,)) if task.has_training_data else ()
