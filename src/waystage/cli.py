@@ -281,6 +281,7 @@ def show(
     data: Annotated[bool, typer.Option("--data", help="of a task: read its rows and describe them")] = False,
     source: Annotated[str, typer.Option("--source", help="with --data: world, hub, or a data folder")] = "world",
     limit: Annotated[int, typer.Option(min=0, help="with --data: rows per split and language; 0: all")] = 1000,
+    model: Annotated[str, typer.Option("--model", help="with --data: whose pieces to count and show")] = "standin-m",
     json: Json = False,
 ) -> None:
     """Everything known about one task, model, language, benchmark or study.
@@ -290,7 +291,7 @@ def show(
     from waystage.commands import showing
 
     if data:
-        showing.data(name[-1], source, limit, json)
+        showing.data(name[-1], source, limit, model, json)
     else:
         showing.show(name[-1], json)
 

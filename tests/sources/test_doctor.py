@@ -59,6 +59,24 @@ def test_the_same_passage_on_both_sides_is_a_leak() -> None:
     assert doctor.leakage(trained, trained)["whole"]["share"] == 1.0
 
 
+def test_leaks_are_found_between_tasks_and_within_a_language() -> None:
+    span = [Span(id="x", context="Ana was born.", question="Who?", answers=("Ana",), starts=(0,))]
+    pair = [Pair(id="p", first="ana was BORN", second="Somebody was.", label="entailment")]
+    prints = {
+        ("xquad", "test", "en"): doctor.prints_of(span),
+        ("xquad", "test", "de"): doctor.prints_of(span),
+        ("squad", "held", "en"): doctor.prints_of(pair[:0]),
+        ("squad2", "fit", "en"): doctor.prints_of([*span, *pair]),
+        ("mnli", "train", "de"): doctor.prints_of(pair),
+    }
+    found = [(leak["language"], leak["of"], leak["in"], sorted(leak.keys() & {"whole", "passage"}))
+             for leak in doctor.leaks(prints)]  # fmt: skip
+    assert found == [
+        ("en", "xquad test", "squad2 fit", ["passage", "whole"]),
+        ("de", "xquad test", "mnli train", ["passage"]),
+    ]
+
+
 @given(st.text())
 def test_a_normal_text_is_its_own_normal_text(text: str) -> None:
     assert doctor.normal(doctor.normal(text)) == doctor.normal(text)
@@ -93,7 +111,10 @@ def test_a_whole_task_is_examined(tmp_path: Path, tokenizer: Tokenizer) -> None:
     found = doctor.examine(tasks.get("arcd"), str(tmp_path), tokenizer=tokenizer)
     assert found["splits"]["dev"]["ar"]["wrong offsets"]["count"] == 1
     assert found["splits"]["train"]["ar"]["pieces"]["per word"] == 1.0
-    assert found["leaks"][0]["of"] == "dev" and found["leaks"][0]["passage"]["count"] == 1
+    leak = found["leaks"][0]
+    assert (leak["of"], leak["in"], leak["passage"]["count"]) == ("arcd dev", "arcd train", 1)
+    assert "is partly in arcd train: examples 1 (100%), passages 1 (100%), such as 'test'" in doctor.leak_in_words(leak)
+    assert found["seen"] == ["<s> ? </s> a b c </s>"] and found["licence"] == "MIT"
     assert json.loads(json.dumps(found)) == found and found["missing"] == []
     nothing = doctor.examine(tasks.get("xquad"), str(tmp_path), languages=["de"])
     assert "looked for xquad/xquad.de.json" in nothing["missing"][0]["why"]

@@ -17,29 +17,33 @@ from waystage.graph.store import Store
 from waystage.results import Results, load
 from waystage.study.stages import find_task, source_of
 
-SHOWN = 3  # examples per form that a person should look at
+SHOWN = 20  # leaks
 
 
 def check(
     path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, limit: int, batch: bool, json: bool
 ) -> None:
+    from waystage.sources import doctor
+
     results = load(path, rehearsal=rehearsal, store=open_store(store), overrides=overrides)
     if results.plan.unresolved:
         results = pinned(path, overrides, results)
     problems = list(results.plan.blocked)
-    pages = list(_data(results, limit))
+    prints: dict[tuple[str, str, str], Any] = {}
+    pages = list(_data(results, limit, prints))
+    leaks = doctor.leaks(prints)
     problems += [f"{page['task']} {m['split']} {m['language']}: {m['why']}" for page in pages for m in page["missing"]]
     failed = _one_batch(results, path, overrides, rehearsal) if batch and not problems else []
     problems += failed
     if json:
-        as_json({"problems": problems, "data": pages, "left_out": list(results.plan.left_out)})
+        as_json({"problems": problems, "data": pages, "leaks": leaks, "left_out": list(results.plan.left_out)})
     else:
-        _print(results, pages, problems, batch)
+        _print(results, pages, leaks, problems, batch)
     if problems:
         raise typer.Exit(2)
 
 
-def _data(results: Results, limit: int) -> Iterator[dict[str, Any]]:
+def _data(results: Results, limit: int, prints: dict[tuple[str, str, str], Any]) -> Iterator[dict[str, Any]]:
     """What the doctor says of every split and language that the study reads."""
     from waystage.models import load as models
     from waystage.sources import doctor
@@ -61,32 +65,20 @@ def _data(results: Results, limit: int) -> Iterator[dict[str, Any]]:
         stage = lengths[name]
         tokenizer = models.tokenizer(stage.config["tokenizer"], stage.places)
         source = source_of(results.study, name)
-        page: dict[str, Any] = {"task": name, "form": task.form, "licence": task.licence, "splits": {}, "missing": []}
+        page: dict[str, Any] = {
+            "task": name, "form": task.form, **doctor.licence(task), "splits": {}, "missing": []
+        }  # fmt: skip
         for split, languages in splits.items():
             found = doctor.examine(
                 task, source, splits=[split], languages=list(languages), tokenizer=tokenizer,
-                max_length=stage.config["max_length"], limit=limit or None,
+                max_length=stage.config["max_length"], limit=limit or None, prints=prints,
             )  # fmt: skip
             page["splits"] |= found["splits"]
             page["missing"] += found["missing"]
-        if task.form not in forms_seen and page["splits"]:
-            forms_seen.add(task.form)
-            page["seen"] = _seen(results, stage, task, source, tokenizer)
+            if task.form not in forms_seen and "seen" in found:
+                forms_seen.add(task.form)
+                page["seen"] = found["seen"]
         yield page
-
-
-def _seen(results: Results, stage: Stage, task: Any, source: str, tokenizer: Any) -> list[str]:
-    from waystage import sources
-    from waystage.sources import doctor
-
-    rows = stage.inputs["rows"]
-    assert isinstance(rows, Stage)
-    split, language = rows.config["split"], rows.config["languages"][0]
-    identity = sources.identify(task, source, split, (language,))
-    read = sources.read(
-        task, identity, split, language, place=sources.places(task, source), notes=sources.Notes(), limit=SHOWN
-    )
-    return doctor.seen(task, list(read), tokenizer, stage.config["max_length"])[:SHOWN]
 
 
 def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehearsal: bool) -> list[str]:
@@ -114,7 +106,9 @@ def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehear
     return [f"{failure.name}: {failure.error}" for failure in outcome.failed]
 
 
-def _print(results: Results, pages: list[dict[str, Any]], problems: list[str], batch: bool) -> None:
+def _print(
+    results: Results, pages: list[dict[str, Any]], leaks: list[dict[str, Any]], problems: list[str], batch: bool
+) -> None:
     from waystage.sources import doctor
 
     rows = []
@@ -127,14 +121,19 @@ def _print(results: Results, pages: list[dict[str, Any]], problems: list[str], b
                         page["task"], split, language, found["examples"], found["duplicates"],
                         f"{pieces['per word']:.2f}" if pieces else "",
                         f"{100 * pieces['cut or in windows']:.1f} %" if pieces else "",
-                        doctor.remarks(found),
+                        doctor.balance(found), doctor.remarks(found),
                     ]
                 )  # fmt: skip
-    columns = ["task", "split", "language", "examples", "repeated", "pieces per word", "cut", "left out or odd"]
+    columns = ["task", "split", "language", "examples", "repeated", "pieces per word", "cut", "labels",
+               "left out or odd"]  # fmt: skip
     table(columns, rows, numbers=columns[3:7], title="Data")
     for page in pages:
         for text in page.get("seen", ()):
             say(f"{page['task']} ({page['form']}), as the model sees it: {text}")
+    for leak in leaks[:SHOWN]:
+        say(f"leak: {doctor.leak_in_words(leak)}")
+    if len(leaks) > SHOWN:
+        say(f"{len(leaks) - SHOWN} more leaks: --json lists them")
     for reason in results.plan.left_out:
         say(f"not planned: {reason}")
     for problem in problems:

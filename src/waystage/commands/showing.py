@@ -125,29 +125,37 @@ def _facts(name: str) -> dict[str, Any]:
         ) from None
 
 
-def data(name: str, source: str, limit: int, json: bool) -> None:
+def data(name: str, source: str, limit: int, model: str, json: bool) -> None:
     """Lengths, labels, repetitions, leaks and wrong offsets of a task's rows, per split and language."""
+    from waystage.models import identity, load
     from waystage.sources import doctor
 
     task = task_table.get(name)
-    found = doctor.examine(task, source, limit=limit or None)
+    places = {"model": model} if identity.local_folder(model) else {}
+    tokenizer = load.tokenizer(identity.tokenizer(model), places)
+    found = doctor.examine(task, source, limit=limit or None, tokenizer=tokenizer)
     if json:
         as_json(found)
         return
     rows = []
     for split, languages in found["splits"].items():
         for language, page in languages.items():
+            pieces = page.get("pieces", {})
             rows.append(
                 [
                     split, language, page["examples"], page["duplicates"], page["characters"].get("median", ""),
-                    ", ".join(f"{label} {each['share']:.0%}" for label, each in [*page.get("labels", {}).items()][:4]),
-                    doctor.remarks(page),
+                    f"{pieces['per word']:.2f}" if pieces else "",
+                    f"{pieces['cut or in windows']:.1%}" if pieces else "",
+                    doctor.balance(page), doctor.remarks(page),
                 ]
             )  # fmt: skip
-    columns = ["split", "language", "examples", "repeated", "characters", "labels", "left out or odd"]
-    table(columns, rows, numbers=columns[2:5], title=f"{task.title}, from {source}")
+    columns = ["split", "language", "examples", "repeated", "characters", "pieces per word", "cut", "labels",
+               "left out or odd"]  # fmt: skip
+    table(columns, rows, numbers=columns[2:7], title=f"{task.title}, from {source}, in pieces of {model}")
+    for text in found.get("seen", ()):
+        say(f"as the model sees it: {text}")
     for leak in found["leaks"]:
-        say(f"leak: {_plain(leak)}")
+        say(f"leak: {doctor.leak_in_words(leak)}")
     for lacking in found["missing"]:
         say(f"not there: {lacking['split']} {lacking['language']}: {lacking['why']}")
     if not rows:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SAMPLE = 2_000  # examples that are made into pieces
 SHOWN = 10
+SEEN = 3  # examples that a person should look at as the model sees them
+TRAINED = ("train", "fit")
+Where = tuple[str, str, str]  # task, split, language
 
 
 def examine(
@@ -35,10 +38,14 @@ def examine(
     tokenizer: Tokenizer | None = None,
     max_length: int | None = None,
     limit: int | None = None,
+    prints: dict[Where, Prints] | None = None,
 ) -> dict[str, Any]:
-    """Every split and language of a task that the source has. What is missing is listed, not raised."""
-    found: dict[str, Any] = {"task": task.name, "form": task.form, "licence": task.licence, "splits": {}, "missing": []}
-    prints: dict[tuple[str, str], Prints] = {}
+    """Every split and language of a task that the source has. What is missing is listed, not raised.
+
+    `prints` collects fingerprints over several tasks, for `leaks`; otherwise those of this task are compared.
+    """
+    found: dict[str, Any] = {"task": task.name, "form": task.form, **licence(task), "splits": {}, "missing": []}
+    mine: dict[Where, Prints] = {}
     for split in splits or task.splits:
         for language in languages or _languages(task, split):
             try:
@@ -53,14 +60,31 @@ def examine(
             page |= notes.as_dict()
             if tokenizer and examples:
                 page["pieces"] = pieces(task, examples, tokenizer, max_length or task.max_length)
+                if "seen" not in found:
+                    found["seen"] = seen(task, examples[:SEEN], tokenizer, max_length)[:SEEN]
             found["splits"].setdefault(split, {})[language] = page
-            prints[split, language] = prints_of(examples)
-    found["leaks"] = [
-        {"language": language, "of": split, "in": "train", **leak}
-        for (split, language), evaluated in prints.items()
-        if split != "train" and ("train", language) in prints and (leak := shared(evaluated, prints["train", language]))
-    ]
+            mine[task.name, split, language] = prints_of(examples)
+    found["leaks"] = leaks(mine)
+    if prints is not None:
+        prints |= mine
     return found
+
+
+def licence(task: Task) -> dict[str, Any]:
+    """What a page about a task must say of its licence."""
+    return {"licence": task.licence, "non_commercial": task.non_commercial, "redistributable": task.redistributable}
+
+
+def leaks(prints: Mapping[Where, Prints]) -> list[dict[str, Any]]:
+    """What of an evaluated split is also in a trained one of the same language, whatever the tasks."""
+    trained = {where: each for where, each in prints.items() if where[1] in TRAINED}
+    return [
+        {"language": language, "of": f"{task} {split}", "in": f"{other} {theirs}", **leak}
+        for (task, split, language), evaluated in prints.items()
+        if split not in TRAINED
+        for (other, theirs, same), known in trained.items()
+        if same == language and (leak := shared(evaluated, known))
+    ]
 
 
 def _languages(task: Task, split: str) -> tuple[str, ...]:
@@ -98,10 +122,25 @@ def remarks(page: Mapping[str, Any]) -> str:
     said = []
     for reason, what in page.get("excluded", {}).items():
         said.append(f"{what['count'] if isinstance(what, dict) else what} {reason}")
-    wrong = page.get("wrong offsets", {}).get("count", 0)
-    said += [f"{wrong} wrong offsets"] if wrong else []
-    said += [f"{count} empty {field}" for field, count in page.get("empty", {}).items()]
+    if kept := page.get("kept"):
+        said += [f"{what['count']} {reason}" for reason, what in kept.items()]
+    else:
+        wrong = page.get("wrong offsets", {}).get("count", 0)
+        said += [f"{wrong} wrong offsets"] if wrong else []
+        said += [f"{count} empty {field}" for field, count in page.get("empty", {}).items()]
     return ", ".join(said)
+
+
+def balance(page: Mapping[str, Any], most: int = 4) -> str:
+    """The shares of the most frequent labels, in a few words."""
+    return ", ".join(f"{label} {each['share']:.0%}" for label, each in [*page.get("labels", {}).items()][:most])
+
+
+def leak_in_words(leak: Mapping[str, Any]) -> str:
+    kinds = {"whole": "examples", "passage": "passages"}
+    said = [f"{name} {leak[k]['count']} ({leak[k]['share']:.0%})" for k, name in kinds.items() if k in leak]
+    first = next(leak[k]["first"][0] for k in kinds if k in leak)
+    return f"{leak['of']} in {leak['language']} is partly in {leak['in']}: {', '.join(said)}, such as {first!r}"
 
 
 _TEXT_FIELDS: dict[type[Example], tuple[str, ...]] = {

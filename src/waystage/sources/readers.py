@@ -174,6 +174,8 @@ def _tags(reading: Reading, index: int, record: Record) -> Example | None:
     tags = tuple(known.get(tag, tag) for tag in map(fields.raw, said))
     if allowed and not set(tags) <= set(allowed):
         if "*" in known:
+            for _ in (tag for tag in tags if tag not in allowed):
+                reading.notes.remark(f"words with a rarer tag, read as {known['*']!r}", about["id"])
             tags = tuple(tag if tag in allowed else known["*"] for tag in tags)
         for tag in tags:
             if tag not in allowed:
