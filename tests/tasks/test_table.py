@@ -68,3 +68,14 @@ def test_the_table_of_tasks_is_light() -> None:
     heavy = "'torch', 'datasets', 'pandas', 'numpy', 'pyarrow', 'transformers', 'pydantic'"
     found = subprocess.run([sys.executable, "-c", code.replace("*HEAVY", heavy)], capture_output=True, text=True)
     assert found.stdout.strip() == "[]", found.stderr
+
+
+def test_licences_that_forbid_something_are_known_also_of_what_a_target_is_trained_on() -> None:
+    from dataclasses import replace
+
+    xcopa = replace(tasks.get("xcopa"), train_on=("anli_r1", "siqa"))
+    assert tasks.restricted([xcopa, tasks.get("mnli"), tasks.get("qqp")]) == {
+        "anli_r1": "CC BY-NC 4.0: no commercial use",
+        "qqp": "Quora terms (no commercial use): no commercial use and no redistribution",
+    }
+    assert "anli_r3" in tasks.restricted([tasks.get("anli")])

@@ -138,6 +138,7 @@ def _why(todo: Todo) -> None:
 
 
 def _licences(results: Results) -> list[str]:
+    from waystage import tasks as task_table
     from waystage.study.stages import find_task
 
     if results.rehearsal:
@@ -145,9 +146,8 @@ def _licences(results: Results) -> list[str]:
     names = dict.fromkeys(
         [n for arm in results.study.intermediate.values() for n in arm.tasks] + list(results.study.target_tasks())
     )
-    found = [find_task(results.study, name) for name in names]
-    limited = [f"{t.name} ({t.licence})" for t in found if t.non_commercial or not t.redistributable]
-    return [f"licence forbids commercial use or redistribution: {', '.join(limited)}"] if limited else []
+    limited = task_table.restricted(find_task(results.study, name) for name in names)
+    return [f"licence of {name}: {said}" for name, said in limited.items()]
 
 
 def run(

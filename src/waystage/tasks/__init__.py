@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
 
 from waystage.errors import UnknownName
@@ -23,6 +24,7 @@ __all__ = [
     "benchmark",
     "get",
     "names",
+    "restricted",
 ]
 
 _NOT_TASKS = {"task", "benchmarks"}
@@ -74,3 +76,14 @@ def ancestry(name: str) -> frozenset[str]:
             task = source.partition(":")[0]
             todo += get(task).derived_from if task in _table() else ()
     return frozenset(seen)
+
+
+def restricted(used: Iterable[Task]) -> dict[str, str]:
+    """Of these tasks, and of those that they are trained on or made of, whose licence forbids something, and what."""
+    every = {t.name: t for task in used for t in (task, *map(get, (*task.train_on, *task.members)))}
+    forbids = {
+        name: [what for what, is_so in (("commercial use", t.non_commercial), ("redistribution", not t.redistributable))
+               if is_so]
+        for name, t in every.items()
+    }  # fmt: skip
+    return {name: f"{every[name].licence}: no {' and no '.join(said)}" for name, said in forbids.items() if said}
