@@ -2,10 +2,10 @@
 
     python tools/make_standins.py tokenizer                 # once: its bytes decide what every model reads
     python tools/make_standins.py standin-m                 # hours on one core, minutes on a GPU
-    python tools/make_standins.py standin-m --device cuda --steps 1000 30000 30000
+    python tools/make_standins.py standin-m --device cuda --steps 1500 30000
 
-Three phases, since all languages at once stay at the frequencies of single words for very long: English in short
-sequences, then all languages, then all languages in long sequences.
+Two phases, since all languages at once stay at the frequencies of single words for very long: English in short
+sequences, then all languages in long ones.
 
 What is finished is kept in --work and not made again. The checkpoint is written to src/waystage/world/models in bf16.
 """
@@ -29,18 +29,21 @@ MODELS = Path(__file__).parent.parent / "src/waystage/world/models"
 SHAPES: dict[str, dict[str, Any]] = {
     "standin-s": {"family": "xlm-r", "layers": 2, "hidden": 96, "heads": 3, "intermediate": 384},
     "standin-m": {"family": "xlm-r", "layers": 4, "hidden": 128, "heads": 4, "intermediate": 512},
-    "standin-l": {"family": "xlm-r", "layers": 4, "hidden": 192, "heads": 6, "intermediate": 768},
-    "standin-decoder-s": {"family": "llama", "layers": 2, "hidden": 96, "heads": 3, "intermediate": 256},
+    "standin-l": {"family": "xlm-r", "layers": 8, "hidden": 128, "heads": 4, "intermediate": 512},
+    "standin-decoder-s": {"family": "llama", "layers": 2, "hidden": 128, "heads": 4, "intermediate": 352},
     "standin-decoder-m": {"family": "llama", "layers": 4, "hidden": 128, "heads": 4, "intermediate": 352},
-    "standin-decoder-l": {"family": "llama", "layers": 4, "hidden": 192, "heads": 6, "intermediate": 512},
+    "standin-decoder-l": {"family": "llama", "layers": 8, "hidden": 128, "heads": 4, "intermediate": 352},
 }
+# The layers of a finished model twice over are a far better start than random ones, and cost nothing.
+GROWN = {"standin-l": "standin-m", "standin-decoder-m": "standin-decoder-s", "standin-decoder-l": "standin-decoder-m"}
 # Dropout keeps so small a body at the frequencies of single words, and there is nothing to overfit.
 RECIPE = {"batch": 64, "dropout": 0.0}
-PHASES = (  # languages, tokens per sequence, recipe
-    (("en",), 32, {"learning_rate": 1e-3, "warmup": 0.1}),
-    (PRETRAINED, 64, {"learning_rate": 1.5e-3, "warmup": 0.03}),
-    (PRETRAINED, 128, {"learning_rate": 1e-3, "warmup": 0.03}),
-)
+RATES = {2: (3e-3, 2e-3), 4: (1e-3, 1.5e-3), 8: (0.0, 1e-3)}  # by layers: the learning rate of each phase
+STEPS = {
+    "standin-s": (1_500, 3_000), "standin-m": (1_500, 5_000), "standin-l": (0, 1_500),
+    "standin-decoder-s": (1_000, 1_500), "standin-decoder-m": (0, 500), "standin-decoder-l": (0, 300),
+}  # fmt: skip
+PHASES = ((("en",), 32, 0.1), (PRETRAINED, 128, 0.03))  # languages, tokens per sequence, share of warm-up
 
 
 def main() -> None:
@@ -48,7 +51,7 @@ def main() -> None:
     parser.add_argument("what", choices=["tokenizer", *SHAPES])
     parser.add_argument("--work", type=Path, default=Path("build/standins"))
     parser.add_argument("--documents", type=int, default=40_000, help="of English; other languages by their share")
-    parser.add_argument("--steps", type=int, nargs=3, default=[1_500, 12_000, 5_000], help="of each phase")
+    parser.add_argument("--steps", type=int, nargs=2, help="of each phase; 0 leaves it out")
     parser.add_argument("--exponent", type=float, default=0.7, help="languages are drawn by size to this power")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, default=MODELS, help="where the checkpoint goes")
@@ -62,11 +65,14 @@ def main() -> None:
     if said.what == "tokenizer":
         train_tokenizer(MODELS / "tokenizer")
         return
+    steps = said.steps or STEPS[said.what]
     places = {"model": str(MODELS / "tokenizer")}
     local = {"name": "local", "revision": f"world-{VERSION}"}
     source = {"kind": "world", "seed": 0, "version": VERSION}
-    model: Path | None = None
-    for phase, (languages, length, recipe) in enumerate(PHASES):
+    model = said.out / GROWN[said.what] if said.what in GROWN else None
+    for phase, (languages, length, warmup) in enumerate(PHASES):
+        if not steps[phase]:
+            continue
         name = f"{len(languages)}-{said.documents}"
         text = said.work / f"rows-{name}"
         made(
@@ -79,11 +85,13 @@ def main() -> None:
             max_length=length,
         )  # fmt: skip
         inputs = {"tokens": tokens} | ({"start": model} if model else {})
-        model = said.work / "-".join(map(str, (said.what, *said.steps[: phase + 1])))
+        model = said.work / "-".join(map(str, (said.what, *steps[: phase + 1])))
+        rate = RATES[SHAPES[said.what]["layers"]][phase]
         made(
             "pretrain", model, inputs, said, places, shape=SHAPES[said.what], tokenizer=local,
-            recipe={**RECIPE, **recipe, "steps": said.steps[phase]}, seed=said.seed, threads=said.threads,
-            precision=said.precision, exponent=said.exponent, store="bf16" if phase == len(PHASES) - 1 else "fp32",
+            recipe={**RECIPE, "learning_rate": rate, "warmup": warmup, "steps": steps[phase]}, seed=said.seed,
+            threads=said.threads, precision=said.precision, exponent=said.exponent,
+            store="bf16" if phase == len(PHASES) - 1 else "fp32",
         )  # fmt: skip
     assert model is not None
     target = said.out / said.what

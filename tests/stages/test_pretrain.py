@@ -70,6 +70,26 @@ def test_a_second_phase_goes_on_where_the_first_ended(tmp_path: Path, family: st
     assert frozen["loss"] < 1.15 * first["loss"], "one step that changes nothing is as good as the checkpoint"
 
 
+@pytest.mark.parametrize("family", ["xlm-r", "llama"])
+def test_a_small_model_is_stacked_into_a_deeper_one(tmp_path: Path, family: str) -> None:
+    from safetensors.torch import load_file
+
+    for name in ("small", "deep", "narrow"):
+        (tmp_path / name).mkdir()
+    _pretrain(tmp_path / "small", family)
+    shape = {"family": family, "layers": 4, "hidden": 32, "heads": 2, "intermediate": 64, "positions": 64}
+    still = {"steps": 1, "batch": 8, "learning_rate": 1e-9}
+    inputs = {"start": tmp_path / "small" / "out"}
+    _pretrain(tmp_path / "deep", family, inputs=inputs, shape=shape, recipe=still)
+    small = load_file(tmp_path / "small" / "out" / "model.safetensors")
+    deep = load_file(tmp_path / "deep" / "out" / "model.safetensors")
+    for name, weight in deep.items():
+        torch.testing.assert_close(weight, small[name.replace(".2.", ".0.").replace(".3.", ".1.")])
+    assert len(deep) > len(small)
+    with pytest.raises(InputError, match="hidden_size 32, but 16"):
+        _pretrain(tmp_path / "narrow", family, inputs=inputs, shape={**shape, "hidden": 16})
+
+
 def test_an_unknown_shape_is_refused(tmp_path: Path) -> None:
     shape = {"family": "lstm", "layers": 1, "hidden": 8, "heads": 1, "intermediate": 8}
     with pytest.raises(InputError, match="'lstm'"):

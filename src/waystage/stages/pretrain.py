@@ -2,12 +2,13 @@
 
 config: shape {family: "xlm-r" | "llama", layers, hidden, heads, intermediate, positions?, kv_heads?}, tokenizer,
 recipe, seed, threads, precision, exponent (languages are sampled by size to this power), store ("fp32" | "bf16").
-inputs: tokens, and start, a checkpoint of this shape to go on from.
+inputs: tokens, and start, a checkpoint of this shape to go on from; one with fewer layers is stacked until it has them.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,11 @@ from waystage.stages import Context, Inputs
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from waystage.models.backbone import Backbone
+
 VERSION = 1
 HEAD = "language model"
+LAYER = re.compile(r"\.(\d+)\.")  # the number of a layer within a weight's name
 
 
 def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
         head = heads.make(Head("vocabulary", 0), backbone, drop=0.0, seed=seed)
     else:  # phases: a language first, then all; short sequences first, then long ones
         assert isinstance(start, Path)
-        backbone = load.backbone({"name": "local", "revision": "-"}, {"model": str(start)}, dropout=dropout)
+        backbone = started(start, model_config(config["shape"], tokenizer), seed=seed, dropout=dropout)
         head = load.vocabulary_head(backbone, start, seed=seed)
     network = Network(backbone, {HEAD: head})
     setup.place(network, context.device)
@@ -73,6 +77,27 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     setup.curve(out / "curve.parquet", job, done.state)
     last = done.state.losses[-100:]
     return {**done.facts, "loss": sum(last) / len(last), "sequences": len(corpus)}
+
+
+def started(start: Path, wanted: Any, *, seed: int, dropout: float | None) -> Backbone:
+    """The body of a checkpoint. Where more layers are wanted than it has, its own come again on top of each other."""
+    from waystage.models import load
+
+    found = load.backbone({"name": "local", "revision": "-"}, {"model": str(start)}, dropout=dropout)
+    for name in ("model_type", "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size"):
+        has, wants = getattr(found.config, name), getattr(wanted, name)
+        if has != wants:
+            raise InputError(f"{start}: this checkpoint has {name} {has}, but {wants} is asked for; only layers grow")
+    has, wants = found.config.num_hidden_layers, wanted.num_hidden_layers
+    if has == wants:
+        return found
+    if has > wants:
+        raise InputError(f"{start}: this checkpoint has {has} layers, more than the {wants} that are asked for")
+    grown, theirs = load.fresh(wanted, seed=seed, dropout=dropout), found.model.state_dict()
+    grown.model.load_state_dict(
+        {name: theirs[LAYER.sub(lambda at: f".{int(at[1]) % has}.", name)] for name in grown.model.state_dict()}
+    )
+    return grown
 
 
 def model_config(shape: Mapping[str, Any], tokenizer: Tokenizer) -> Any:
