@@ -13,6 +13,16 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
+class Linear:
+    """One weight matrix of a layer, under the end of its name in transformers."""
+
+    name: str
+    wide: int  # inputs
+    high: int  # outputs
+    attention: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     family: str
     layers: int
@@ -21,39 +31,98 @@ class Shape:
     intermediate: int
     vocab: int
     kv_heads: int = 0  # 0: as many as heads
+    head_size: int = 0  # 0: hidden / heads
     gated: bool = False  # three matrices in the feed-forward part instead of two
     tied: bool = True
     positions: int = 512
+    types: int = 0  # rows of the table of token types
     embedding: int = 0  # width of the input embedding where it differs (RemBERT)
     decoder: bool = False
     languages: str = ""  # whose pretraining text decides what is unseen: "xlm-r", "mbert"
 
     @property
+    def queries(self) -> int:
+        """Width of all heads together."""
+        return self.heads * (self.head_size or self.hidden // self.heads)
+
+    @property
+    def keys(self) -> int:
+        return (self.kv_heads or self.heads) * (self.head_size or self.hidden // self.heads)
+
+    @property
+    def width(self) -> int:
+        """Of the embedding table."""
+        return self.embedding or self.hidden
+
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """The weight matrices of one layer."""
+        d, q, k, i = self.hidden, self.queries, self.keys, self.intermediate
+        if self.family == "modernbert":
+            named = [("attn.Wqkv", d, 3 * d), ("attn.Wo", d, d), ("mlp.Wi", d, 2 * i), ("mlp.Wo", i, d)]
+        elif self.decoder or self.family == "eurobert":
+            named = [(f"self_attn.{n}_proj", d, q if n == "q" else k) for n in "qkv"]
+            named += [("self_attn.o_proj", q, d), ("mlp.gate_proj", d, i), ("mlp.up_proj", d, i)]
+            named += [("mlp.down_proj", i, d)]
+        else:
+            names = ("query_proj", "key_proj", "value_proj") if self.family == "deberta" else ("query", "key", "value")
+            named = [(f"attention.self.{n}", d, d) for n in names]
+            named += [("attention.output.dense", d, d), ("intermediate.dense", d, i), ("output.dense", i, d)]
+        return tuple(Linear(name=n, wide=a, high=b, attention="att" in n) for n, a, b in named)
+
+    @property
+    def layer_parameters(self) -> int:
+        matrices = sum(m.wide * m.high for m in self.linears)
+        if self.family == "modernbert":
+            return matrices + 2 * self.hidden
+        if not self.decoder and self.family != "eurobert":  # every matrix has a bias, both norms a weight and a bias
+            return matrices + sum(m.high for m in self.linears) + 4 * self.hidden
+        small = (4 if self.family in ("gemma2", "gemma3_text") else 2) * self.hidden
+        if self.family == "qwen2":
+            small += self.queries + 2 * self.keys
+        if self.family in ("qwen3", "gemma3_text"):
+            small += 2 * (self.head_size or self.hidden // self.heads)
+        return matrices + small
+
+    @property
     def encoder_parameters(self) -> int:
         """Without the embedding table: what a token costs."""
-        head_size = self.hidden // self.heads
-        kv = (self.kv_heads or self.heads) * head_size
-        attention = 2 * self.hidden * self.hidden + 2 * self.hidden * kv
-        feed_forward = (3 if self.gated else 2) * self.hidden * self.intermediate
-        small = (4 if self.decoder else 13) * self.hidden  # norms and biases: a rounding error, counted roughly
-        return self.layers * (attention + feed_forward + small)
+        return self.layers * self.layer_parameters
+
+    @property
+    def table(self) -> int:
+        """Weights of the embedding of tokens."""
+        return self.vocab * self.width
+
+    @property
+    def backbone_parameters(self) -> int:
+        """What transformers loads without a head."""
+        total = self.encoder_parameters + self.table
+        if self.decoder or self.family == "eurobert":
+            return total + self.hidden  # the last norm
+        if self.family == "modernbert":
+            return total + self.hidden  # norms of the embedding and at the end; the first layer lacks one
+        if self.family == "deberta":
+            return total + 512 * self.hidden + 4 * self.hidden  # relative positions, two norms
+        total += (self.positions + self.types + 2) * self.width
+        return total + (self.width * self.hidden + self.hidden if self.embedding else 0)
 
     @property
     def parameters(self) -> int:
-        width = self.embedding or self.hidden
-        tables = self.vocab * width * (1 if self.tied else 2) + (0 if self.decoder else self.positions * width)
-        return self.encoder_parameters + tables
+        """As published: with the output table, where it is not the embedding."""
+        return self.backbone_parameters + (0 if self.tied else self.table)
 
 
 def _xlmr(layers: int, hidden: int, heads: int, intermediate: int, vocab: int = 250002, **more: int) -> Shape:
     return Shape(family="xlm-r", layers=layers, hidden=hidden, heads=heads, intermediate=intermediate, vocab=vocab,
-                 positions=514, languages="xlm-r", **more)  # fmt: skip
+                 positions=514, types=1, languages="xlm-r", **more)  # fmt: skip
 
 
 def _decoder(family: str, layers: int, hidden: int, heads: int, kv_heads: int, intermediate: int, vocab: int, *,
-             tied: bool, positions: int = 131072) -> Shape:  # fmt: skip
+             tied: bool, positions: int = 131072, head_size: int = 0) -> Shape:  # fmt: skip
     return Shape(family=family, layers=layers, hidden=hidden, heads=heads, kv_heads=kv_heads, vocab=vocab, tied=tied,
-                 intermediate=intermediate, gated=True, decoder=True, positions=positions)  # fmt: skip
+                 intermediate=intermediate, gated=True, decoder=True, positions=positions,
+                 head_size=head_size)  # fmt: skip
 
 
 SHAPES: dict[str, Shape] = {
@@ -65,26 +134,44 @@ SHAPES: dict[str, Shape] = {
     "facebook/xlm-roberta-xxl": _xlmr(48, 4096, 32, 16384, 250880),
     "cis-lmu/glot500-base": _xlmr(12, 768, 12, 3072, 401145),
     "bert-base-multilingual-cased": Shape(family="bert", layers=12, hidden=768, heads=12, intermediate=3072,
-                                          vocab=119547, languages="mbert"),
+                                          vocab=119547, types=2, languages="mbert"),
     "google-bert/bert-base-multilingual-cased": Shape(family="bert", layers=12, hidden=768, heads=12,
-                                                      intermediate=3072, vocab=119547, languages="mbert"),
+                                                      intermediate=3072, vocab=119547, types=2, languages="mbert"),
     "google/rembert": Shape(family="rembert", layers=32, hidden=1152, heads=18, intermediate=4608, vocab=250300,
-                            embedding=256, tied=False),
+                            embedding=256, types=2, tied=False),
     "microsoft/mdeberta-v3-base": Shape(family="deberta", layers=12, hidden=768, heads=12, intermediate=3072,
                                         vocab=251000, languages="xlm-r"),
     "jhu-clsp/mmBERT-base": Shape(family="modernbert", layers=22, hidden=768, heads=12, intermediate=1152,
                                   vocab=256000, gated=True, positions=8192),
     "jhu-clsp/mmBERT-small": Shape(family="modernbert", layers=22, hidden=384, heads=6, intermediate=1152,
                                    vocab=256000, gated=True, positions=8192),
+    "meta-llama/Llama-2-7b-hf": _decoder("llama", 32, 4096, 32, 32, 11008, 32000, tied=False, positions=4096),
+    "meta-llama/Llama-2-13b-hf": _decoder("llama", 40, 5120, 40, 40, 13824, 32000, tied=False, positions=4096),
+    "codellama/CodeLlama-34b-hf": _decoder("llama", 48, 8192, 64, 8, 22016, 32000, tied=False, positions=16384),
+    "meta-llama/Llama-2-70b-hf": _decoder("llama", 80, 8192, 64, 8, 28672, 32000, tied=False, positions=4096),
+    "meta-llama/Meta-Llama-3-8B": _decoder("llama", 32, 4096, 32, 8, 14336, 128256, tied=False, positions=8192),
+    "meta-llama/Meta-Llama-3-70B": _decoder("llama", 80, 8192, 64, 8, 28672, 128256, tied=False, positions=8192),
     "meta-llama/Llama-3.2-1B": _decoder("llama", 16, 2048, 32, 8, 8192, 128256, tied=True),
     "meta-llama/Llama-3.2-3B": _decoder("llama", 28, 3072, 24, 8, 8192, 128256, tied=True),
     "meta-llama/Llama-3.1-8B": _decoder("llama", 32, 4096, 32, 8, 14336, 128256, tied=False),
     "meta-llama/Llama-3.1-70B": _decoder("llama", 80, 8192, 64, 8, 28672, 128256, tied=False),
+    "Qwen/Qwen2.5-0.5B": _decoder("qwen2", 24, 896, 14, 2, 4864, 151936, tied=True, positions=32768),
+    "Qwen/Qwen2.5-1.5B": _decoder("qwen2", 28, 1536, 12, 2, 8960, 151936, tied=True),
+    "Qwen/Qwen2.5-3B": _decoder("qwen2", 36, 2048, 16, 2, 11008, 151936, tied=True, positions=32768),
     "Qwen/Qwen2.5-7B": _decoder("qwen2", 28, 3584, 28, 4, 18944, 152064, tied=False),
     "Qwen/Qwen2.5-14B": _decoder("qwen2", 48, 5120, 40, 8, 13824, 152064, tied=False),
     "Qwen/Qwen2.5-32B": _decoder("qwen2", 64, 5120, 40, 8, 27648, 152064, tied=False),
     "Qwen/Qwen2.5-72B": _decoder("qwen2", 80, 8192, 64, 8, 29568, 152064, tied=False),
+    "Qwen/Qwen3-8B-Base": _decoder("qwen3", 36, 4096, 32, 8, 12288, 151936, tied=False, positions=32768,
+                                   head_size=128),
+    "Qwen/Qwen3-14B-Base": _decoder("qwen3", 40, 5120, 40, 8, 17408, 151936, tied=False, positions=32768,
+                                    head_size=128),
+    "mistralai/Mistral-7B-v0.1": _decoder("mistral", 32, 4096, 32, 8, 14336, 32000, tied=False, positions=32768),
     "mistralai/Mistral-7B-v0.3": _decoder("mistral", 32, 4096, 32, 8, 14336, 32768, tied=False, positions=32768),
+    "google/gemma-2-2b": _decoder("gemma2", 26, 2304, 8, 4, 9216, 256000, tied=True, positions=8192, head_size=256),
+    "google/gemma-2-9b": _decoder("gemma2", 42, 3584, 16, 8, 14336, 256000, tied=True, positions=8192, head_size=256),
+    "google/gemma-2-27b": _decoder("gemma2", 46, 4608, 32, 16, 36864, 256000, tied=True, positions=8192,
+                                   head_size=128),
 }  # fmt: skip
 
 STANDINS = Path(__file__).parent.parent / "world" / "models"
@@ -119,6 +206,8 @@ def _read(path: Path) -> Shape:
         hidden=raw["hidden_size"],
         heads=raw["num_attention_heads"],
         kv_heads=raw.get("num_key_value_heads") or 0,
+        head_size=raw.get("head_dim") or 0,
+        types=raw.get("type_vocab_size") or 0,
         intermediate=raw["intermediate_size"],
         vocab=raw["vocab_size"],
         gated=kind in GATED,
