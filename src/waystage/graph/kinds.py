@@ -13,4 +13,7 @@ VERSIONS = {
     "evaluate": 1,
     "pretrain": 1,
     "translate": 1,
+    "alter": 1,
+    "merge": 1,
+    "adopt": 1,
 }

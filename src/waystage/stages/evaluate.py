@@ -1,7 +1,8 @@
 """Predict all languages of a target with one loaded model, per example, and score what has labels.
 
 config: model, task, form, labels, options, head, languages, precision, threads; for retrieval layer, pooling and sweep
-(the scores of every layer, as a file beside).
+(the scores of every layer, as a file beside); only (some of the languages: the others are candidates of a search, or
+nothing).
 Without a `checkpoint` the model is taken as published, which only retrieval can use.
 """
 
@@ -68,10 +69,14 @@ def _answers(
 ) -> Answered:
     from waystage.training.predict import outputs
 
-    for language, arrays in languages:
+    for language, arrays in _asked(config, languages):
         gold = examples(_folder(inputs, "rows"), language, task.form.NAME)
         raw = outputs(network, task.head_name, arrays)
         yield language, arrays, gold, task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
+
+
+def _asked(config: dict[str, Any], languages: Languages) -> Languages:
+    return [(code, arrays) for code, arrays in languages if code in config.get("only", (code,))]
 
 
 def _searches(
@@ -84,6 +89,8 @@ def _searches(
     layers = () if layer is None else (int(layer),)
     if config.get("pooling", "mean") != "mean":
         raise InputError(f"pooling is {config['pooling']!r}, but sentences become vectors by 'mean' only")
+    if task.options.get("mode") != "pool":
+        languages = _asked(config, languages)
     rows = examples_of(_folder(inputs, "rows"), languages)
     found = {code: embeddings(network, arrays, layers=layers)[0] for code, arrays in languages}
     dev: dict[str, Side] = {}
@@ -92,7 +99,7 @@ def _searches(
         dev_rows = examples_of(_folder(inputs, "dev_rows"), dev_tokens)
         for code, arrays in dev_tokens:
             dev[code] = (embeddings(network, arrays, layers=layers)[0], _shown(arrays, dev_rows[code]))
-    for language, arrays in languages:
+    for language, arrays in _asked(config, languages):
         yield language, arrays, rows[language], _search(task, config, language, languages, rows, found, dev, context)
 
 

@@ -1,8 +1,9 @@
 """Fine-tune a model on one task or a mixture of tasks; keep the encoder, the heads and the curve.
 
 config: model, members [{task, form, labels, options, head}], head_policy ("new" | "keep"), recipe, seed, threads,
-precision; for mixtures sampling, and replay {mlm, exponent} which gives the members of the form `masked` their share.
-Members that name the same `head` share it.
+precision; for mixtures sampling, and replay {mlm, exponent} which gives the members of the form `masked` their share;
+exponent, where the members are of the form `masked` alone; steps_of, see `_steps`.
+Members that name the same `head` share it. recipe.freeze leaves the embedding and so many layers from below as they are.
 """
 
 from __future__ import annotations
@@ -59,17 +60,19 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, mi
     heads = _heads(config, tasks, inputs, backbone, context)
     network = Network(backbone, heads)
     members = _members(config, tasks, tokens, context)
-    whole = _cut(backbone, members, _folders(inputs, "dev"))
     tuned = not any(link.state == "live" for link in chain)
+    lower = config["recipe"].get("freeze")
+    whole = None if lower else _cut(backbone, members, _folders(inputs, "dev"))
     if not tuned:
         _freeze(network)
+    fixed = _freeze_lower(backbone, lower, config["precision"], tuned) if lower else {}
     setup.place(network, context.device)
     if config["precision"] == "bf16":
         setup.half(backbone)
     job = _job(config, inputs, network, members, tasks, context, micro)
     done = loop.train(job)
     if tuned:
-        _write_encoder(out, job, done, whole)
+        _write_encoder(out, job, done, whole, fixed)
     else:
         _write_adapters(out, config, chain, done, _start(inputs))
     _write(out, config, tasks, job, done, chain if not tuned else ())
@@ -114,6 +117,21 @@ def _freeze(network: Network) -> None:
         table = getattr(head, "table", None)
         if table is not None:
             table.requires_grad_(False)
+
+
+def _freeze_lower(backbone: Backbone, count: int, precision: str, tuned: bool) -> dict[str, Tensor]:
+    """The embedding and the lowest layers are not trained. Gives them as they were, where they compute in bf16."""
+    from waystage.models.layers import lower
+
+    if not tuned:
+        raise InputError("recipe.freeze and recipe.adapter exclude each other: under an adapter every layer is frozen")
+    fixed = {}
+    for name, parameter in lower(backbone.model, count, int(backbone.config.num_hidden_layers)):
+        parameter.requires_grad_(False)
+        if precision == "bf16" and parameter is not backbone.embedding.weight:
+            fixed[name] = parameter.data
+            parameter.data = parameter.data.bfloat16()
+    return fixed
 
 
 def _heads(
@@ -185,7 +203,7 @@ def _members(
                     'it. Train on running text with attention = "causal"'
                 )
             vocabulary = masked.vocabulary(load.tokenizer(config["model"], context.places))
-            exponent = float((config.get("replay") or {}).get("exponent", 1.0))
+            exponent = float((config.get("replay") or config).get("exponent", 1.0))
         corpus = Corpus.load(folder, exponent=exponent, labels_of=labels_of(task.head.kind))
         if not len(corpus):
             raise InputError(f"task {task.task!r} has no example that can be trained on in {folder}")
@@ -229,6 +247,8 @@ def _job(
     if config.get("replay") and not masks:
         raise InputError("replay is asked for, but no member of the mixture has the form 'masked'")
     sizes = tuple(len(member.corpus) for member in members)
+    if config.get("steps_of"):
+        recipe |= {"steps": _steps(config, inputs, count_steps(sizes, recipe, sampling, replay)), "patience": None}
     return Job(
         network=network,
         members=members,
@@ -249,6 +269,15 @@ def _job(
         progress=context.progress,
         log=context.log,
     )
+
+
+def _steps(config: dict[str, Any], inputs: Inputs, own: int) -> int:
+    """A control takes as many steps as other stages took ("same"), or so many more than its own ("add")."""
+    taken = [
+        json.loads((folder / "training.json").read_text(encoding="utf-8")) for folder in _folders(inputs, "steps_of")
+    ]
+    matched = sum(int(one["steps"]) for one in taken)
+    return matched + (own if config["steps_of"] == "add" else 0)
 
 
 def _dev(
@@ -279,7 +308,7 @@ def _dev(
     return look
 
 
-def _write_encoder(out: Path, job: Job, done: Trained, whole: Tensor | None) -> None:
+def _write_encoder(out: Path, job: Job, done: Trained, whole: Tensor | None, fixed: dict[str, Tensor]) -> None:
     from waystage.training.checkpoint import save_weights
     from waystage.training.weights import Adam, idle_decay
 
@@ -291,7 +320,7 @@ def _write_encoder(out: Path, job: Job, done: Trained, whole: Tensor | None) -> 
         decayed = idle_decay(Adam.of(job.recipe), job.mixture.steps, warmup, done.step)
         name = next(n for n in weights if done.weights.is_same(n, backbone.embedding.weight))
         weights[name] = backbone.whole_table(whole, weights[name], decayed)
-    frozen = {f"backbone.model.{n}": b for n, b in backbone.model.state_dict().items()}
+    frozen = {f"backbone.model.{n}": b for n, b in {**backbone.model.state_dict(), **fixed}.items()}
     every = {**frozen, **weights}
     encoder = {n.removeprefix("backbone.model."): t for n, t in every.items() if n.startswith("backbone.model.")}
     save_weights(out / "encoder.safetensors", encoder)

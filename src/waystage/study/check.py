@@ -182,12 +182,6 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
         if name not in known and name not in task_table.BENCHMARKS:
             options = [*known, *task_table.BENCHMARKS]
             yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
-    for arm, body in _table(raw, "intermediate").items():
-        for path, name in _strings(_get(body, "tasks"), ("intermediate", arm, "tasks")):
-            if name not in known:
-                yield Problem(path, f"there is no task {name!r}{did_you_mean(name, known)}{hint}")
-            elif name not in own and not task_table.get(name).train_languages:
-                yield Problem(path, f"{name!r} has no training data: it can be a target, not an intermediate task")
     for place in ("recipe", "rehearsal"):
         recipe = raw.get(place) if place == "recipe" else _get(raw.get(place), "recipe")
         for name in _table(recipe, "task"):
@@ -224,35 +218,15 @@ def _languages(raw: dict[str, Any]) -> Iterator[Problem]:
         places.append((("question", i, "languages"), _get(question, "languages")))
         sides = [(side, _get(question, side)) for side in ("high", "low")]
         places += [(("question", i, side), value) for side, value in sides if (side, value) != ("high", "source")]
-    for arm, body in _table(raw, "intermediate").items():
-        places.append((("intermediate", arm, "replay", "languages"), _get(_get(body, "replay"), "languages")))
     for path, value in places:
         if isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)):
             yield from _meaning(path, partial(language_table.select, _expression(value)))
     for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
         yield from _meaning(path, partial(language_table.resolve, code))
-    for arm, body in _table(raw, "intermediate").items():
-        code = _get(body, "language")
-        if isinstance(code, str):
-            yield from _meaning(("intermediate", arm, "language"), partial(language_table.resolve, code))
 
 
 def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
     arms = _table(raw, "intermediate")
-    for arm, body in arms.items():
-        tasks = [name for _, name in _strings(_get(body, "tasks"), ())]
-        sampling = _get(body, "sampling") or {}
-        weights = _get(sampling, "weights") or {}
-        path: Path = ("intermediate", arm)
-        if len(set(tasks)) < len(tasks):
-            yield Problem((*path, "tasks"), "names a task more than once")
-        if _get(body, "replay") and not tasks:
-            yield Problem((*path, "replay"), "needs `tasks` to go along with")
-        if isinstance(weights, dict):
-            if (_get(sampling, "by") == "weights") != bool(weights):
-                yield Problem((*path, "sampling"), '`by = "weights"` and `weights` go together')
-            for name in sorted(set(weights) - set(tasks)):
-                yield Problem((*path, "sampling", "weights", name), f"{name!r} is not among this arm's tasks")
     own = set(_table(raw, "task"))
     targets = {name for _, name in _strings(raw.get("targets"), ())}
     targets |= set(spelled_out(targets))

@@ -60,6 +60,7 @@ class Recipe(BaseModel):
     eval_examples: Positive | None = Field(None, description="how many dev examples such a look takes")
     patience: Positive | None = Field(None, description="looks without improvement before training stops")
     select: Literal["best", "last"] | None = Field(None, description="which checkpoint is kept, by source-language dev")
+    freeze: Positive | None = Field(None, description="leave the embedding and so many layers from below as they are")
     adapter: Adapter | None = Field(None, description="train a LoRA adapter; not set: all weights are tuned")
 
     def over(self, wider: Recipe) -> Recipe:

@@ -99,7 +99,8 @@ def _size(model: str) -> int:
 
 def _languages(study: Study) -> tuple[str, ...]:
     """The study's own choice for rehearsals, or the twelve most spread over family, script and word order."""
-    sources = tuple(dict.fromkeys((*study.source_languages, *(arm.language for arm in study.intermediate.values()))))
+    arms = (code for arm in study.intermediate.values() for code in arm.codes)
+    sources = tuple(dict.fromkeys((*study.source_languages, *arms)))
     if study.rehearsal.languages:
         return tuple(dict.fromkeys((*sources, *study.select(study.rehearsal.languages))))
     chosen = set(study.select(study.languages))

@@ -9,48 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from waystage import languages as language_table
 from waystage.errors import StudyError
-from waystage.study import check
-from waystage.study.recipe import PositiveFloat, Recipe, Share, StudyRecipe
+from waystage.study import check, check_arms, leaks, scale
+from waystage.study.recipe import PositiveFloat, StudyRecipe
+from waystage.study.regimes import (
+    CodeSwitch,
+    Count,
+    Intermediate,
+    Languages,
+    Names,
+    Part,
+    Replay,
+    Sampling,
+    Step,
+    Swap,
+    TargetStage,
+    Translator,
+)
+from waystage.study.scale import Placing
 
-Names = tuple[str, ...]
-Languages = str | Names
-Count = Annotated[int, Field(gt=0, strict=True)]
+__all__ = [
+    "CodeSwitch", "Intermediate", "OwnTask", "Part", "Question", "Rehearsal", "Replay", "Sampling", "Step", "Study",
+    "Swap", "TargetStage", "Translator",
+]  # fmt: skip
+
+
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sampling(Part):
-    """How often each task of a mixture gives a batch."""
-
-    by: Literal["size", "uniform", "weights"] = "size"
-    cap: Count | None = Field(None, description="count no task as larger than this many examples")
-    temperature: PositiveFloat = Field(1.0, description="shares are raised to the power 1 / temperature")
-    weights: dict[str, PositiveFloat] = Field(default_factory=dict, description='with by = "weights"')
-
-
-class Replay(Part):
-    """Masked language modelling that goes on during the intermediate stage."""
-
-    mlm: Share = Field(description="share of the batches")
-    languages: Languages = Field("xtreme", description="whose text: an expression, or codes")
-    exponent: PositiveFloat = Field(0.3, description="languages are sampled by size to this power")
-
-
-class Intermediate(Part):
-    """One arm of the study. No tasks at all is the baseline: straight to the target."""
-
-    tasks: Names = ()
-    language: str = Field("en", description="of the training data of these tasks")
-    sampling: Sampling = Sampling()
-    replay: Replay | None = None
-    recipe: Recipe = Recipe()
 
 
 class Question(Part):
@@ -109,6 +96,7 @@ class OwnTask(Part):
     labels: Names = ()
     metric: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    derived_from: Names = Field((), description='data that this data holds or translates, such as "xnli:test"')
 
 
 class Study(Part):
@@ -118,25 +106,35 @@ class Study(Part):
     models: Names = Field(description="hub names, local folders (./FOLDER), or shipped stand-ins such as standin-m")
     targets: Names = Field(description='tasks, or the benchmarks "xtreme" and "xtreme-r"')
     seeds: tuple[Seed, ...] = (1, 2, 3)
+    intermediate_seeds: tuple[Seed, ...] = Field(
+        (), description="crossed with `seeds`, which are then the target's; empty: each seed is that of both stages"
+    )
     languages: Languages = Field("all", description="evaluate on these of each target's languages, and on the source")
     source_languages: Names = Field(("en",), description="language of the targets' training data")
     intermediate: dict[str, Intermediate] = Field(description="the arms of the study, by name")
     recipe: StudyRecipe = StudyRecipe()
     question: tuple[Question, ...] = ()
     task: dict[str, OwnTask] = Field(default_factory=dict)
+    translator: Translator = Translator()
     evaluate_on: Literal["test", "dev"] = "test"
     precision: Literal["fp32", "bf16"] = "bf16"
+    attention: Literal["causal", "bidirectional"] = Field(
+        "causal", description="of decoders: does a token see those before it only, or the whole text; encoders see all"
+    )
     threads: Count = Field(1, description="per stage on a CPU; another count gives other floats, so it is identity")
     low_resource: str = Field("resource:0-2", description="what `low-resource` means in this study")
+    placement: Placing = Placing()
     keep: Literal["default", "all"] = Field("default", description="all: keep the checkpoints of target stages too")
     rehearsal: Rehearsal = Rehearsal()
 
     def __init__(self, **values: Any) -> None:
-        found = check.names_and_sense(values)
+        found = [*check.names_and_sense(values), *check_arms.problems(values), *scale.problems(values)]
         try:
             super().__init__(**values)
         except ValidationError as error:
             found = check.from_pydantic(error, type(self)) + found
+        if not found:
+            found = list(leaks.refusals(self))
         if found:
             raise StudyError(check.distinct(found))
 

@@ -1,0 +1,116 @@
+"""Rows made from rows: labels dealt anew, or texts replaced by their translations.
+
+config: task, form, split, languages; change "shuffled-labels", or "code-switched" with rate and `with` (languages).
+inputs: rows; others (for code-switched), the same items in other languages, found again by their ids.
+
+Everything is drawn from the id of an example, so that the same item gets the same label in every language.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from waystage.errors import InputError
+from waystage.forms import table
+from waystage.forms.examples import Choice, Example, Pair, Passage, Similar, Span, Tags
+from waystage.stages import Context, Inputs
+
+
+def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    rows, others = inputs["rows"], inputs.get("others", [])
+    assert isinstance(rows, Path) and isinstance(others, list)
+    form = config["form"]
+    facts: dict[str, Any] = {"languages": {}}
+    for path in sorted(rows.glob("*.parquet")):
+        examples = table.read(path, form)
+        if config["change"] == "shuffled-labels":
+            changed, number = shuffled(examples)
+        else:
+            names = [next(iter(sorted(folder.glob("*.parquet")))) for folder in others]
+            changed, number = switched(examples, [table.read(name, form) for name in names], config["rate"])
+        table.write(out / path.name, changed, form=form)
+        facts["languages"][path.stem] = {"examples": len(changed), "changed": number}
+        context.log(f"{config['task']} {path.stem}: {number} of {len(changed)} examples changed ({config['change']})")
+    facts["examples"] = sum(found["examples"] for found in facts["languages"].values())
+    (out / "facts.json").write_text(json.dumps(facts, sort_keys=True, indent=1), encoding="utf-8")
+    return {"examples": facts["examples"]}
+
+
+# -- labels of strangers -----------------------------------------------------------------------------------------------
+
+
+def shuffled(examples: list[Any]) -> tuple[list[Any], int]:
+    """Each example with the label of another one: the labels are those of the data, and say nothing.
+
+    Spans get another place of the same context, tags are dealt anew within their sentence, options another number: what
+    a label may be depends there on the text itself.
+    """
+    order = sorted(range(len(examples)), key=lambda i: _draw(examples[i].id, "order"))
+    strangers = {order[i]: examples[order[i - 1]] for i in range(len(order))}
+    changed = [_with_label_of(example, strangers[i]) for i, example in enumerate(examples)]
+    return changed, sum(before != after for before, after in zip(examples, changed, strict=True))
+
+
+def _with_label_of(example: Example, other: Any) -> Example:
+    if isinstance(example, Pair):
+        return replace(example, label=other.label)
+    if isinstance(example, Similar):
+        return replace(example, score=other.score)
+    if isinstance(example, Choice):
+        return replace(example, label=None if example.label is None else _draw(example.id) % len(example.options))
+    if isinstance(example, Tags) and example.tags is not None:
+        ranked = sorted(range(len(example.tags)), key=lambda i: _draw(example.id, str(i)))
+        return replace(example, tags=tuple(example.tags[i] for i in ranked))
+    if isinstance(example, Span) and example.answers:
+        return _elsewhere(example)
+    if isinstance(example, Passage) and example.query:
+        return replace(example, gold=other.gold) if other.query else example
+    return example
+
+
+def _elsewhere(example: Span) -> Span:
+    """As many words as the answer has, anywhere in the context."""
+    words = example.context.split(" ")
+    size = min(len(example.answers[0].split(" ")), len(words))
+    first = _draw(example.id) % (len(words) - size + 1)
+    start = sum(len(word) + 1 for word in words[:first])
+    answer = " ".join(words[first : first + size])
+    return replace(example, answers=(answer,), starts=(start,))
+
+
+# -- texts in other languages ------------------------------------------------------------------------------------------
+
+_TEXTS = ("first", "second", "question", "options")  # each switched by itself; labels do not depend on them alone
+_TOGETHER = {Span: ("context", "answers", "starts"), Choice: ("context",), Tags: ("words", "tags"), Passage: ("text",)}
+
+
+def switched(examples: list[Any], others: list[list[Any]], rate: float) -> tuple[list[Any], int]:
+    """Texts replaced by their translations at a rate, each in a language of its own."""
+    found = [{example.id: example for example in translation} for translation in others]
+    if not found:
+        raise InputError("code switching needs translations of the rows to draw from, and there are none")
+    changed = []
+    for example in examples:
+        change: dict[str, Any] = {}
+        for fields in _groups(example):
+            draw = _draw(example.id, fields[0])
+            other = found[draw // 1_000_003 % len(found)].get(example.id)
+            if other is not None and draw % 1_000_003 < rate * 1_000_003:
+                change |= {name: getattr(other, name) for name in fields}
+        changed.append(replace(example, **change) if change else example)
+    return changed, sum(before != after for before, after in zip(examples, changed, strict=True))
+
+
+def _groups(example: Example) -> Iterable[tuple[str, ...]]:
+    yield from ((name,) for name in _TEXTS if getattr(example, name, ""))
+    if type(example) in _TOGETHER:
+        yield _TOGETHER[type(example)]
+
+
+def _draw(*words: str) -> int:
+    return int.from_bytes(hashlib.blake2b("\0".join(words).encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,212 @@
+"""Every problem of the arms of a study at once: names, languages, and regimes that do not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from waystage import languages as language_table
+from waystage import tasks as task_table
+from waystage.errors import did_you_mean
+from waystage.study.check import Path, Problem, _expression, _get, _list, _meaning, _plain, _strings, _table
+
+HINT = "; `waystage list tasks` shows all"
+WORDS = ("target", "source")  # in place of a language
+STARTS = ("control", "checkpoint", "average", "swap")
+
+
+def problems(values: dict[str, Any]) -> list[Problem]:
+    raw = _plain(values)
+    found: list[Problem] = []
+    for arm, body in _table(raw, "intermediate").items():
+        if isinstance(body, dict):
+            path: Path = ("intermediate", arm)
+            for place, step in _steps(body, path):
+                found += [*_tasks(step, place, raw), *_languages(step, place), *_mixture(step, place)]
+                found += _translation(step, place, raw)
+            found += [*_start(arm, body, path, raw), *_target(body, path, raw)]
+    found += _circles(raw)
+    if _list(raw.get("intermediate_seeds")):
+        seeds = _list(raw["intermediate_seeds"])
+        if len(set(map(str, seeds))) < len(seeds):
+            found.append(Problem(("intermediate_seeds",), "names a seed more than once"))
+    return found
+
+
+def _steps(body: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    yield path, body
+    for i, step in enumerate(_list(body.get("then"))):
+        if isinstance(step, dict):
+            yield (*path, "then", i), step
+
+
+def _tasks(step: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
+    own = _table(raw, "task")
+    known = [*task_table.names(), *own]
+    for place, name in _strings(step.get("tasks"), (*path, "tasks")):
+        if name not in known:
+            yield Problem(place, f"there is no task {name!r}{did_you_mean(name, known)}{HINT}")
+        elif name not in own and not task_table.get(name).train_languages:
+            yield Problem(place, f"{name!r} has no training data: it can be a target, not an intermediate task")
+    names = [name for _, name in _strings(step.get("tasks"), ())]
+    if len(set(names)) < len(names):
+        yield Problem((*path, "tasks"), "names a task more than once")
+    if path[-2] == "then" and not names:
+        yield Problem(path, 'names no tasks: each stage of `then` is like { tasks = ["squad"] }')
+
+
+def _languages(step: dict[str, Any], path: Path) -> Iterator[Problem]:
+    for key in ("language", "translate"):
+        said = step.get(key)
+        codes = [((*path, key), said)] if isinstance(said, str) else _strings(said, (*path, key))
+        for place, code in codes:
+            if isinstance(said, str) and code in (WORDS if key == "language" else WORDS[:1]):
+                continue
+            yield from _meaning(place, partial(language_table.resolve, code))
+    codes = _strings(_get(step.get("code_switch"), "languages"), (*path, "code_switch", "languages"))
+    if isinstance(step.get("via"), str) and step["via"]:
+        codes.append(((*path, "via"), step["via"]))
+    for place, code in codes:
+        yield from _meaning(place, partial(language_table.resolve, code))
+    value = _get(step.get("replay"), "languages")
+    if isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)):
+        yield from _meaning((*path, "replay", "languages"), partial(language_table.select, _expression(value)))
+
+
+def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:
+    tasks = [name for _, name in _strings(step.get("tasks"), ())]
+    sampling = _get(step, "sampling") or {}
+    weights = _get(sampling, "weights") or {}
+    for key in ("replay", "code_switch", "translate"):
+        if step.get(key) and not tasks:
+            yield Problem((*path, key), "needs `tasks` to go along with")
+    if isinstance(weights, dict):
+        if (_get(sampling, "by") == "weights") != bool(weights):
+            yield Problem((*path, "sampling"), '`by = "weights"` and `weights` go together')
+        for name in sorted(set(weights) - set(tasks)):
+            yield Problem((*path, "sampling", "weights", name), f"{name!r} is not among this arm's tasks")
+
+
+def _translation(step: dict[str, Any], path: Path, raw: dict[str, Any], tasks: Any = None) -> Iterator[Problem]:
+    """What a translator is needed for, and whether it can do it."""
+    key = next((key for key in ("translate", "code_switch") if step.get(key)), None)
+    if step.get("via") and not step.get("translate"):
+        yield Problem((*path, "via"), "says by way of which language to translate, but nothing is translated")
+    if key is None:
+        return
+    if step.get("translate") and step.get("code_switch"):
+        yield Problem((*path, "code_switch"), "and `translate` exclude each other: the texts mix languages already")
+    if isinstance(step.get("language"), (list, tuple)) and len(step["language"]) > 1:
+        yield Problem((*path, key), "translates from one language: name one in `language`")
+    for name in [name for _, name in _strings(step.get("tasks"), ())] if tasks is None else tasks:
+        why = _untranslatable(name, raw)
+        if why:
+            yield Problem((*path, key), f"{name!r} cannot be translated: {why}")
+    if raw.get("source") != "world" and not _get(raw.get("translator"), "model"):
+        yield Problem(
+            (*path, key),
+            'needs a translator: add [translator] with model = "facebook/nllb-200-distilled-600M", '
+            '"Helsinki-NLP/opus-mt-{source}-{target}" or another seq2seq model',
+        )
+
+
+def _untranslatable(name: str, raw: dict[str, Any]) -> str:
+    own = _table(raw, "task").get(name)
+    if own is None and name not in task_table.names():
+        return ""
+    form = _get(own, "form") if own else task_table.get(name).form
+    labels = [str(label) for label in (_get(own, "labels") or () if own else task_table.get(name).labels)]
+    if form == "tags" and not any(label.startswith("B-") for label in labels):
+        return "every word of a sentence has a tag, and only marked phrases (B-, I-) can be found again"
+    return "running text is there in every language" if form == "masked" else ""
+
+
+def _start(arm: str, body: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
+    arms = _table(raw, "intermediate")
+    tasks = bool(_list(body.get("tasks"))) or bool(_list(body.get("then")))
+    said = [key for key in STARTS if body.get(key)]
+    if len(said) > 1:
+        yield Problem((*path, said[1]), f"and `{said[0]}` exclude each other: give each an arm of its own")
+    of = body.get("of")
+    if body.get("control"):
+        if bool(of) == tasks:
+            yield Problem(
+                (*path, "control"), 'is a control of what? Name an arm, of = "mnli", or tasks = ["mnli"]; not both'
+            )
+    elif of:
+        yield Problem((*path, "of"), 'belongs to a control: add control = "zero-length" or another one')
+    places = [((*path, "of"), of)] if isinstance(of, str) and of else []
+    places += _strings(body.get("average"), (*path, "average"))
+    swap = body.get("swap")
+    places += [((*path, "swap", key), name) for key in ("into", "layers_of") if (name := _get(swap, key))]
+    for place, name in places:
+        if name not in arms:
+            yield Problem(place, f"there is no arm [intermediate.{name}]{did_you_mean(str(name), arms)}")
+        elif place[-1] == "of" and not _trains(arms[name]):
+            yield Problem(place, f"arm {name!r} trains nothing that could be controlled for")
+    average = [name for _, name in _strings(body.get("average"), ())]
+    if body.get("average") and len(set(average)) < 2:
+        yield Problem((*path, "average"), "needs at least two different arms")
+    if isinstance(swap, dict) and not swap.get("lower") and not swap.get("upper"):
+        yield Problem((*path, "swap"), "swaps no layer: say how many, `lower` or `upper`")
+    yield from _checkpoint(body, path, raw)
+
+
+def _trains(body: Any) -> bool:
+    return bool(_get(body, "tasks") or _get(body, "then"))
+
+
+def _checkpoint(body: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
+    name = body.get("checkpoint")
+    if isinstance(name, str) and name:
+        if "/" not in name:
+            yield Problem((*path, "checkpoint"), f"{name!r}: write a hub name with its organisation, or ./FOLDER")
+        if not body.get("provenance"):
+            yield Problem((*path, "checkpoint"), "needs `provenance`: what was it trained on, and by whom?")
+    for key in ("provenance", "trained_on"):
+        if body.get(key) and not name:
+            yield Problem((*path, key), "belongs to `checkpoint`, which this arm does not name")
+    known = [*task_table.names(), *_table(raw, "task")]
+    for place, task in _strings(body.get("trained_on"), (*path, "trained_on")):
+        if task not in known:
+            yield Problem(place, f"there is no task {task!r}{did_you_mean(task, known)}{HINT}")
+
+
+def _target(body: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
+    target = body.get("target")
+    if not isinstance(target, dict):
+        return
+    said = [key for key in ("language", "translate", "shots") if target.get(key) not in (None, (), [], "source")]
+    if len(said) > 1:
+        yield Problem((*path, "target", said[1]), f"and `{said[0]}` exclude each other: give each an arm of its own")
+    if said and body.get("control") == "more-steps":
+        yield Problem((*path, "target"), "a control more-steps trains the target as `none` does, only for longer")
+    place = (*path, "target")
+    yield from _languages({"translate": target.get("translate")}, place)
+    trained = [name for t in _list(raw.get("targets")) for name in task_table.BENCHMARKS.get(str(t), (str(t),))]
+    on = [n for name in trained if name in task_table.names() for n in (task_table.get(name).train_on or (name,))]
+    named = {"translate": target.get("translate"), "via": target.get("via")}
+    able = [name for name in dict.fromkeys(on) if not _untranslatable(name, raw)]
+    yield from _translation(named, place, raw, able)
+
+
+def _circles(raw: dict[str, Any]) -> Iterator[Problem]:
+    arms = _table(raw, "intermediate")
+
+    def above(name: str) -> list[str]:
+        body = arms.get(name)
+        swap = _get(body, "swap")
+        names = [_get(body, "of"), *_list(_get(body, "average")), _get(swap, "into"), _get(swap, "layers_of")]
+        return [n for n in names if isinstance(n, str) and n in arms]
+
+    for arm in arms:
+        seen, todo = set[str](), above(arm)
+        while todo:
+            name = todo.pop()
+            if name == arm:
+                yield Problem(("intermediate", arm), "is made of itself, by way of the arms that it names")
+                break
+            if name not in seen:
+                seen.add(name)
+                todo += above(name)

@@ -1,0 +1,241 @@
+"""Does training data hold what the test asks? Declared origins, followed through any number of steps.
+
+A task declares in `derived_from` which data its own data holds, extends or translates ("squad:dev", "mnli:train"). From
+that follows for each of its splits what is inside: `train` comes from training data and `test` from tests, unless the
+task has training data and names none that it could come from: then any split may hold any of it.
+
+What is found is refused (trained on the test, chosen on the test) or marked, so that results can be read with and
+without the marked cells. The chain is always shown. What nobody declared, nobody finds: beyond this there is only the
+comparison of whole files (`same_files`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from waystage import tasks as task_table
+from waystage.errors import StudyError
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Stage
+from waystage.study.check import Path, Problem
+from waystage.study.lookup import find_task
+from waystage.tasks.task import Task
+
+if TYPE_CHECKING:
+    from waystage.study.cells import StudyPlan
+    from waystage.study.regimes import Intermediate
+    from waystage.study.schema import Study
+
+Chain = tuple[str, ...]  # from where data comes to where they are used
+SAME, SUPERSET, PARALLEL = "same training data", "superset", "parallel to test"
+UNCHECKED, SCORED = "provenance not checked", "chosen on the scored split"
+KIND = {"fit": "train", "held": "train"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    kind: str
+    chain: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.chain})" if self.chain else self.kind
+
+
+def shown(*down: str) -> str:
+    return " -> ".join(down)
+
+
+def met(one: Chain, other: Chain) -> str:
+    """Two chains from one origin: "squad2:train <- squad:train -> mlqa_train:train"."""
+    return shown(" <- ".join(reversed(one)), *other[1:])
+
+
+def inside(study: Study | None, task: Task, split: str) -> dict[str, Chain]:
+    """Every "task:split" whose data is inside this one's, with the chain that leads here; itself first."""
+    here = f"{task.name}:{KIND.get(split, split)}"
+    found: dict[str, Chain] = {here: (here,)}
+    todo = [(task, KIND.get(split, split))]
+    while todo:
+        one, part = todo.pop()
+        chain = found[f"{one.name}:{part}"]
+        for origin in _origins(one, part):
+            if origin not in found:
+                found[origin] = (origin, *chain)
+                name, _, theirs = origin.partition(":")
+                if name in task_table.names() or (study is not None and name in study.task):
+                    todo.append((_find(study, name), theirs))
+    return found
+
+
+def _find(study: Study | None, name: str) -> Task:
+    return task_table.get(name) if study is None else find_task(study, name)
+
+
+def _origins(task: Task, split: str) -> Iterator[str]:
+    yield from (f"{member}:{split}" for member in task.members)
+    trains = "train" in task.splits and bool(task.train_languages)
+    anywhere = trains and not any(origin.endswith(":train") for origin in task.derived_from)
+    for origin in task.derived_from:
+        kind = origin.partition(":")[2]
+        there = [part for part in (kind, "test", "dev", "train") if part in task.splits]
+        if anywhere or split == there[0] or (kind == "train" and "train" not in task.splits):
+            yield origin
+
+
+def leak(study: Study | None, task: Task, split: str, target: Task, test: str) -> str:
+    """How data of a task and split come to be in a test; "" if they do not."""
+    data, asked = inside(study, task, split), inside(study, target, test)
+    end, start = f"{target.name}:{test}", f"{task.name}:{KIND.get(split, split)}"
+    if end in data:
+        return shown(*data[end])
+    if start in asked:
+        return shown(*asked[start])
+    common = next((node for node in data if node in asked and not node.endswith(":train")), None)
+    if common is None or not _alike(task, target):
+        return ""
+    return met(data[common], asked[common])
+
+
+def _alike(task: Task, target: Task) -> bool:
+    """Whether the one asks what the other asks; a topic label of a sentence says nothing about its translation."""
+    return task.form == target.form or {task.form, target.form} == {"spans", "retrieval"}
+
+
+def kept_apart(study: Study, task: Task) -> Task:
+    """Where a task's dev set is inside some test, the checkpoint is chosen on a held-out tenth of its training data.
+
+    A property of the task, whatever the targets of the study: another target must not change what an arm is.
+    """
+    if task.select_on in KIND or "train" not in task.splits:
+        return task
+    others = [*task_table.all_tasks(), *(find_task(study, name) for name in study.task)]
+    tests = [other for other in others if "test" in other.splits and other.name != task.name]
+    chosen = any(leak(study, task, task.select_on, other, "test") for other in tests)
+    if chosen and not any(leak(study, task, "train", other, "test") for other in tests):
+        return replace(task, train_split="fit", select_on="held")
+    return task
+
+
+# -- of a study --------------------------------------------------------------------------------------------------------
+
+
+def lessons(study: Study, arm: Intermediate) -> Iterator[tuple[str, Path]]:
+    """Tasks that an arm has learnt from before the target, and where the study says so."""
+    if arm.control in ("zero-length", "mlm-only", "more-steps"):
+        return
+    for number, step in enumerate(arm.steps):
+        at: Path = () if step is arm else ("then", number - bool(arm.tasks))
+        for i, name in enumerate(step.tasks):
+            yield name, (*at, "tasks", i)
+    yield from ((name, ("trained_on", i)) for i, name in enumerate(arm.trained_on))
+    for key, other in [("of", arm.of)] * bool(arm.of) + [("average" if arm.average else "swap", n) for n in arm.merged]:
+        yield from ((name, (key,)) for name, _ in lessons(study, study.intermediate[other]))
+
+
+def refusals(study: Study) -> Iterator[Problem]:
+    """Studies whose scores would be about the training data."""
+    targets = [find_task(study, name) for name in study.target_tasks()]
+    for target in targets:
+        test = study.evaluate_on
+        for name in (target.train_on or (target.name,)) if target.train_languages else ():
+            trained = find_task(study, name)
+            for split, what in ((target.train_split, "is trained on its own test"), (target.select_on, CHOSEN)):
+                chain = leak(study, trained, split, target, test)
+                if chain and (trained is not target or KIND.get(split, split) != test):
+                    yield Problem(("targets",), f"{target.name} {what}: {chain}")
+        for arm, said in study.intermediate.items():
+            for name, at in lessons(study, said):
+                lesson = kept_apart(study, find_task(study, name))
+                chain = leak(study, lesson, lesson.train_split, target, test)
+                if chain:
+                    yield Problem(
+                        ("intermediate", arm, *at),
+                        f"{name!r} holds the test of the target {target.name!r}: {chain}. Leave one of the two out",
+                    )
+
+
+CHOSEN = "chooses its checkpoint on its own test"
+
+
+def marks(study: Study, arm: str, target: Task) -> tuple[Mark, ...]:
+    """What the training data of an arm have to do with a target's training data and test."""
+    said = study.intermediate[arm]
+    found: dict[Mark, None] = {}
+    tasks = list(dict.fromkeys(name for name, _ in lessons(study, said)))
+    for name in tasks:
+        lesson = find_task(study, name)
+        for trained in (target.train_on or (target.name,)) if target.train_languages else ():
+            mark = _same(study, lesson, find_task(study, trained))
+            if mark and len(tasks) > 1:
+                mark = Mark(SUPERSET, mark.chain)
+            if mark:
+                found[mark] = None
+        data, asked = inside(study, lesson, "train"), inside(study, target, study.evaluate_on)
+        common = next((node for node in data if node in asked and not node.endswith(":train")), None)
+        if common:
+            found[Mark(PARALLEL, met(data[common], asked[common]))] = None
+    if any(one.checkpoint and not one.trained_on for one in _made_of(study, said)):
+        found[Mark(UNCHECKED)] = None
+    chooses = target.train_languages and not target.train_on and target.select_on == study.evaluate_on
+    if chooses and study.recipe.target.select != "last" and study.recipe.select != "last":
+        found[Mark(SCORED, f"{target.name}:{target.select_on}")] = None
+    return tuple(found)
+
+
+def _same(study: Study, lesson: Task, trained: Task) -> Mark | None:
+    """Whether an intermediate task and the target's training are the same data, or the one holds the other."""
+    mine, theirs = inside(study, lesson, "train"), inside(study, trained, "train")
+    start, end = f"{lesson.name}:train", f"{trained.name}:train"
+    if start in theirs:
+        return Mark(SAME, shown(*theirs[start]))
+    common = end if end in mine else next((node for node in mine if node in theirs), None)
+    if common is None:
+        return None
+    origins = list(_origins(lesson, "train"))
+    languages = {code for node in origins for code in _find(study, node.partition(":")[0]).train_languages}
+    translated = len(origins) == 1 and not languages & set(lesson.train_languages)
+    return Mark(SAME if translated else SUPERSET, met(mine[common], theirs[common]))
+
+
+def _made_of(study: Study, arm: Intermediate) -> Iterator[Intermediate]:
+    yield arm
+    for name in ((arm.of,) if arm.of else ()) + arm.merged:
+        yield from _made_of(study, study.intermediate[name])
+
+
+# -- of a plan: whole files --------------------------------------------------------------------------------------------
+
+
+def same_files(made: StudyPlan) -> None:
+    """Refuses a test that is, byte for byte, a file that was trained on or chosen by."""
+    problems: dict[str, None] = {}
+    seen: set[str] = set()
+    for cell in made.cells:
+        checkpoint = cell.evaluate.inputs.get("checkpoint")
+        if isinstance(checkpoint, Stage) and checkpoint.fingerprint + cell.evaluate.name not in seen:
+            seen.add(checkpoint.fingerprint + cell.evaluate.name)
+            tests = dict(_files(cell.evaluate.inputs["rows"]))
+            for stage in Plan([checkpoint]).stages.values():
+                for content, where in _files(stage):
+                    if content in tests and where != tests[content]:
+                        problems[f"{where} is the same file as {tests[content]}"] = None
+    if problems:
+        raise StudyError([f"the test was seen before: {problem}" for problem in problems])
+
+
+def _files(stage: Any) -> Iterator[tuple[str, str]]:
+    """Content and name of each file of rows that holds one split only."""
+    config = stage.config if stage.kind == "rows" else {"source": {}}
+    source = config["source"]
+    if "{split}" in str(source.get("layout")) or _by_split(source):
+        for language, content in source["sha256"].items():
+            yield content, f"{config['task']}:{KIND.get(config['split'], config['split'])} ({language})"
+
+
+def _by_split(source: Mapping[str, Any]) -> bool:
+    """Whether the files of a user's own task have a split each."""
+    return source.get("kind") == "files" and all(
+        "," not in said.split("/")[0] for said in source["declared"]["formats"]
+    )
