@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waystage.engines.frontier import Frontier
@@ -38,6 +38,7 @@ def taken(waiting: Frontier, at_most: int = 1000) -> list[str]:
     return names
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(st.integers(0, 20), max_size=3), min_size=1, max_size=20), st.randoms())
 def test_every_stage_once_after_its_inputs(parents: list[set[int]], chance: random.Random) -> None:
     stages: list[Stage] = []
@@ -107,3 +108,27 @@ def test_a_stage_whose_input_is_made_again_waits_for_it() -> None:
     assert taken(waiting) == ["a"]
     waiting.complete(a.fingerprint)
     assert taken(waiting) == ["b", "c"]
+
+
+def test_what_ends_a_chain_comes_right_behind_its_checkpoint() -> None:
+    """Longest-first alone would train both before it evaluates one, and keep both checkpoints meanwhile."""
+    first, second = stage("train 1", seconds=9.0), stage("train 2", seconds=8.0)
+    ends = [
+        Stage(kind="evaluate", name=f"evaluate {n}", config={"n": n}, inputs={"checkpoint": checkpoint})
+        for n, checkpoint in enumerate((first, second))
+    ]
+    waiting = frontier(*ends)
+    order: list[str] = []
+    while waiting.open:
+        order += taken(waiting, 1)
+        waiting.complete(next(fp for fp, s in waiting.plan.stages.items() if s.name == order[-1]))
+    assert order == ["train 1", "evaluate 0", "train 2", "evaluate 1"]
+
+
+def test_an_engine_that_minds_the_order_itself_gets_everything_inputs_first() -> None:
+    a = stage("a")
+    b = stage("b", a, seconds=5.0)
+    waiting = frontier(stage("c", b), stage("d", a))
+    seen: list[str] = []
+    waiting.unfold(lambda fp: bool(seen.append(waiting.plan.stages[fp].name)) or True, but={a.fingerprint})
+    assert seen == ["b", "d", "c"]

@@ -1,14 +1,14 @@
 """Where stages run: in this process, in worker processes. One file per engine, found by listing this package.
 
-An engine's file has `start(*, jobs) -> Engine`. Engines know a stage as a `Job` (names, JSON, fingerprints) and run it
-through `job.perform`, so what a stage does never depends on where it runs. `run.execute` decides what runs when.
+An engine's file has `start(*, jobs, ...) -> Engine`. Engines know a stage as a `Job` (names, JSON, fingerprints) and
+run it through `job.perform`, so what a stage does never depends on where it runs. `run.execute` decides what runs when.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from waystage.engines.job import Job, Message
@@ -25,14 +25,27 @@ HOUSE = {
     "outcome",
     "progress",
     "run",
+    "schedule",
     "status",
     "worker",
 }  # modules here that are no engines
 
 
 class Engine(Protocol):
+    ahead: bool  # it takes stages whose inputs are still being made, and minds the order itself
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Stages side by side on CPUs, and accelerators: what can be kept busy. (0, 0): that is not known."""
+
     def submit(self, job: Job, tell: Tell) -> bool:
-        """Take the job if there is room for it now: then `tell` hears "started", and all else from here or `poll`."""
+        """Take the job if there is room for it now: then `tell` hears "started", and all else from here or `poll`.
+
+        An engine with a queue says "queued" first, also later, of a stage that was put back into it.
+        """
+
+    def withdraw(self, fingerprints: Iterable[str]) -> None:
+        """These will not be submitted again; those in a queue go. Nothing more is told of them."""
 
     def poll(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for messages and pass them on, in the caller's thread."""

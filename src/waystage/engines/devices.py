@@ -17,3 +17,17 @@ def visible() -> list[str]:
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
     gpus = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
     return [str(number) for number in range(len(gpus))]
+
+
+def sizes(ids: list[str]) -> tuple[int, ...]:
+    """Bytes of memory of each of these; 0 where it is not known."""
+    if not ids or shutil.which("nvidia-smi") is None:
+        return (0,) * len(ids)
+    query = ["nvidia-smi", "--query-gpu=index,uuid,memory.total", "--format=csv,noheader,nounits"]
+    listed = subprocess.run(query, capture_output=True, text=True, check=False)
+    known: dict[str, int] = {}
+    for line in listed.stdout.splitlines():
+        index, uuid, mebibytes = (word.strip() for word in line.split(","))
+        if mebibytes.isdigit():  # else "[N/A]": an accelerator that shares the machine's memory
+            known[index] = known[uuid] = int(mebibytes) * 2**20
+    return tuple(known.get(one, 0) for one in ids)

@@ -1,10 +1,15 @@
-"""Which stages may start now: those whose inputs are complete, the longest chain of work first."""
+"""Which stages may start now: those whose inputs are complete, the longest chain of work first.
+
+One exception: what ends a chain comes right behind the checkpoint that it reads. It finds it warm, and the checkpoint
+of a target can go: longest-first alone would train all targets before it evaluated one, and fill the disk with them.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
+from waystage.engines.schedule import near, size
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Resources, Stage
 
@@ -16,7 +21,7 @@ class Frontier:
         self.open: dict[str, set[str]] = {}  # not complete -> those of its inputs that are not complete either
         self._order = {fingerprint: number for number, fingerprint in enumerate(plan.stages)}
         self._path: dict[str, float] = {}  # seconds until the end of the longest chain that begins with the stage
-        self._ready: dict[int, list[tuple[float, int, str]]] = {}  # a heap for each number of devices
+        self._ready: dict[tuple[int, int], list[tuple[float, int, str]]] = {}  # a heap for each size of stages
         self._queued: set[str] = set()  # what is in a heap
         self.add(run)
 
@@ -43,20 +48,32 @@ class Frontier:
         if fingerprint in self._queued:
             return
         self._queued.add(fingerprint)
-        item = (-self._path[fingerprint], self._order[fingerprint], fingerprint)
-        heapq.heappush(self._ready.setdefault(self.resources(fingerprint).devices, []), item)
+        item = (-self._rank(fingerprint), self._order[fingerprint], fingerprint)
+        heapq.heappush(self._ready.setdefault(size(self.resources(fingerprint)), []), item)
+
+    def _rank(self, fingerprint: str) -> float:
+        path = self._path[fingerprint]
+        checkpoint = near(self.plan.stages[fingerprint])
+        return path if self.plan.dependents[fingerprint] else max(path, self._path.get(checkpoint, 0.0))
 
     def offer(self, take: Callable[[str], bool]) -> None:
-        """Offer ready stages until `take` refuses: one that is too large for now holds up only those of its size."""
-        for heap in list(self._ready.values()):
-            while heap:
-                fingerprint = heapq.heappop(heap)[2]
-                self._queued.remove(fingerprint)
-                if self.open.get(fingerprint) != set():
-                    continue  # given up with an input, or waiting for one again, which brings it back
-                if not take(fingerprint):
-                    self.push(fingerprint)
-                    break
+        """Offer ready stages, the first first: one that `take` refuses holds up only those of its size."""
+        full: set[tuple[int, int]] = set()
+        while heads := [(heap[0], which) for which, heap in self._ready.items() if heap and which not in full]:
+            _, which = min(heads)
+            fingerprint = heapq.heappop(self._ready[which])[2]
+            self._queued.remove(fingerprint)
+            if self.open.get(fingerprint) != set():
+                continue  # given up with an input, or waiting for one again, which brings it back
+            if not take(fingerprint):
+                self.push(fingerprint)
+                full.add(which)
+
+    def unfold(self, take: Callable[[str], bool], *, but: Collection[str]) -> None:
+        """Offer everything that is not complete, inputs first, until `take` refuses."""
+        for fingerprint in sorted(self.open.keys() - but, key=lambda fp: (-self._rank(fp), self._order[fp])):
+            if not take(fingerprint):
+                return
 
     @property
     def idle(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from waystage.engines import Tell, devices
 from waystage.engines.job import Job, perform
 
@@ -12,6 +14,9 @@ def start(*, jobs: int = 1) -> Inline:
 
 
 class Inline:
+    ahead = False
+    places = (1, 0)
+
     def __init__(self) -> None:
         self.accelerated = bool(devices.visible())
 
@@ -27,6 +32,9 @@ class Inline:
 
     def poll(self, timeout: float) -> None:
         """All has been told by `submit`."""
+
+    def withdraw(self, fingerprints: Iterable[str]) -> None:
+        """Nothing waits here."""
 
     def close(self, *, cancel: bool = False) -> None:
         """Nothing is held; an interrupt reaches the stage itself."""

@@ -14,12 +14,13 @@ from typing import Any
 
 from waystage import stages
 from waystage.engines import memory
+from waystage.engines.schedule import near
 from waystage.errors import WaystageError
 from waystage.graph import canonical, locks, manifest
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Corrupt, Store
 
-Message = dict[str, Any]  # "event": started, progress, then one of done, reused, busy, bad-input, failed
+Message = dict[str, Any]  # "event": queued, started, progress, then one of done, reused, busy, bad-input, failed
 
 OFTEN = 0.2  # seconds between two progress messages: stages may report each step
 TAIL = 15  # lines of a log that a failure shows
@@ -41,6 +42,12 @@ class Job:
     log: str
     run: str
     redo: bool = False
+    seconds: float = 1.0
+    near: str = ""  # the checkpoint that it reads
+
+    @property
+    def need(self) -> Resources:
+        return Resources(devices=self.devices, memory=self.memory, threads=self.threads, seconds=self.seconds)
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -69,6 +76,8 @@ def job_of(stage: Stage, store: Store, *, resources: Resources, log: Path, run: 
         log=str(log),
         run=run,
         redo=redo,
+        seconds=resources.seconds,
+        near=near(stage),
     )
 
 

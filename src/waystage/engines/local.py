@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +19,9 @@ from typing import IO, Any
 
 from waystage.engines import Tell, devices, memory
 from waystage.engines.job import Job, tail
+from waystage.engines.schedule import Node, Room
 
 GRACE = 10.0  # seconds that a stage has to stop by itself
-ROOM = 0.9  # of the machine's memory may be spoken for by estimates
 
 
 def start(*, jobs: int = 1) -> Local:
@@ -36,25 +37,31 @@ class Worker:
     reader: threading.Thread = field(init=False)
     job: Job | None = None
     tell: Tell | None = None
+    warm: frozenset[str] = frozenset()  # checkpoints that it made or read last
 
 
 class Local:
+    ahead = False
+
     def __init__(self, *, jobs: int = 1, accelerators: list[str] | None = None, grace: float = GRACE):
         self.jobs = jobs
         self.accelerators = devices.visible() if accelerators is None else accelerators
         self.grace = grace
+        self.room = Room([Node(slots=jobs, memory=memory.total(), devices=devices.sizes(self.accelerators))])
         self.workers: list[Worker] = []
         self.said: queue.SimpleQueue[tuple[Worker, dict[str, Any]]] = queue.SimpleQueue()
 
+    @property
+    def places(self) -> tuple[int, int]:
+        return self.jobs, len(self.accelerators)
+
     def submit(self, job: Job, tell: Tell) -> bool:
-        running = [worker for worker in self.workers if worker.job]
-        needed = sum(worker.job.memory for worker in running if worker.job) + job.memory
-        if running and needed > ROOM * memory.total():
+        place = self.room.place(job.fingerprint, job.need, now=time.monotonic(), near=job.near)
+        if place is None:
             return False
-        worker = self._worker(min(job.devices, len(self.accelerators)))
-        if worker is None:
-            return False
+        worker = self._worker(tuple(self.accelerators[number] for _, number in place.devices), job.near)
         worker.job, worker.tell = job, tell
+        worker.warm = frozenset({job.fingerprint, job.near})
         assert worker.process.stdin
         with suppress(BrokenPipeError):  # it died while idle: poll finds it with this job and says so
             worker.process.stdin.write(job.dump() + "\n")
@@ -62,22 +69,20 @@ class Local:
         tell({"event": "started", "fingerprint": job.fingerprint, "log": job.log})
         return True
 
-    def _worker(self, count: int) -> Worker | None:
-        """An idle worker that sees `count` accelerators, a new one, or None when all places are taken."""
-        if count == 0 and sum(1 for w in self.workers if w.job and not w.devices) >= self.jobs:
-            return None
-        for worker in [worker for worker in self.workers if not worker.job]:
-            if worker.process.poll() is not None:
-                self._forget(worker)
-            elif len(worker.devices) == count:
-                return worker
-        busy = {device for worker in self.workers if worker.job for device in worker.devices}
-        free = tuple(device for device in self.accelerators if device not in busy)[:count]
-        if len(free) < count:
-            return None
-        for worker in [worker for worker in self.workers if not worker.job and set(worker.devices) & set(free)]:
+    def withdraw(self, fingerprints: Iterable[str]) -> None:
+        for fingerprint in fingerprints:
+            self.room.forget(fingerprint)
+
+    def _worker(self, ids: tuple[str, ...], near: str) -> Worker:
+        """An idle worker that sees these accelerators, if possible one with the checkpoint at hand, or a new one."""
+        for worker in [worker for worker in self.workers if not worker.job and worker.process.poll() is not None]:
+            self._forget(worker)
+        idle = [worker for worker in self.workers if not worker.job]
+        if able := [worker for worker in idle if worker.devices == ids]:
+            return next((worker for worker in able if near in worker.warm), able[0])
+        for worker in [worker for worker in idle if set(worker.devices) & set(ids)]:
             self._end(worker)  # idle, but it may still hold memory of a device that is needed now
-        return self._start(free)
+        return self._start(ids)
 
     def _start(self, ids: tuple[str, ...]) -> Worker:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -114,6 +119,7 @@ class Local:
                 fingerprint, log = worker.job.fingerprint, Path(worker.job.log)
                 error = f"its worker process died: {_cause(worker.process.returncode)}"
                 lines = tail(log) + self._complaints(worker)
+                self.room.free(fingerprint)
                 worker.tell({"event": "failed", "fingerprint": fingerprint, "error": error, "tail": lines})
             self._forget(worker)
 
@@ -124,7 +130,8 @@ class Local:
                 timeout = 0.0
                 tell = worker.tell
                 assert tell
-                if message["event"] != "progress":
+                if message["event"] != "progress" and worker.job:
+                    self.room.free(worker.job.fingerprint)
                     worker.job = worker.tell = None
                 tell(message)
 

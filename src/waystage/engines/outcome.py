@@ -24,6 +24,7 @@ class Outcome:
     skipped: dict[str, str] = field(default_factory=dict)  # fingerprint -> why
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    busy: dict[str, tuple[float, int]] = field(default_factory=dict)  # places -> share of the time, how many there are
     interrupted: str | None = None  # the signal that stopped the run
 
     @property
@@ -40,6 +41,8 @@ class Outcome:
         lines = [f"{len(self.done)} stages done, {len(self.reused)} reused in {self.seconds:.1f} s"]
         if self.dropped:
             lines[0] += f", {len(self.dropped)} checkpoints dropped after use"
+        if self.busy and len(self.done) > 1:
+            lines.append("busy: " + ", ".join(f"{share:.0%} of {of} {what}" for what, (share, of) in self.busy.items()))
         for failure in self.failed:
             lines.append(f"failed: {failure.name}: {failure.error}")
             lines += [f"  | {line}" for line in failure.tail]

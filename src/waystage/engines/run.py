@@ -28,6 +28,7 @@ from waystage.graph.store import Store
 EXISTING = ("reuse", "redo", "only")
 TICK = 0.2  # seconds to wait for news at a time
 AGAIN = 0.3  # seconds until a stage that another run works on is looked at again
+CPU, ACCELERATORS = "places on the CPU", "accelerators"
 PATIENCE = 3  # times that one artifact may turn out corrupt within a run
 
 Events = Callable[[dict[str, Any], State], None]
@@ -106,6 +107,7 @@ class Scheduler:
         self.state, self.outcome, self.events = state, outcome, events
         self.keeper = Keeper(store, state)
         self.running: set[str] = set()
+        self.queued: set[str] = set()  # the engine has it, it has not begun
         self.elsewhere: dict[str, float] = {}  # another run works on it -> when to look again
         self.worked = 0  # stages that ran or run here: what `limit` limits
         self.corrupt: Counter[str] = Counter()
@@ -138,13 +140,19 @@ class Scheduler:
     def _loop(self) -> None:
         while True:
             self._look_elsewhere()
-            self.frontier.offer(self._submit)
-            if not self.running:
-                if self._halted() or (self.frontier.idle and not self.elsewhere):
+            if self.engine.ahead:
+                self.frontier.unfold(self._submit, but=self.running | self.queued)
+            else:
+                self.frontier.offer(self._submit)
+            if self.queued and self.outcome.failed and not self.keep_going:
+                self._withdraw(self.queued)
+            if not self.running and not self.queued:
+                idle = not self.frontier.open if self.engine.ahead else self.frontier.idle
+                if self._halted() or (idle and not self.elsewhere):
                     return
-                if self.frontier.idle:
+                if idle:
                     time.sleep(TICK)  # another run works on all that could go on here
-            self.engine.poll(TICK if self.running else 0.0)
+            self.engine.poll(TICK if self.running or self.queued else 0.0)
 
     def _halted(self) -> bool:
         full = self.limit is not None and self.worked >= self.limit
@@ -176,15 +184,23 @@ class Scheduler:
 
     def _hear(self, message: Message) -> None:
         fingerprint, event = message["fingerprint"], message["event"]
+        if event == "queued":
+            self.worked += fingerprint not in self.running
+            self.running.discard(fingerprint)
+            self.queued.add(fingerprint)
+            self._mark(fingerprint, status="waiting", started=0.0, note=message["note"])
+            return
         if event == "started":
+            self.worked += fingerprint not in self.queued
+            self.queued.discard(fingerprint)
             self.running.add(fingerprint)
-            self.worked += 1
             self._mark(fingerprint, status="running", started=time.time(), ended=0.0, step=0, log=message["log"])
             return
         if event == "progress":
             self._mark(fingerprint, **{key: message[key] for key in ("step", "of", "loss", "rate") if key in message})
             return
-        self.running.remove(fingerprint)
+        self.running.discard(fingerprint)
+        self.queued.discard(fingerprint)
         if event in ("reused", "busy", "bad-input"):
             self.worked -= 1
         if event in ("done", "reused"):
@@ -207,8 +223,14 @@ class Scheduler:
         row = self.state.rows[fingerprint]
         self.outcome.failed.append(Failure(fingerprint, row.name, error, row.log, tuple(tail)))
         self._mark(fingerprint, status="failed", ended=time.time(), note=error)
-        for lost in self.frontier.cut(fingerprint):
-            self._skip(lost, f"{row.name} failed")
+        lost = self.frontier.cut(fingerprint)
+        self._withdraw(lost)
+        for one in lost:
+            self._skip(one, f"{row.name} failed")
+
+    def _withdraw(self, fingerprints: Iterable[str]) -> None:
+        self.engine.withdraw(list(fingerprints))
+        self.queued.difference_update(list(fingerprints))
 
     def _mend(self, fingerprint: str, bad: str, why: str) -> None:
         """An input turned out corrupt or gone: it is made again first, with whatever is missing above it."""
@@ -280,9 +302,20 @@ class Scheduler:
             if row.status in ("pending", "running", "waiting"):
                 self._skip(fingerprint, self._why_not())
         self.outcome.seconds = seconds
+        self.outcome.busy = self._busy(seconds)
         status = "failed" if crashed else self.outcome.status
         self.keeper.change(lambda: vars(self.state).update(status=status, ended=time.time()))
         self.events({"event": "end", "outcome": self.outcome}, self.state)
+
+    def _busy(self, seconds: float) -> dict[str, tuple[float, int]]:
+        """How much of the time the engine's places had a stage, and how many places there are."""
+        slots, accelerators = self.engine.places
+        worked = dict.fromkeys((CPU, ACCELERATORS), 0.0)
+        for fingerprint in self.outcome.done:
+            used = min(self.frontier.resources(fingerprint).devices, accelerators)
+            worked[ACCELERATORS if used else CPU] += (used or 1) * self.state.rows[fingerprint].seconds
+        places = {CPU: slots, ACCELERATORS: accelerators}
+        return {what: (worked[what] / (of * seconds), of) for what, of in places.items() if worked[what] and of}
 
     def _why_not(self) -> str:
         if self.outcome.interrupted:
