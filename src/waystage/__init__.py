@@ -1,6 +1,7 @@
 """Waystage: intermediate-task training in zero-shot cross-lingual transfer.
 
-`waystage.load("studies/quickstart.toml", rehearsal=True).scores` is a DataFrame with one row per score.
+`waystage.load("studies/quickstart.toml", rehearsal=True).scores` is a DataFrame with one row per score;
+`.question(1)` and `.figure("gains")` display themselves in a notebook.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _PUBLIC = {
     "Question": "waystage.study",
     "Recipe": "waystage.study",
     "Results": "waystage.results",
-    "load": "waystage.results",
+    "load": "waystage.loaded",
     "score_files": "waystage.metrics",
     "score_tree": "waystage.metrics",
     "WaystageError": "waystage.errors",
@@ -26,10 +27,10 @@ __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from waystage.errors import WaystageError as WaystageError
+    from waystage.loaded import load as load
     from waystage.metrics import score_files as score_files
     from waystage.metrics import score_tree as score_tree
     from waystage.results import Results as Results
-    from waystage.results import load as load
     from waystage.study import Intermediate as Intermediate
     from waystage.study import Question as Question
     from waystage.study import Recipe as Recipe

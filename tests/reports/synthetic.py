@@ -116,7 +116,8 @@ class _World:
                   "languages": list(codes), "precision": "bf16", "threads": 1}  # fmt: skip
         config |= {"layer": 7} if target.form == "retrieval" else {}
         stage = Stage(kind="evaluate", name=f"evaluate {name} after {arm}", config=config, inputs=inputs)
-        return Cell(model, arm, name, source, seed, codes, stage)
+        return Cell(model=model, intermediate=arm, target=name, source_language=source, seed=seed,
+                    intermediate_seed=seed, target_seed=seed, languages=codes, evaluate=stage)  # fmt: skip
 
     def train(
         self, model: str, name: str, members: Sequence[str], source: str, seed: int, start: Stage | None

@@ -14,7 +14,7 @@ from waystage.errors import UnknownName
 from waystage.graph.files import write_text
 from waystage.reports import pictures, words
 from waystage.reports.content import content
-from waystage.reports.plots import Plot, every
+from waystage.reports.plots import Plot, every, named
 from waystage.reports.tables import Table, tables
 from waystage.results import Results
 
@@ -45,10 +45,7 @@ def write(results: Results, path: str | Path, format: str = "html", *, command: 
 
 def figure(results: Results, name: str) -> Plot:
     """One figure by its name, such as `gains`, `answer-1` or `distance-mnli`; in a notebook it shows itself."""
-    found = {plot.name: plot for plot in every(content(results, examples=False))}
-    if name not in found:
-        raise UnknownName("figure", name, found, f"There are: {', '.join(found)}.")
-    return found[name]
+    return named(content(results, examples=False), name)
 
 
 def html(found: dict[str, Any]) -> str:

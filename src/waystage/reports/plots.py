@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from waystage.errors import UnknownName
 from waystage.reports import figures, numbers, svg
 from waystage.reports.tables import head, several, shown
 
@@ -38,6 +39,14 @@ def every(content: dict[str, Any]) -> Iterator[Plot]:
         yield from group(content)
 
 
+def named(content: dict[str, Any], name: str) -> Plot:
+    """One figure by its name."""
+    found = {plot.name: plot for plot in every(content)}
+    if name not in found:
+        raise UnknownName("figure", name, found, f"There are: {', '.join(found) or 'none yet, nothing is scored'}.")
+    return found[name]
+
+
 def which(row: dict[str, Any], content: dict[str, Any]) -> str:
     """Which model and source language, where a study has several."""
     return ", ".join(map(str, head(row, several(content), shown(content))))
@@ -53,10 +62,17 @@ def said(*parts: str) -> str:
 
 def _answers(content: dict[str, Any]) -> Iterator[Plot]:
     for number, answer in enumerate(content["answers"]):
-        if answer["answered"]:
-            name = _named("answer", str(answer["number"]), which(answer, content))
-            title = f"{answer['a']} against {answer['b']}"
-            yield Plot("answers", name, title, figures.answer(answer, content["note"]), str(number))
+        for plot in of_answer(answer, content):
+            yield replace(plot, of=str(number))
+
+
+def of_answer(answer: dict[str, Any], content: dict[str, Any]) -> list[Plot]:
+    """None while there is no answer."""
+    if not answer["answered"]:
+        return []
+    name = _named("answer", str(answer["number"]), which(answer, content))
+    title = f"{answer['a']} against {answer['b']}"
+    return [Plot("answers", name, title, figures.answer(answer, content["note"]))]
 
 
 def matrices(content: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -20,21 +20,22 @@ IN_TERMINAL = ("answers_by_target", "gains", "gaps", "costs", "missing", "failed
 
 def summary(results: Results, *, page: str | Path = "") -> str:
     """Ten lines: what was compared, on what, what came out, how sure that is, what is missing, where the page is."""
-    found = content(results, examples=False)
-    lines = [
+    said = lines(content(results, examples=False))
+    return "\n".join([*said, f"  page       {page}"] if page else said)
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    said = [
         f"{found['study']['title']}" + (f"  [{found['note']}]" if found["note"] else ""),
         f"  compared   {words.compared(found)}",
         f"  on         {words.where(found)}",
         f"  in so far  {words.how_much(found)}",
     ]
     answered = [a for a in found["answers"] if a["answered"]]
-    lines += [f"  answer {a['number']}   {_short(a)}" for a in answered[:3]]
+    said += [f"  answer {a['number']}   {_short(a)}" for a in answered[:3]]
     if len(answered) > 3:
-        lines.append(f"             {len(answered) - 3} more answers on the page")
-    lines.append(f"  so         {words.meaning(found)}")
-    if page:
-        lines.append(f"  page       {page}")
-    return "\n".join(lines)
+        said.append(f"             {len(answered) - 3} more answers on the page")
+    return [*said, f"  so         {words.meaning(found)}"]
 
 
 def _short(answer: dict[str, Any]) -> str:

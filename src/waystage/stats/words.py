@@ -24,7 +24,7 @@ def sentence(
     one = len(found.seeds) == 1
     a, b = (f"this checkpoint of {arm}" if one else arm for arm in (found.a, found.b))
     behind = numbers(interval, len(found.seeds))
-    where = _where(found, ask, reading)
+    where = _where(found, ask, reading, "*" if rehearsal else "")
     size = f"{abs(interval.estimate):.2f} points"
     difference = f"the difference is {interval.estimate:+.2f} points ({behind}) {where}"
     match verdict.word:
@@ -76,11 +76,11 @@ def listed_targets(targets: Sequence[str]) -> str:
     return targets[0] if len(targets) == 1 else f"{len(targets)} targets ({', '.join(targets)})"
 
 
-def _where(found: Contrast, ask: QuestionLike, reading: str) -> str:
+def _where(found: Contrast, ask: QuestionLike, reading: str, star: str) -> str:
     on = ("on " if len(found.targets) == 1 else "on average over ") + listed_targets(found.targets)
     codes = found.languages
     named = f" '{ask.languages}'" if isinstance(ask.languages, str) and ask.languages != "all" else ""
-    listed = f": {', '.join(codes)}" if len(codes) <= LISTED else ""
+    listed = f": {', '.join(code + star for code in codes)}" if len(codes) <= LISTED else ""
     spoken = f"{count(len(codes), 'language')}{named}{listed}"
     if reading == "random":
         return f"{on}, for a new language, judged from {spoken}"
