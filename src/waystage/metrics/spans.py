@@ -142,15 +142,41 @@ def score_spans(
         _aligned(g, p)
     kind_of = _kinds(g.codes.tags, seqeval)
     wanted, found = _spans(g, kind_of), _spans(p, kind_of)
-    right = 0
-    if len(wanted.end):
-        # Both lists are sorted by end and no two spans of a list share one, so a match can only stand in one place.
-        place = np.minimum(np.searchsorted(wanted.end, found.end), len(wanted.end) - 1)
-        same = (wanted.end[place] == found.end) & (wanted.begin[place] == found.begin)
-        right = int(np.count_nonzero(same & (wanted.kind[place] == found.kind)))
+    right = int(np.count_nonzero(_right(wanted, found)))
     precision = right / len(found.end) if len(found.end) else 0.0
     recall = right / len(wanted.end) if len(wanted.end) else 0.0
     return percent({"f1": f1_score(precision, recall), "precision": precision, "recall": recall})
+
+
+def count_spans(
+    gold: Sequence[Sequence[str]], predictions: Sequence[Sequence[str]]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Of each sentence the right, the predicted and the wanted spans, whose sums make up `score_spans`.
+
+    Gold and prediction must be of equal length: a span that lies in other sentences in the two belongs to none.
+    """
+    g, p = _streams(gold, predictions)
+    _same_sentences(g, p)
+    _aligned(g, p)
+    kind_of = _kinds(g.codes.tags, "0.0.12")
+    wanted, found = _spans(g, kind_of), _spans(p, kind_of)
+    count = len(g.ends)
+
+    def by_sentence(ends: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.bincount(np.searchsorted(g.ends, ends), minlength=count)[:count]
+
+    return by_sentence(found.end[_right(wanted, found)]), by_sentence(found.end), by_sentence(wanted.end)
+
+
+def _right(wanted: _Spans, found: _Spans) -> NDArray[np.bool_]:
+    """Which of the spans found are wanted."""
+    if not len(wanted.end):
+        return np.zeros(len(found.end), dtype=bool)
+    # Both lists are sorted by end and no two spans of a list share one, so a match can only stand in one place.
+    place = np.minimum(np.searchsorted(wanted.end, found.end), len(wanted.end) - 1)
+    same = (wanted.end[place] == found.end) & (wanted.begin[place] == found.begin)
+    right: NDArray[np.bool_] = same & (wanted.kind[place] == found.kind)
+    return right
 
 
 def _same_sentences(gold: TagStream, predictions: TagStream) -> None:
