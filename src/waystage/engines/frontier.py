@@ -21,7 +21,9 @@ class Frontier:
         self.open: dict[str, set[str]] = {}  # not complete -> those of its inputs that are not complete either
         self._order = {fingerprint: number for number, fingerprint in enumerate(plan.stages)}
         self._path: dict[str, float] = {}  # seconds until the end of the longest chain that begins with the stage
-        self._ready: dict[tuple[int, int], list[tuple[float, int, str]]] = {}  # a heap for each size of stages
+        self._ready: dict[
+            tuple[int, int], list[tuple[tuple[float, int], int, str]]
+        ] = {}  # a heap for each size of stages
         self._queued: set[str] = set()  # what is in a heap
         self.add(run)
 
@@ -48,13 +50,16 @@ class Frontier:
         if fingerprint in self._queued:
             return
         self._queued.add(fingerprint)
-        item = (-self._rank(fingerprint), self._order[fingerprint], fingerprint)
+        item = (self._rank(fingerprint), self._order[fingerprint], fingerprint)
         heapq.heappush(self._ready.setdefault(size(self.resources(fingerprint)), []), item)
 
-    def _rank(self, fingerprint: str) -> float:
+    def _rank(self, fingerprint: str) -> tuple[float, int]:
+        """The smallest is the first."""
         path = self._path[fingerprint]
+        if self.plan.dependents[fingerprint]:
+            return -path, self._order[fingerprint]
         checkpoint = near(self.plan.stages[fingerprint])
-        return path if self.plan.dependents[fingerprint] else max(path, self._path.get(checkpoint, 0.0))
+        return -max(path, self._path.get(checkpoint, 0.0)), self._order.get(checkpoint, self._order[fingerprint])
 
     def offer(self, take: Callable[[str], bool]) -> None:
         """Offer ready stages, the first first: one that `take` refuses holds up only those of its size."""
@@ -71,7 +76,7 @@ class Frontier:
 
     def unfold(self, take: Callable[[str], bool], *, but: Collection[str]) -> None:
         """Offer everything that is not complete, inputs first, until `take` refuses."""
-        for fingerprint in sorted(self.open.keys() - but, key=lambda fp: (-self._rank(fp), self._order[fp])):
+        for fingerprint in sorted(self.open.keys() - but, key=lambda fp: (self._rank(fp), self._order[fp])):
             if not take(fingerprint):
                 return
 
