@@ -1,11 +1,42 @@
 """Paraphrases, graded similarity, and topics: other things that one or two sentences can be asked."""
 
+from dataclasses import replace
+
 from waystage.tasks.benchmarks import words
 from waystage.tasks.task import Files, Hub, Task
 
 QUESTIONS = {"first": "question1", "second": "question2", "label": "label"}
 SENTENCES = {"first": "sentence1", "second": "sentence2"}
 STSB_LANGUAGES = words("de en es fr it nl pl pt ru zh")
+
+STSB = Task(
+    name="stsb",
+    title="STS-B",
+    form="similarity",
+    metric="spearman",
+    languages=STSB_LANGUAGES,
+    train_languages=STSB_LANGUAGES,
+    parallel=True,
+    licence="CC BY-SA 4.0 (translations by machine)",
+    options={"scale": 5.0},
+    hub=(
+        Hub(
+            repo="mteb/stsbenchmark-sts", columns={**SENTENCES, "score": "score"}, languages=("en",),
+            rows={"train": 5_749, "dev": 1_500},
+        ),
+        Hub(
+            repo="PhilipMay/stsb_multi_mt", config="{lg}", columns={**SENTENCES, "score": "similarity_score"},
+            splits={"train": "train", "dev": "dev", "test": "test"}, rows={"train": 5_749, "dev": 1_500},
+        ),
+    ),
+    files=(
+        Files(
+            path="stsb_multi_mt/data/stsb-{lg}-{split}.csv", format="csv",
+            header=("sentence1", "sentence2", "score"), columns={**SENTENCES, "score": "score"},
+        ),
+        Files(path="STS-B/{split}.tsv", columns={**SENTENCES, "score": "score"}, languages=("en",)),
+    ),
+)  # fmt: skip
 
 TASKS = (
     Task(
@@ -26,32 +57,9 @@ TASKS = (
         ),
         files=(Files(path="QQP/{split}.tsv", columns={**QUESTIONS, "label": "is_duplicate"}),),
     ),
-    Task(
-        name="stsb",
-        title="STS-B",
-        form="similarity",
-        metric="spearman",
-        languages=STSB_LANGUAGES,
-        train_languages=STSB_LANGUAGES,
-        parallel=True,
-        licence="CC BY-SA 4.0 (translations by machine)",
-        options={"scale": 5.0},
-        hub=(
-            Hub(
-                repo="mteb/stsbenchmark-sts", columns={**SENTENCES, "score": "score"}, languages=("en",),
-                rows={"train": 5_749, "dev": 1_500},
-            ),
-            Hub(
-                repo="PhilipMay/stsb_multi_mt", config="{lg}", columns={**SENTENCES, "score": "similarity_score"},
-                splits={"train": "train", "dev": "dev", "test": "test"}, rows={"train": 5_749, "dev": 1_500},
-            ),
-        ),
-        files=(
-            Files(
-                path="stsb_multi_mt/data/stsb-{lg}-{split}.csv", format="csv",
-                header=("sentence1", "sentence2", "score"), columns={**SENTENCES, "score": "score"},
-            ),
-            Files(path="STS-B/{split}.tsv", columns={**SENTENCES, "score": "score"}, languages=("en",)),
-        ),
+    STSB,
+    replace(
+        STSB, name="stsb_bi", title="STS-B, each text read by itself", options={**STSB.options, "bi": True},
+        derived_from=("stsb:train", "stsb:dev", "stsb:test"),
     ),
 )  # fmt: skip

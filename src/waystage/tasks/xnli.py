@@ -85,7 +85,12 @@ TASKS = (
                 splits={"dev": "dev", "test": "test"},
                 blocks=BLOCKS,
             ),
-            Files(path="KorNLI/multinli.train.ko.tsv", columns=OFFICIAL, splits={"train": "train"}),
+            Files(
+                path=("KorNLI/multinli.train.ko.tsv*", "KorNLI/snli_1.0_train.ko.tsv*"),
+                columns=OFFICIAL,
+                splits={"train": "train"},
+                rows={"train": 392_702 + 550_152},
+            ),
         ),
     ),
 )
