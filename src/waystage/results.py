@@ -26,6 +26,7 @@ class Results:
     plan: StudyPlan
     store: Store
     substitutions: tuple[str, ...] = ()
+    path: str = ""  # of the study file, as it was typed
 
     @property
     def rehearsal(self) -> bool:
@@ -50,6 +51,9 @@ class Results:
                 read[stage.fingerprint] = self._scores_of(stage.fingerprint)
             headline = self.plan.headline(cell.target)
             for score in read[stage.fingerprint]:
+                if score["language"] not in cell.languages:
+                    continue
+                variant = ", ".join(filter(None, (cell.selection, score.get("variant", ""))))
                 rows.append(
                     {
                         "study": self.study.title,
@@ -62,9 +66,13 @@ class Results:
                         "metric": score["metric"],
                         "value": score["value"],
                         "n": score["n"],
-                        "headline": score["metric"] == headline and not score.get("variant"),
-                        "variant": score.get("variant", ""),
+                        "headline": score["metric"] == headline and not variant,
+                        "variant": variant,
                         "stage": stage.fingerprint,
+                        "intermediate_seed": cell.intermediate_seed,
+                        "target_seed": cell.target_seed,
+                        "protocol": cell.protocol,
+                        "mark": "; ".join(map(str, cell.marks)),
                     }
                 )
         return rows
@@ -85,7 +93,7 @@ class Results:
 
 COLUMNS = (
     "study", "model", "intermediate", "target", "source_language", "language", "seed", "metric", "value", "n",
-    "headline", "variant", "stage",
+    "headline", "variant", "stage", "intermediate_seed", "target_seed", "protocol", "mark",
 )  # fmt: skip
 
 
@@ -110,4 +118,5 @@ def load(
         said, substitutions = rehearsed(said, full=full)
     where = store if isinstance(store, Store) else Store(store or default_root())
     locked = lock.Lock() if isinstance(study, Study) or rehearsal else lock.read(lock.beside(Path(study)))
-    return Results(said, plan(said, locked), where, tuple(substitutions))
+    path = "" if isinstance(study, Study) else str(study)
+    return Results(said, plan(said, locked), where, tuple(substitutions), path)

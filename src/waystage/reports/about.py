@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import Any
 
 from waystage import languages as language_table
+from waystage import tasks as task_table
 from waystage.errors import UnknownName
+from waystage.reports import arms
 from waystage.results import Results
+from waystage.study.cells import ZERO_SHOT
 from waystage.study.stages import find_task
 
 RTL = frozenset({"Arab", "Aran", "Hebr", "Nkoo", "Syrc", "Thaa", "Adlm"})
 
 
 def baseline(results: Results) -> str:
-    """The arm that the others are measured against: the one without an intermediate task, or else the first."""
-    arms = results.study.intermediate
-    return next((name for name, arm in arms.items() if not arm.tasks), next(iter(arms)))
+    return arms.baseline(results.study.intermediate)
 
 
 def study(results: Results, command: str) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def study(results: Results, command: str) -> dict[str, Any]:
         "source": said.source,
         "models": list(said.models),
         "arms": [
-            {"name": name, "what": _arm(arm), "tasks": list(arm.tasks), "language": arm.language}
+            {"name": name, "what": arms.described(arm), "tasks": [task for step in arm.steps for task in step.tasks]}
             for name, arm in said.intermediate.items()
         ],
         "baseline": baseline(results),
@@ -38,21 +40,10 @@ def study(results: Results, command: str) -> dict[str, Any]:
             None if said.low_resource == type(said).model_fields["low_resource"].default else said.low_resource
         ),
         "command": command,
-        "again": f"waystage {'rehearse' if results.rehearsal else 'run'} STUDY.toml",
+        "path": results.path,
+        "again": f"waystage {'rehearse' if results.rehearsal else 'run'} {shlex.quote(results.path or 'STUDY.toml')}",
         "file": _file(said),
     }
-
-
-def _arm(arm: Any) -> str:
-    """An arm in a few words."""
-    if not arm.tasks:
-        return "straight to the target"
-    said = " + ".join(arm.tasks)
-    if arm.language != "en":
-        said += f" in {arm.language}"
-    if arm.replay:
-        said += f", masked language modelling in {arm.replay.mlm:.0%} of the batches"
-    return said
 
 
 def _target(results: Results, name: str) -> dict[str, Any]:
@@ -67,6 +58,30 @@ def _target(results: Results, name: str) -> dict[str, Any]:
         "licence": task.licence,
         "note": task.note,
     }
+
+
+def licences(results: Results) -> list[dict[str, str]]:
+    """Tasks used whose licence forbids something; in a rehearsal their data is artificial, so none is."""
+    if results.rehearsal:
+        return []
+    names = dict.fromkeys(
+        [task for arm in results.study.intermediate.values() for step in arm.steps for task in step.tasks]
+        + list(results.study.target_tasks())
+    )
+    limited = task_table.restricted(find_task(results.study, name) for name in names)
+    return [{"task": name, "forbids": said} for name, said in limited.items()]
+
+
+def marks(results: Results) -> list[dict[str, Any]]:
+    """Cells whose training data have to do with the target's data, and arms that are no zero-shot transfer."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for cell in results.plan.cells:
+        said = [(mark.kind, mark.chain) for mark in cell.marks]
+        said += [(cell.protocol, "")] if cell.protocol != ZERO_SHOT else []
+        for kind, chain in said:
+            key = (cell.intermediate, cell.target, kind)
+            found.setdefault(key, {"intermediate": key[0], "target": key[1], "mark": kind, "why": chain})
+    return list(found.values())
 
 
 def _file(said: Any) -> str:
@@ -119,8 +134,16 @@ def _language(code: str, results: Results) -> dict[str, Any]:
 
 
 def _sources(results: Results) -> list[str]:
-    arms = [arm.language for arm in results.study.intermediate.values() if arm.tasks]
-    return list(dict.fromkeys([*results.study.source_languages, *arms]))
+    trained = [code for arm in results.study.intermediate.values() for code in arm.codes if arm.tasks]
+    return [code for code in dict.fromkeys([*results.study.source_languages, *trained]) if _known(code)]
+
+
+def _known(code: str) -> bool:
+    try:
+        language_table.get(code)
+    except UnknownName:  # an expression, or a code of the user's own task
+        return False
+    return True
 
 
 def _rounded(a: str, b: str) -> float | None:

@@ -22,6 +22,8 @@ def content(results: Results, *, command: str = "", examples: bool = True) -> di
         "rehearsal": results.rehearsal,
         "substitutions": list(results.substitutions),
         "study": about.study(results, command),
+        "licences": about.licences(results),
+        "marks": about.marks(results),
         "progress": about.progress(results),
         "languages": about.languages(results),
         **compared,

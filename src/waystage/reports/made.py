@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -54,7 +55,7 @@ def _manifest(results: Results, stage: Stage) -> dict[str, Any] | None:
 def group_of(stage: Stage) -> str:
     """Which row of the cost table a stage belongs to."""
     if stage.kind == "train":
-        return "train: after an intermediate task" if "start" in stage.inputs else "train: from the model as published"
+        return "train: from another checkpoint" if "start" in stage.inputs else "train: from the model as published"
     return stage.kind
 
 
@@ -161,6 +162,7 @@ def provenance(results: Results, found: Records) -> dict[str, Any]:
         "models": [{"name": name, "revision": revision} for name, revision in sorted(models)],
         "data": _sources(stage for stage, _ in found.values()),
         "machines": _counted(_machine(record.get("host", {})) for record in done),
+        "hosts": len({record["host"]["host"] for record in done if "host" in record.get("host", {})}),
         "devices": _counted(record.get("device", "") for record in done),
         "engines": _counted(record.get("engine", "") for record in done),
         "precisions": _counted(
@@ -169,7 +171,7 @@ def provenance(results: Results, found: Records) -> dict[str, Any]:
         "threads": _counted(str(stage.config["threads"]) for stage, _ in found.values() if "threads" in stage.config),
         "first": times[0] if times else "",
         "last": times[-1] if times else "",
-        "store": str(results.store.root),
+        "store": _at_home(results.store.root),
     }
 
 
@@ -186,7 +188,12 @@ def _sources(stages: Iterable[Stage]) -> list[dict[str, Any]]:
 
 
 def _machine(host: dict[str, Any]) -> str:
-    return f"{host['host']}: {host['system']}, {host['cpus']} cores" if host else ""
+    """What it is, not what its owner calls it: pages are shown to others."""
+    return f"{host['system']}, {host['cpus']} cores" if host else ""
+
+
+def _at_home(path: Path) -> str:
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:
@@ -199,7 +206,7 @@ def data(results: Results, found: Records) -> list[dict[str, Any]]:
     for stage, record in found.values():
         if not record or stage.kind not in ("rows", "tokens"):
             continue
-        of = stage if stage.kind == "rows" else next(iter(stage.parents()))
+        of = _rows(stage)
         for code, facts in _facts(results, stage, record).items():
             row = rows.setdefault(
                 (of.config["task"], of.config["split"], code),
@@ -207,6 +214,13 @@ def data(results: Results, found: Records) -> list[dict[str, Any]]:
             )
             row.update(_row_facts(facts) if stage.kind == "rows" else _token_facts(facts))
     return list(rows.values())
+
+
+def _rows(stage: Stage) -> Stage:
+    """The rows that a stage is about; translated or altered ones come from rows themselves."""
+    while stage.kind != "rows":
+        stage = next(iter(stage.parents()))
+    return stage
 
 
 def _facts(results: Results, stage: Stage, record: dict[str, Any]) -> dict[str, Any]:
@@ -258,9 +272,11 @@ def curves(results: Results, found: Records) -> list[dict[str, Any]]:
 
 
 def _arm(stage: Stage) -> str:
-    """The tasks of the stage that this one starts from."""
+    """What this stage starts from: the tasks of the stage before it, or what kind of checkpoint that is."""
     start = stage.inputs.get("start")
-    return " + ".join(member["task"] for member in start.config["members"]) if isinstance(start, Stage) else ""
+    if not isinstance(start, Stage):
+        return ""
+    return " + ".join(member["task"] for member in start.config.get("members", ())) or start.name
 
 
 def thinned(points: list[tuple[Any, Any]]) -> list[list[float]]:

@@ -19,22 +19,19 @@ FILES = 1500  # prediction files that are opened; with more, only the arms that 
 
 def samples(results: Results) -> list[dict[str, Any]]:
     """One entry per model, target and language: examples with the answer of each arm, of the first seed that is in."""
-    groups: dict[tuple[str, str, str], dict[str, Cell]] = {}
+    groups: dict[tuple[str, str, str, str], dict[str, Cell]] = {}
     for cell in results.plan.cells:
         if results.store.has(cell.evaluate.fingerprint):
-            groups.setdefault((cell.model, cell.target, cell.source_language), {}).setdefault(cell.intermediate, cell)
-    groups = {key: _arms(results, arms, len(groups)) for key, arms in groups.items()}
-    return [
-        entry
-        for arms in groups.values()
-        for code in next(iter(arms.values())).languages
-        if (entry := _entry(results, arms, code))
-    ]
+            for code in cell.languages:
+                key = (cell.model, cell.target, cell.source_language, code)
+                groups.setdefault(key, {}).setdefault(cell.intermediate, cell)
+    files = sum(map(len, groups.values()))
+    chosen = ((_arms(results, arms, files), key[-1]) for key, arms in groups.items())
+    return [entry for arms, code in chosen if (entry := _entry(results, arms, code))]
 
 
-def _arms(results: Results, arms: dict[str, Cell], groups: int) -> dict[str, Cell]:
-    languages = len(next(iter(arms.values())).languages)
-    if groups * len(arms) * languages <= FILES:
+def _arms(results: Results, arms: dict[str, Cell], files: int) -> dict[str, Cell]:
+    if files <= FILES:
         return arms
     named = [name for question in results.study.question for name in question.compare if name in arms]
     return {name: arms[name] for name in dict.fromkeys(named or arms)} if named else dict(list(arms.items())[:2])
