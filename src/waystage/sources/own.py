@@ -59,8 +59,10 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
                          f"{', '.join(COLUMNS[form])}, id, item, group")  # fmt: skip
     if form == "pairs" and "second" not in said.get("columns", {}) and said.get("columns"):
         del columns["second"]  # one text
-    if not said.get("labels") and form == "pairs":
-        raise InputError(f'task {name!r}: say the labels in their order, such as labels = ["no", "yes"]')
+    if not said.get("labels") and form in ("pairs", "tags"):
+        raise InputError(
+            f'task {name!r}: say the labels in their order, such as labels = ["no", "yes"] or ["O", "B-PER", "I-PER"]'
+        )
     layouts = tuple(
         Files(
             path=str(Path(path).absolute()), format=_format(name, form, path), columns=columns, languages=(language,),
