@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from waystage.engines.local import Local
+from waystage.engines.slurm import Profile, Slurm
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store
@@ -68,3 +69,23 @@ def diamond(step: MakeStage) -> Plan:
 def local() -> Iterator[Local]:
     with contextlib.closing(Local(jobs=2, accelerators=[], grace=2.0)) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[Path]:
+    """A SLURM cluster of this machine alone. Where there can be none, the tests that want it say why they skip."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        from toys.cluster import cluster, lacking
+
+        if why := lacking():
+            pytest.skip(f"SLURM IS NOT TESTED: {why}")
+        with cluster() as home:
+            yield home
+
+
+@pytest.fixture
+def slurm(slurm_cluster: Path) -> Iterator[Slurm]:
+    with contextlib.closing(Slurm({"cpu": Profile(), "gpu": Profile()}, look=0.5)) as engine:
+        yield engine
+        engine.close(cancel=True)

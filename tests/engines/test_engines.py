@@ -1,4 +1,7 @@
-"""The contract of every engine, and what is particular to each."""
+"""The contract of every engine, and what is particular to `inline` and `local`.
+
+`ray` and `slurm` need something that a machine may lack: they go through the same contract where that is there.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +30,16 @@ from waystage.graph.store import Store, equality
 Step = Callable[..., Stage]
 
 
-@pytest.fixture(params=engines.names())
+NEEDS = {"ray": pytest.mark.slow, "slurm": pytest.mark.slow}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=NEEDS.get(name, ())) for name in engines.names()])
 def engine(request: pytest.FixtureRequest) -> Iterator[engines.Engine]:
+    if request.param == "ray":
+        pytest.importorskip("ray", reason="no ray here: pip install 'waystage[ray]'")
+    if request.param == "slurm":
+        yield request.getfixturevalue("slurm")
+        return
     with contextlib.closing(engines.get(request.param)(jobs=2)) as made:
         yield made
 
@@ -60,7 +71,7 @@ def test_every_engine_tells_of_progress_and_end(engine: engines.Engine, step: St
 
 
 def test_every_engine_is_described_on_one_line() -> None:
-    assert engines.names() == ["inline", "local"]
+    assert engines.names() == ["inline", "local", "ray", "slurm"]
     for name in engines.names():
         assert 20 < len(engines.describe(name)) < 120
 

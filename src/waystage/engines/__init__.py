@@ -25,6 +25,7 @@ HOUSE = {
     "outcome",
     "progress",
     "run",
+    "said",
     "schedule",
     "status",
     "worker",

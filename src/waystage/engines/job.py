@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 from waystage import stages
 from waystage.engines import memory
 from waystage.engines.schedule import near
-from waystage.errors import WaystageError
+from waystage.errors import InputError, WaystageError
 from waystage.graph import canonical, locks, manifest
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Corrupt, Store
@@ -93,6 +94,37 @@ def perform(job: Job, *, engine: str, device: str, tell: Callable[[Message], Non
         return {"event": "busy"}
 
 
+def assist(job: Job, *, device: str) -> None:
+    """Be one of the other machines of a stage that runs on several: the first one, in `perform`, keeps the result.
+
+    The machines find each other by the environment that `team` gives: it holds what `torchrun` asks for.
+    """
+    store = _store(job.store)
+    with tempfile.TemporaryDirectory() as folder, Path(job.log).with_suffix(".others.log").open("a") as lines:
+        context = stages.Context(
+            scratch=store.scratch(job.fingerprint),
+            places=job.places,
+            device=device,
+            micro_tokens=job.micro_tokens,
+            checkpointing=job.checkpointing,
+            log=lambda line: print(line, file=lines),
+        )
+        stages.run(job.kind, job.config, _inputs(job, store), Path(folder), context)
+
+
+def team(*, machines: int, number: int, each: int, host: str, port: int) -> dict[str, str]:
+    """Where a stage that runs on several machines finds the others; torchrun takes these as its arguments."""
+    said = {"NNODES": machines, "NODE_RANK": number, "NPROC_PER_NODE": each, "MASTER_ADDR": host, "MASTER_PORT": port}
+    return {f"PET_{name}": str(value) for name, value in said.items()}
+
+
+def _inputs(job: Job, store: Store) -> stages.Inputs:
+    return {
+        name: [store.use(one) for one in given] if isinstance(given, list) else store.use(given)
+        for name, given in job.inputs.items()
+    }
+
+
 @cache
 def _store(root: str) -> Store:
     """One per process: it remembers which inputs were hashed here already."""
@@ -106,10 +138,7 @@ def _run(job: Job, store: Store, engine: str, device: str, tell: Callable[[Messa
     memory.forget_peak()
     with log.open("a", encoding="utf-8", buffering=1) as lines:
         try:
-            inputs = {
-                name: [store.use(one) for one in given] if isinstance(given, list) else store.use(given)
-                for name, given in job.inputs.items()
-            }
+            inputs = _inputs(job, store)
             context = stages.Context(
                 scratch=store.scratch(job.fingerprint),
                 places=job.places,
@@ -136,6 +165,9 @@ def _run(job: Job, store: Store, engine: str, device: str, tell: Callable[[Messa
         except Corrupt as error:
             return {"event": "bad-input", "input": error.fingerprint, "why": str(error)}
         except (Exception, SystemExit) as error:  # SystemExit: a library that gives up must not end the worker
+            if isinstance(error, InputError):  # the message says what to mend; where our code stood helps nobody
+                print(error, file=lines)
+                return {"event": "failed", "error": str(error), "tail": ()}
             traceback.print_exc(file=lines)
             text = str(error) if isinstance(error, WaystageError) else f"{type(error).__name__}: {error}"
             return {"event": "failed", "error": text, "tail": tail(log)}

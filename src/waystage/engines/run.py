@@ -194,7 +194,8 @@ class Scheduler:
             self.worked += fingerprint not in self.queued
             self.queued.discard(fingerprint)
             self.running.add(fingerprint)
-            self._mark(fingerprint, status="running", started=time.time(), ended=0.0, step=0, log=message["log"])
+            started = message.get("at", time.time())
+            self._mark(fingerprint, status="running", started=started, ended=0.0, step=0, log=message["log"])
             return
         if event == "progress":
             self._mark(fingerprint, **{key: message[key] for key in ("step", "of", "loss", "rate") if key in message})

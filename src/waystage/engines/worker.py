@@ -52,22 +52,26 @@ def _listen(jobs: IO[str], todo: queue.SimpleQueue[str]) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _work(job: Job, answers: IO[str]) -> None:
+def set_threads(job: Job) -> None:
     if "torch" not in sys.modules and "numpy" not in sys.modules:
         threads = str(job.config.get("threads", job.threads))  # read once, when these libraries are imported
         os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads))
+
+
+def _work(job: Job, answers: IO[str]) -> None:
+    set_threads(job)
 
     def tell(message: Message) -> None:
         answers.write(json.dumps({**message, "fingerprint": job.fingerprint}) + "\n")
         answers.flush()
 
-    with _printing_to(Path(job.log)):
+    with printing_to(Path(job.log)):
         answer = perform(job, engine="local", device=os.environ.get("WAYSTAGE_WORKER_DEVICE", "cpu"), tell=tell)
     tell(answer)
 
 
 @contextmanager
-def _printing_to(log: Path) -> Iterator[None]:
+def printing_to(log: Path) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     own = os.dup(2)
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -1,0 +1,211 @@
+"""Ray tasks, on a cluster that is there (--address) or one started on this machine; the store is on a shared disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from waystage.engines import Tell, devices, memory
+from waystage.engines.job import Job, Message, assist, perform, tail, team
+from waystage.engines.said import Ear, teller
+from waystage.engines.schedule import Node, Place, Room
+from waystage.engines.worker import printing_to, set_threads
+from waystage.errors import InputError, MissingExtra
+from waystage.graph.store import Store
+
+RETRIES = 3  # times that a stage whose worker or machine was lost is started again; it goes on from its checkpoint
+LISTEN = 0.5  # seconds between two looks at what stages say
+GRACE = 10.0  # seconds that a stage has to stop by itself
+OBJECTS = 100 * 2**20  # bytes of shared memory for a cluster of our own: what travels is names and JSON
+
+
+def start(*, jobs: int = 1, address: str | None = None) -> Ray:
+    """`address` of a running cluster ("auto": that of this machine); without it, one for `jobs` stages on loopback."""
+    return Ray(jobs=jobs or os.cpu_count() or 1, address=address)
+
+
+@dataclass(eq=False)
+class Task:
+    job: Job
+    tell: Tell
+    others: list[Any]  # the same stage on further machines
+    group: Any = None  # what keeps places for it on several machines
+
+
+class Ray:
+    ahead = False
+
+    def __init__(self, *, jobs: int = 1, address: str | None = None, accelerators: int | None = None):
+        try:
+            import ray
+        except ModuleNotFoundError:
+            raise MissingExtra("the ray engine", "ray") from None
+        self.ray = ray
+        self.own = address is None
+        if self.own:
+            here = len(devices.visible()) if accelerators is None else accelerators
+            how = {"address": "local", "num_cpus": jobs, "num_gpus": here, "include_dashboard": False,
+                   "object_store_memory": OBJECTS, "_node_ip_address": "127.0.0.1"}  # fmt: skip
+        else:
+            how = {"address": address}
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a stage on the CPU sees no accelerator
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            ray.init(log_to_driver=False, logging_level="error", **how)
+        except (ConnectionError, ValueError) as error:
+            raise InputError(
+                f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
+            ) from None
+        self.machines = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
+        self.room = Room([self._node(name, node) for name, node in self.machines.items()])
+        self.run = ray.remote(_run)
+        self.tasks: dict[Any, Task] = {}
+        self.ear = Ear()
+        self.listened = 0.0
+
+    def _node(self, name: str, node: dict[str, Any]) -> Node:
+        has = node["Resources"]
+        count = int(has.get("GPU", 0))
+        sizes: tuple[int, ...] = (0,) * count
+        if count:
+            # Which of a machine's accelerators a task gets is Ray's choice: each counts as the smallest.
+            ask = self.ray.remote(_sizes).options(num_cpus=0, scheduling_strategy=self._at(name), name="accelerators")
+            sizes = (min(self.ray.get(ask.remote()), default=0),) * count
+        total = memory.total() if self.own else int(has.get("memory", 0))
+        return Node(name=name, slots=int(has.get("CPU", 0)), memory=total, devices=sizes)
+
+    @staticmethod
+    def _at(node: str) -> Any:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        return NodeAffinitySchedulingStrategy(node, soft=True)  # where it is gone, another will do
+
+    @property
+    def places(self) -> tuple[int, int]:
+        return self.room.slots, self.room.total
+
+    def submit(self, job: Job, tell: Tell) -> bool:
+        place = self.room.place(job.fingerprint, job.need, now=time.monotonic(), near=job.near)
+        if place is None:
+            return False
+        if len(self.machines) > 1:
+            Store(job.store, shared=True)
+        how = {"name": job.name, "max_retries": RETRIES, "num_gpus": len(place.devices), "num_cpus": not place.devices}
+        path = sys.path if self.own else []
+        if len(place.nodes) > 1:
+            first, task = self._team(job, tell, place, how)
+        else:
+            first = self.run.options(**how, scheduling_strategy=self._at(place.node)).remote(job.dump(), path, None)
+            task = Task(job, tell, [])
+        self.tasks[first] = task
+        tell({"event": "started", "fingerprint": job.fingerprint, "log": job.log})
+        return True
+
+    def _team(self, job: Job, tell: Tell, place: Place, how: dict[str, Any]) -> tuple[Any, Task]:
+        """The same stage on several machines, which begin together or not at all."""
+        from ray.util import placement_group
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        counts = [len(numbers) for numbers in place.nodes.values()]
+        group = placement_group([{"GPU": count} for count in counts], strategy="STRICT_SPREAD")
+
+        def on(number: int, function: Any) -> Any:
+            where = PlacementGroupSchedulingStrategy(group, number)
+            return function.options(**{**how, "num_gpus": counts[number]}, scheduling_strategy=where)
+
+        host, port = self.ray.get(on(0, self.ray.remote(_meeting)).remote())
+        teams = [team(machines=len(counts), number=n, each=counts[0], host=host, port=port) for n in range(len(counts))]
+        path = sys.path if self.own else []
+        first, *others = [on(n, self.run).remote(job.dump(), path, env) for n, env in enumerate(teams)]
+        return first, Task(job, tell, others, group)
+
+    def poll(self, timeout: float) -> None:
+        if self.tasks:
+            ended, _ = self.ray.wait(list(self.tasks), timeout=timeout)
+            if ended:
+                ended, _ = self.ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=0)
+            for reference in ended:
+                task = self.tasks.pop(reference)
+                message = self._answer(reference, task)
+                self.room.free(task.job.fingerprint)
+                self._hear(task)
+                task.tell({**message, "fingerprint": task.job.fingerprint})
+        if time.monotonic() - self.listened > LISTEN:
+            self.listened = time.monotonic()
+            for task in self.tasks.values():
+                self._hear(task)
+
+    def _hear(self, task: Task) -> None:
+        message = self.ear.listen(task.job)
+        if message and message["event"] == "progress":
+            task.tell(message)
+
+    def _answer(self, reference: Any, task: Task) -> Message:
+        try:
+            message: Message = self.ray.get(reference)
+        except self.ray.exceptions.RayError as error:
+            why = str(error).strip().partition("\n")[0] or type(error).__name__
+            message = {"event": "failed", "error": f"its Ray worker was lost {1 + RETRIES} times: {why}",
+                       "tail": tail(Path(task.job.log))}  # fmt: skip
+        if task.group:
+            for other in task.others:
+                self.ray.cancel(other, force=True)
+            from ray.util import remove_placement_group
+
+            remove_placement_group(task.group)
+        return message
+
+    def withdraw(self, fingerprints: Iterable[str]) -> None:
+        for fingerprint in fingerprints:
+            self.room.forget(fingerprint)
+
+    def close(self, *, cancel: bool = False) -> None:
+        if not self.ray.is_initialized():
+            return
+        try:
+            if self.tasks:
+                references = [one for first, task in self.tasks.items() for one in (first, *task.others)]
+                for reference in references:
+                    self.ray.cancel(reference)  # KeyboardInterrupt in the stage
+                _, left = self.ray.wait(references, num_returns=len(references), timeout=GRACE)
+                for reference in left:
+                    self.ray.cancel(reference, force=True)
+        finally:
+            self.tasks.clear()
+            self.ray.shutdown()
+
+
+def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Message:
+    """What a Ray worker does."""
+    import ray
+
+    sys.path += [place for place in path if place not in sys.path]
+    job = Job.load(text)
+    set_threads(job)
+    device = "cuda" if ray.get_gpu_ids() else "cpu"
+    os.environ.update(environment or {})
+    with printing_to(Path(job.log)):
+        if environment and environment["PET_NODE_RANK"] != "0":
+            assist(job, device=device)
+            return {"event": "assisted"}
+        return perform(job, engine="ray", device=device, tell=teller(job))
+
+
+def _sizes() -> tuple[int, ...]:
+    return devices.sizes(devices.visible())
+
+
+def _meeting() -> tuple[str, int]:
+    """An address and a free port of this machine."""
+    import socket
+
+    import ray
+
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return ray.util.get_node_ip_address(), probe.getsockname()[1]
