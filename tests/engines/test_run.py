@@ -93,6 +93,13 @@ def test_a_failure_stops_only_what_hangs_on_it(
     assert "run the same command" in said
 
 
+def test_what_the_user_must_mend_is_said_without_a_traceback(step: Step, store: Store) -> None:
+    outcome = execute(Plan([step(name="rows", wrong="mine.tsv")]), store, Inline())
+    (failure,) = outcome.failed
+    assert failure.error == "mine.tsv:7: there is no column 'gold'" and not failure.tail
+    assert "Traceback" not in Path(failure.log).read_text() + outcome.text()
+
+
 def test_a_stage_that_exits_has_failed(step: Step, store: Store) -> None:
     outcome = execute(Plan([step(exit=True), step()]), store, Inline())
     assert [failure.error for failure in outcome.failed] == ["SystemExit: 3"]

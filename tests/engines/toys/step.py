@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from waystage.errors import DataError
+
 
 def run(config: dict[str, Any], inputs: dict[str, Any], out: Path, context: Any) -> dict[str, Any]:
     if "tally" in context.places:  # one line for each time that a stage truly ran, by whoever ran it
@@ -40,6 +42,8 @@ def _behave(config: dict[str, Any], context: Any) -> None:
         assert sys.stdin.read() == ""
     if config.get("fail"):
         raise ValueError(f"told to fail: {config['fail']}")
+    if config.get("wrong"):
+        raise DataError("there is no column 'gold'", config["wrong"], 7)
     if config.get("exit"):
         sys.exit(3)
     if config.get("die"):
