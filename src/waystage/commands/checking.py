@@ -15,7 +15,8 @@ from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.graph.store import Store
 from waystage.results import Results, load
-from waystage.study.stages import find_task, source_of
+from waystage.study.data import origins
+from waystage.study.lookup import find_task, source_of
 
 SHOWN = 20  # leaks
 
@@ -52,13 +53,12 @@ def _data(results: Results, limit: int, prints: dict[tuple[str, str, str], Any])
     lengths: dict[str, Stage] = {}
     for stage in Plan(results.plan.wanted).stages.values():
         if stage.kind == "tokens":
-            rows = stage.inputs["rows"]
-            assert isinstance(rows, Stage)
-            config = rows.config
-            wanted.setdefault(config["task"], {}).setdefault(config["split"], {}).update(
-                dict.fromkeys(config["languages"])
-            )
-            lengths.setdefault(config["task"], stage)
+            for rows in origins(stage):
+                config = rows.config
+                wanted.setdefault(config["task"], {}).setdefault(config["split"], {}).update(
+                    dict.fromkeys(config["languages"])
+                )
+                lengths.setdefault(config["task"], stage)
     forms_seen: set[str] = set()
     for name, splits in wanted.items():
         task = find_task(results.study, name)
@@ -92,12 +92,18 @@ def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehear
         update={**step, "intermediate": type(study.recipe.intermediate)(), "target": type(study.recipe.target)()}
     )
     arms = {
-        name: arm.model_copy(update={"recipe": arm.recipe.model_copy(update=step)})
+        name: arm.model_copy(
+            update={
+                "recipe": arm.recipe.model_copy(update=step),
+                "then": tuple(
+                    one.model_copy(update={"recipe": one.recipe.model_copy(update=step)}) for one in arm.then
+                ),
+            }
+        )
         for name, arm in study.intermediate.items()
     }
-    small = study.model_copy(
-        update={"seeds": study.seeds[:1], "recipe": recipe, "intermediate": arms, "keep": "all"}
-    )  # fmt: skip
+    first = {"seeds": study.seeds[:1], "intermediate_seeds": study.intermediate_seeds[:1]}
+    small = study.model_copy(update={**first, "recipe": recipe, "intermediate": arms, "keep": "all"})
     with tempfile.TemporaryDirectory(prefix="waystage-check-") as folder:
         tried = load(small, store=Store(folder))
         checkpoints = [cell.evaluate.inputs.get("checkpoint") for cell in tried.plan.cells]

@@ -143,8 +143,9 @@ def _licences(results: Results) -> list[str]:
 
     if results.rehearsal:
         return []
+    arms = results.study.intermediate.values()
     names = dict.fromkeys(
-        [n for arm in results.study.intermediate.values() for n in arm.tasks] + list(results.study.target_tasks())
+        [n for arm in arms for step in arm.steps for n in step.tasks] + list(results.study.target_tasks())
     )
     limited = task_table.restricted(find_task(results.study, name) for name in names)
     return [f"licence of {name}: {said}" for name, said in limited.items()]

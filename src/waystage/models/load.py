@@ -104,7 +104,7 @@ def backbone(
         built = AutoModel.from_config(config, **options)
         built.load_state_dict(load_file(tuned))
     else:
-        with _quietly():  # transformers would print a table about the language-model head that is left out
+        with quietly():  # transformers would print a table about the language-model head that is left out
             built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options, **four)
     _look_both_ways(model, built, causal=kind.causal)
     made = Backbone(built, kind, described)
@@ -128,7 +128,7 @@ def _look_both_ways(model: Model, built: Any, *, causal: bool) -> None:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

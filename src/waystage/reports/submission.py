@@ -34,12 +34,13 @@ def export(
     seed = _one("seed", seed, results.study.seeds)
     model = _one("model", model, results.study.models)
     source_language = _one("source language", source_language, results.study.source_languages)
-    chosen = {
-        cell.target: cell
+    chosen = [
+        cell
         for cell in results.plan.cells
         if (cell.intermediate, cell.seed, cell.model, cell.source_language) == (arm, seed, model, source_language)
-    }
-    written = [path for cell in chosen.values() for path in _cell(results, cell, folder)]
+        and not cell.selection
+    ]
+    written = [path for cell in chosen for path in _cell(results, cell, folder)]
     if not written:
         raise InputError(f"nothing of arm {arm!r}, seed {seed} has been evaluated yet: waystage run first")
     return written

@@ -1,6 +1,7 @@
 """Rows made from rows: labels dealt anew, or texts replaced by their translations.
 
-config: task, form, split, languages; change "shuffled-labels", or "code-switched" with rate and `with` (languages).
+config: task, form, split, languages; change "shuffled-labels", "as-search" (reading comprehension: the question finds
+its passage), or "code-switched" with rate and `with` (languages).
 inputs: rows; others (for code-switched), the same items in other languages, found again by their ids.
 
 Everything is drawn from the id of an example, so that the same item gets the same label in every language.
@@ -18,6 +19,7 @@ from typing import Any
 from waystage.errors import InputError
 from waystage.forms import table
 from waystage.forms.examples import Choice, Example, Pair, Passage, Similar, Span, Tags
+from waystage.sources import retrieval
 from waystage.stages import Context, Inputs
 
 
@@ -27,8 +29,11 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     form = config["form"]
     facts: dict[str, Any] = {"languages": {}}
     for path in sorted(rows.glob("*.parquet")):
-        examples = table.read(path, form)
-        if config["change"] == "shuffled-labels":
+        examples = table.read(path, "spans" if config["change"] == "as-search" else form)
+        if config["change"] == "as-search":
+            changed: list[Any] = list(retrieval.from_spans(iter(examples)))
+            number = len(examples)
+        elif config["change"] == "shuffled-labels":
             changed, number = shuffled(examples)
         else:
             names = [next(iter(sorted(folder.glob("*.parquet")))) for folder in others]

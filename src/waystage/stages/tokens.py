@@ -30,10 +30,10 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     from waystage.models.load import tokenizer as load_tokenizer
 
     rows = inputs["rows"]
-    assert isinstance(rows, Path)
-    files = sorted(rows.glob("*.parquet"))
+    folders = [rows] if isinstance(rows, Path) else rows
+    files = sorted((file for folder in folders for file in folder.glob("*.parquet")), key=lambda file: file.name)
     if not files:
-        raise DataError("no rows to make tokens of", rows)
+        raise DataError("no rows to make tokens of", folders[0])
     form = forms.get(config["form"])
     tokenizer = load_tokenizer(config["tokenizer"], context.places)
     labels = labels_of(config, files)

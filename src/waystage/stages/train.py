@@ -3,7 +3,7 @@
 config: model, members [{task, form, labels, options, head}], head_policy ("new" | "keep"), recipe, seed, threads,
 precision; for mixtures sampling, and replay {mlm, exponent} which gives the members of the form `masked` their share;
 exponent, where the members are of the form `masked` alone; steps_of, see `_steps`.
-Members that name the same `head` share it. recipe.freeze leaves the embedding and so many layers from below as they are.
+Members that name the same `head` share it. recipe.freeze keeps the embedding and so many layers from below unchanged.
 """
 
 from __future__ import annotations

@@ -80,6 +80,9 @@ class Data:
         """The rows of a training set in the languages that it is trained in."""
         if not wording.into and not wording.switch:
             found: tuple[Stage, ...] = (self.rows(task, split, wording.languages),)
+        elif self.task(task.name).form != task.form:  # reading comprehension as search: translated as what it is
+            read = self.worded(self.task(task.name), split, wording, recipe)
+            found = tuple(self.altered(rows, "as-search", f"{task.name} as search", form=task.form) for rows in read)
         else:
             (source,) = wording.languages
             original = self.rows(task, split, wording.languages)
@@ -103,6 +106,8 @@ class Data:
         def make() -> Stage:
             translator, places = self.translator(rows, source, into)
             config = {**_about(rows), "languages": [into], "from": source, "into": into, "translator": translator}
+            if rows.config["form"] == "tags":
+                config["labels"] = list(self.task(task).labels)
             if recipe.examples:
                 config["examples"] = recipe.examples  # the same ones that a stage with this limit takes
             name = f"translate {task} {split} {source}-{into}"
@@ -114,7 +119,8 @@ class Data:
         said = self.study.translator
         if self.study.source == "world":
             (origin,) = origins(rows)
-            return {**origin.config["source"], "error": said.error, "limit": origin.config["limit"]}, {}
+            about = {"limit": origin.config["limit"], "origin": origin.config["languages"][0]}
+            return {**origin.config["source"], **about, "error": said.error}, {}
         model = said.model.replace("{source}", source).replace("{target}", into)
         config: dict[str, Any] = {"kind": "seq2seq", "model": self.locked(identity(model)), "beams": said.beams}
         config["max_length"] = said.max_length
@@ -132,10 +138,12 @@ class Data:
 
     def shuffled(self, rows: Stage) -> Stage:
         name = f"shuffle the labels of {rows.config['task']} {few(tuple(rows.config['languages']))}"
-        config = {**_about(rows), "change": "shuffled-labels"}
+        return self.altered(rows, "shuffled-labels", name)
+
+    def altered(self, rows: Stage, change: str, name: str, **more: Any) -> Stage:
+        config = {**_about(rows), "change": change, **more}
         return self.once(
-            ("shuffled", rows.fingerprint),
-            lambda: Stage(kind="alter", name=name, config=config, inputs={"rows": rows}),
+            (change, rows.fingerprint), lambda: Stage(kind="alter", name=name, config=config, inputs={"rows": rows})
         )
 
     # -- tokens ---------------------------------------------------------------------------------------------------

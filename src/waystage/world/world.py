@@ -40,7 +40,7 @@ class World:
         it = task_table.get(task) if isinstance(task, str) else task
 
         def make(code: str, count: int) -> Iterator[Example]:
-            return generator(it)(self._setting(it, code, split, translated_from, error), count)
+            return generator(it)(self.setting(it, code, split, translated_from, error), count)
 
         effect = dict(self.plant).get(it.name)
         if effect and split == "train":
@@ -50,7 +50,7 @@ class World:
     def glossed(self, task: Task | str, language: str, split: str, n: int) -> Iterator[tuple[Example, Example]]:
         """Examples beside the same examples in plain English."""
         it = task_table.get(task) if isinstance(task, str) else task
-        setting = self._setting(it, language, split, "", 0)
+        setting = self.setting(it, language, split, "", 0)
         return zip(generator(it)(setting, n), generator(it)(glossed(setting), n), strict=True)
 
     def text(self, language: str, *, n: int | None = None, start: int = 0) -> Iterator[str]:
@@ -58,7 +58,7 @@ class World:
         code = language_table.resolve(language)
         return islice(documents.documents(self.seed, code, start=start), n)
 
-    def _setting(self, task: Task, code: str, split: str, translated_from: str, error: int) -> Setting:
+    def setting(self, task: Task, code: str, split: str, translated_from: str, error: int) -> Setting:
         known = {"fit": "train", "held": "dev"}.get(split, split.split("_")[0])
         if known not in SPLITS:
             raise InputError(f"the world has no split {split!r} of {task.name!r}; it has {', '.join(SPLITS)}")

@@ -29,6 +29,7 @@ class Setting:
     parallel: bool = False
     planned_in: str = ""  # the language whose examples these translate
     error: int = 0  # percent of words that a translator gets wrong
+    keeps: bool = False  # whether a translator's example stays although its answer was lost
     labels: tuple[str, ...] = ()
     domain: str = "general"
     options: Mapping[str, Any] = field(default_factory=dict)
