@@ -31,7 +31,14 @@ StoreDir = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="stages side by side; 0: one per core")]
-EngineName = Annotated[str, typer.Option("--engine", help="inline | local")]
+EngineName = Annotated[str, typer.Option("--engine", help="inline | local | ray | slurm")]
+Address = Annotated[
+    str | None, typer.Option("--address", help="--engine ray: a running cluster; 'auto': this machine's")
+]
+Profile = Annotated[Path | None, typer.Option("--profile", help="--engine slurm: partition, account, time (TOML)")]
+DryRun = Annotated[
+    Path | None, typer.Option("--dry-run", metavar="FOLDER", help="--engine slurm: write the scripts, submit nothing")
+]
 Existing = Annotated[str, typer.Option("--existing", help="what exists: reuse | redo | only (run nothing)")]
 Only = Annotated[str | None, typer.Option("--only", help="run stages whose name matches, and what they need")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="stop after so many stages")]
@@ -64,6 +71,9 @@ def rehearse(
     full: Full = False,
     jobs: Jobs = 0,
     engine: EngineName = "local",
+    address: Address = None,
+    profile: Profile = None,
+    dry_run: DryRun = None,
     existing: Existing = "reuse",
     only: Only = None,
     limit: Limit = None,
@@ -79,7 +89,8 @@ def rehearse(
     from waystage.commands import studies
 
     studies.run(study, rehearsal=True, full=full, overrides=set_, store=store, jobs=jobs, engine=engine,
-                 existing=existing, only=only, limit=limit, quiet=quiet, json=json)  # fmt: skip
+                 existing=existing, only=only, limit=limit, quiet=quiet, json=json, address=address,
+                 profile=profile, dry_run=dry_run)  # fmt: skip
 
 
 @app.command()
@@ -89,6 +100,9 @@ def run(
     store: StoreDir = None,
     jobs: Jobs = 1,
     engine: EngineName = "local",
+    address: Address = None,
+    profile: Profile = None,
+    dry_run: DryRun = None,
     existing: Existing = "reuse",
     only: Only = None,
     limit: Limit = None,
@@ -102,7 +116,8 @@ def run(
     from waystage.commands import studies
 
     studies.run(study, rehearsal=False, full=True, overrides=set_, store=store, jobs=jobs, engine=engine,
-                 existing=existing, only=only, limit=limit, quiet=quiet, json=json)  # fmt: skip
+                 existing=existing, only=only, limit=limit, quiet=quiet, json=json, address=address,
+                 profile=profile, dry_run=dry_run)  # fmt: skip
 
 
 @app.command()

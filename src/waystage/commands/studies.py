@@ -154,12 +154,12 @@ def _licences(results: Results) -> list[str]:
 def run(
     path: Path, *, rehearsal: bool, full: bool, overrides: list[str] | None, store: Path | None, jobs: int,
     engine: str, existing: str, only: str | None, limit: int | None, quiet: bool, json: bool,
+    address: str | None = None, profile: Path | None = None, dry_run: Path | None = None,
 ) -> None:  # fmt: skip
-    from waystage import engines
+    from waystage.commands import placing
     from waystage.engines.progress import show
     from waystage.engines.run import execute
 
-    start = engines.get(engine)
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     if results.plan.blocked and existing != "only":
         raise InputError("some data is missing:\n" + "\n".join(f"  - {reason}" for reason in results.plan.blocked))
@@ -172,7 +172,14 @@ def run(
         for reason in results.plan.left_out:
             say(f"not planned: {reason}")
     known = estimate.history(islice(results.store.manifests(), HISTORY))
-    with closing(start(jobs=jobs or os.cpu_count() or 1)) as where:
+    if dry_run:
+        placing.dry_run(
+            Plan(results.plan.wanted), results.store, lambda stage: _resources(stage, known),
+            engine=engine, profile=profile, out=dry_run, only=only, study=study_id(results),
+        )  # fmt: skip
+        return
+    count = jobs or os.cpu_count() or 1
+    with closing(placing.engine(engine, jobs=count, address=address, profile=profile)) as where:
         outcome = execute(
             Plan(results.plan.wanted), results.store, where,
             existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),

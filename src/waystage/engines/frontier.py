@@ -76,9 +76,13 @@ class Frontier:
 
     def unfold(self, take: Callable[[str], bool], *, but: Collection[str]) -> None:
         """Offer everything that is not complete, inputs first, until `take` refuses."""
-        for fingerprint in sorted(self.open.keys() - but, key=lambda fp: (self._rank(fp), self._order[fp])):
+        for fingerprint in self.order(but):
             if not take(fingerprint):
                 return
+
+    def order(self, but: Collection[str] = ()) -> list[str]:
+        """What is not complete, inputs first, the longest chain of work first."""
+        return sorted(self.open.keys() - but, key=lambda fp: (self._rank(fp), self._order[fp]))
 
     @property
     def idle(self) -> bool:

@@ -434,6 +434,7 @@ def main(batch: str, element: str) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGUSR1, stop)
     jobs = [Job.load(text) for text in json.loads(Path(batch).read_bytes())[int(element)]]
+    Store(jobs[0].store, shared=True)
     device = (
         "cuda" if jobs[0].devices and os.environ.get("CUDA_VISIBLE_DEVICES", "") not in ("", "NoDevFiles") else "cpu"
     )

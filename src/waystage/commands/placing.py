@@ -1,0 +1,56 @@
+"""Where a study runs: the engine with its options, or the scripts that a cluster would be given."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waystage.commands.output import say
+from waystage.errors import InputError
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Resources, Stage
+from waystage.graph.store import Store
+
+if TYPE_CHECKING:
+    from waystage.engines import Engine
+
+
+def engine(name: str, *, jobs: int, **options: Any) -> Engine:
+    """Started. Options that were not said are None; one that the engine does not know is refused."""
+    from waystage import engines
+
+    start = engines.get(name)
+    said = {option: value for option, value in options.items() if value is not None}
+    for option in said:
+        if option not in inspect.signature(start).parameters:
+            able = [other for other in engines.names() if option in inspect.signature(engines.get(other)).parameters]
+            raise InputError(f"--{option} is an option of --engine {' and '.join(able)}, not of {name}")
+    return start(jobs=jobs, **said)
+
+
+def dry_run(
+    plan: Plan, store: Store, resources: Callable[[Stage], Resources], *, engine: str, profile: Path | None, out: Path,
+    only: str | None, study: str,
+) -> None:  # fmt: skip
+    """The scripts of every stage that is missing, in the order of their submission."""
+    from waystage.engines import slurm
+    from waystage.engines.frontier import Frontier
+    from waystage.engines.job import job_of
+    from waystage.engines.status import folder
+
+    if engine != "slurm":
+        raise InputError(f"--dry-run writes scripts for --engine slurm; --engine {engine} has none. See: waystage plan")
+    part = plan.matching(only) if only else plan
+    frontier = Frontier(part, part.prune(store, study=study).run, resources)
+    run = f"{datetime.now():%Y%m%d-%H%M%S}-dry"
+    jobs = [
+        job_of(part.stages[one], store, resources=frontier.resources(one), run=run,
+               log=folder(store, run) / "logs" / f"{one[:16]}.log")
+        for one in frontier.order()
+    ]  # fmt: skip
+    written = slurm.dry_run(jobs, out.absolute(), profile)
+    say(f"{len(jobs)} stages in {len(written) - 1} arrays: {out}")
+    say(f"nothing is submitted; this submits them: bash {written[-1]}")
