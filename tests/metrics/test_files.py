@@ -170,6 +170,7 @@ def test_odd_files_that_have_an_official_score(pair):
     assert score_files("panx", "en", *pair("B-PER\nO\nO\n\nB-LOC\n", "B-PER\nO\n\nB-LOC\n"))["f1"] == 50.0
     assert score_files("bucc2018", "de", *pair("", "\n")) == {"f1": 0.0, "precision": 0.0, "recall": 0.0}
     assert score_files("bucc2018", "de", *pair("a\tb\n", "a\tb\n\n"))["precision"] == 50.0
+    assert score_files("bucc", "de", *pair("a\tb\n", "a\tb\n"))["f1"] == 100.0
     assert score_files(
         "xcopa", "et", *pair('{"label": 1}\n' * 3, '{"label": 1.0}\n{"label": true}\n{"label": "1"}')
     ) == {"accuracy": 66.66666666666666}

@@ -101,9 +101,12 @@ def benchmark_named(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
-def check_task(task: str) -> None:
+def file_task(task: str) -> str:
+    """The official name of a task with prediction files; of BUCC 2018 also Waystage's own."""
+    task = "bucc2018" if task == "bucc" else task
     if task not in FILE_TASKS:
         raise UnknownName("task with official prediction files", task, FILE_TASKS, f"There are {' '.join(FILE_TASKS)}.")
+    return task
 
 
 def suffix(task: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from waystage.errors import DataError, InputError, UnknownName
-from waystage.metrics.benchmarks import LABEL_TASKS, QA_TASKS, TAG_TASKS, check_task
+from waystage.metrics.benchmarks import LABEL_TASKS, QA_TASKS, TAG_TASKS, file_task
 from waystage.metrics.reading import (
     kind_of,
     no_collection,
@@ -27,7 +27,7 @@ def score_files(
     `token_accuracy`, where they exist (they need sentences of equal lengths). Raises DataError wherever the evaluator
     would die, with the file and what to mend.
     """
-    check_task(task)
+    task = file_task(task)
     gold, predictions = Path(gold), Path(predictions)
     try:
         with no_collection():

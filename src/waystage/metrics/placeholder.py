@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from waystage.metrics.benchmarks import QA_TASKS, TAG_TASKS, check_task
+from waystage.metrics.benchmarks import QA_TASKS, TAG_TASKS, file_task
 from waystage.metrics.checks import LABELS
 from waystage.metrics.reading import read_lines, read_object, read_questions, read_xcopa
 
@@ -17,7 +17,7 @@ def placeholder_gold(task: str, gold: str | Path) -> str | None:
     One label for a whole file counts as a placeholder, unless the file is so short that chance may do it; so does a
     file without a single label of the task (XTREME's own test files hold texts, not labels).
     """
-    check_task(task)
+    task = file_task(task)
     path = Path(gold)
     if task in QA_TASKS:
         _, golds = read_questions(path)
