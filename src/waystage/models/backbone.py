@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from waystage.models import dropout
 from waystage.models.families import Family
 from waystage.models.packed import Stream, back_to_stream
+from waystage.models.table import Table
 
 
 class Backbone(nn.Module):
@@ -24,6 +28,9 @@ class Backbone(nn.Module):
         self.noise = dropout.Noise()
         self.rows: np.ndarray | None = None  # token id -> row, while the embedding table is cut
         dropout.replace(model, self.noise)
+        table = model.get_input_embeddings()
+        if type(table) is nn.Embedding:  # a few families scale theirs
+            model.set_input_embeddings(Table.of(table))
         self.offset = int(model.config.pad_token_id) + 1 if family.after_padding else 0
         self.typed = family.types and getattr(model.config, "type_vocab_size", 0) > 1
 
@@ -87,6 +94,14 @@ class Backbone(nn.Module):
 
     def _cache(self) -> dict[str, bool]:
         return {"use_cache": False} if self.family.causal else {}
+
+    def forget_activations(self) -> None:
+        """Keep only what goes into each layer, and compute the rest again in the backward pass: the same bits."""
+        again = partial(checkpoint, use_reentrant=False, context_fn=self.noise.replayed)
+        layers = [m for m in self.model.modules() if isinstance(m, GradientCheckpointingLayer)]
+        for layer in layers:
+            layer.gradient_checkpointing = True
+            layer._gradient_checkpointing_func = again
 
     def cut(self, used: np.ndarray) -> Tensor:
         """Keep only these rows of the embedding table, and give the whole table back for `whole_table`.

@@ -7,6 +7,8 @@ scale 1 / (1 - p) is a bf16 number, so that the expectation stays exact.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,36 @@ class Noise:
         self.key = int(words[0] >> np.uint64(1))
         self.cuda: dict[torch.device, torch.Generator] = {}
 
+    def replayed(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        """For a pass and its repetition: the second draws what the first drew, and leaves no trace."""
+        state: list[Any] = []
+        return self._noted(state), self._again(state)
+
+    @contextmanager
+    def _noted(self, state: list[Any]) -> Iterator[None]:
+        state.append(self._state())
+        yield
+
+    @contextmanager
+    def _again(self, state: list[Any]) -> Iterator[None]:
+        now = self._state()
+        self._set(state[0])
+        try:
+            yield
+        finally:  # torch ends a repetition by an exception as soon as it has what it needs
+            self._set(now)
+
+    def _state(self) -> Any:
+        return self.bits.bit_generator.state, {device: made.get_state() for device, made in self.cuda.items()}
+
+    def _set(self, state: Any) -> None:
+        self.bits.bit_generator.state, cuda = state
+        for device in list(self.cuda):
+            if device in cuda:
+                self.cuda[device].set_state(cuda[device])
+            else:
+                del self.cuda[device]  # it did not exist yet: made anew from the key
+
     def sixteen(self, count: int) -> np.ndarray:
         words = self.bits.integers(0, 2**64 - 1, -(-count // 4), dtype=np.uint64, endpoint=True)
         return words.view(np.uint16)[:count]
@@ -34,6 +66,22 @@ class Noise:
         if device not in self.cuda:
             self.cuda[device] = torch.Generator(device).manual_seed(self.key)
         return self.cuda[device]
+
+    def kept(self, x: Tensor, p: float) -> Tensor:
+        """Which values stay, as true and false."""
+        if x.is_cuda:
+            return torch.rand(x.shape, device=x.device, generator=self.generator(x.device)) >= p
+        return torch.from_numpy(self.sixteen(x.numel()) >= round(p * 65536)).view(x.shape)
+
+    def factor(self, x: Tensor, p: float) -> Tensor:
+        """What dropout multiplies each value of x with: 0, or 1 / (1 - p) in the type of x."""
+        if x.dtype != torch.bfloat16 or x.is_cuda:
+            return self.kept(x, p).to(x.dtype).mul_(1 / (1 - p))
+        scale = torch.tensor(1 / (1 - p), dtype=torch.bfloat16)
+        keep_from = round((1 - 1 / scale.item()) * 32768)
+        words = torch.from_numpy(self.sixteen(x.numel()).view(np.int16)).bitwise_and_(0x7FFF)
+        words = words.neg_().add_(keep_from - 1).bitwise_right_shift_(15)  # all bits where kept, none where not
+        return words.bitwise_and_(scale.view(torch.int16).item()).view(torch.bfloat16).view(x.shape)
 
     def drop(self, x: Tensor, p: float) -> Tensor:
         if p == 0:
@@ -47,17 +95,10 @@ class _Drop(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, p: float, noise: Noise) -> Tensor:
         ctx.scale = 1.0
         if x.dtype == torch.bfloat16 and not x.is_cuda:
-            scale = torch.tensor(1 / (1 - p), dtype=torch.bfloat16)
-            keep_from = round((1 - 1 / scale.item()) * 32768)
-            words = torch.from_numpy(noise.sixteen(x.numel()).view(np.int16)).bitwise_and_(0x7FFF)
-            words = words.neg_().add_(keep_from - 1).bitwise_right_shift_(15)  # all bits where kept, none where not
-            factor = words.bitwise_and_(scale.view(torch.int16).item()).view(torch.bfloat16).view(x.shape)
+            factor = noise.factor(x, p)
             ctx.save_for_backward(factor)
             return x * factor
-        if x.is_cuda:
-            kept = torch.rand(x.shape, device=x.device, generator=noise.generator(x.device)) >= p
-        else:
-            kept = torch.from_numpy(noise.sixteen(x.numel()) >= round(p * 65536)).view(x.shape)
+        kept = noise.kept(x, p)
         ctx.scale = 1 / (1 - p)
         ctx.save_for_backward(kept)
         return _scaled(x, kept, ctx.scale)

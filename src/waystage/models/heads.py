@@ -23,6 +23,7 @@ from torch.nn.functional import gelu, linear
 
 from waystage.forms.encoded import Head
 from waystage.models.dropout import Dropout, Noise
+from waystage.models.vocabulary import cross_entropy
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,23 @@ class VocabularyHead(nn.Module):
         self.table: nn.Parameter | None = None  # where the checkpoint does not tie it to the embedding
 
     def forward(self, hidden: Tensor, reads: Reads, table: Tensor | None = None) -> Tensor:
-        x = hidden[reads.where]
+        x = self._read(hidden, reads)
         own = table if self.table is None else self.table
         assert own is not None
+        return linear(x, own.to(x.dtype), self.bias.to(x.dtype) if self.transform else None)
+
+    def losses(self, hidden: Tensor, reads: Reads, table: nn.Embedding, labels: Tensor) -> Tensor:
+        """[P]: the cross-entropy of each position, without an array of all logits."""
+        x, bias = self._read(hidden, reads), self.bias if self.transform else None
+        if self.table is not None:
+            return cross_entropy(x, self.table, bias, labels)
+        return cross_entropy(x, table.weight, bias, labels, getattr(table, "slot", None))
+
+    def _read(self, hidden: Tensor, reads: Reads) -> Tensor:
+        x = hidden[reads.where]
         if not self.transform:
-            return linear(x, own.to(x.dtype))
-        x = self.norm(gelu(self.dense(x.to(self.dense.weight.dtype))))
-        return linear(x.to(hidden.dtype), own.to(hidden.dtype), self.bias.to(hidden.dtype))
+            return x
+        return self.norm(gelu(self.dense(x.to(self.dense.weight.dtype)))).to(hidden.dtype)
 
 
 def mean(hidden: Tensor, lengths: np.ndarray) -> Tensor:

@@ -18,6 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from waystage.models.attend import attend
 from waystage.models.dropout import Noise
 
 ROUND = 128  # tokens of a stream are a multiple: few shapes, so that kernels are compiled once
@@ -158,6 +159,15 @@ def attention(
     causal = bool(getattr(module, "is_causal", False))
     if query.is_cuda and query.dtype != torch.float32 and dropout == 0 and softcap is None:
         return _ragged(query, key, value, layout, scaling, sliding_window, causal), None
+    if dropout > 0 and softcap is None and key.shape[1] == query.shape[1]:
+        seen = [
+            _seen(mask, size, sliding_window, causal, query.device)
+            for mask, (_, size) in zip(layout.keys, layout.groups, strict=True)
+        ]
+        rows = _rows(query), _rows(key), _rows(value)
+        scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+        joined = attend(rows, layout, seen, heads=query.shape[1], scale=scale, p=dropout, noise=noise)
+        return joined.view(1, query.shape[2], query.shape[1], -1), None
     q, k, v = (into_groups(_rows(x), layout) for x in (query, key, value))
     sizes = [n * size for n, size in layout.groups]
     parts = []
@@ -187,14 +197,10 @@ def _padded(
     if k.shape[1] != q.shape[1]:
         k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v))
     size = q.shape[2]
-    seen = keys
-    if causal or (window is not None and window < size):
-        band = _band(size, size if window is None else window, causal, q.device)
-        # behind a causal mask padding is hidden already; elsewhere a query of the padding must see at least itself
-        seen = band if keys is None or causal else (keys & band) | _band(size, 1, True, q.device)
+    if softcap is None and dropout == 0 and causal and (window is None or window >= size):
+        return scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling)
+    seen = _seen(keys, size, window, causal, q.device)
     if softcap is None and dropout == 0:
-        if causal and (window is None or window >= size):
-            return scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling)
         return scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scaling)
     scores = torch.matmul(q * (scaling or q.shape[-1] ** -0.5), k.transpose(2, 3))
     if softcap is not None:
@@ -202,6 +208,15 @@ def _padded(
     if seen is not None:
         scores = scores.masked_fill(~seen, float("-inf"))
     return torch.matmul(noise.drop(torch.softmax(scores, dim=-1), dropout), v)
+
+
+def _seen(keys: Tensor | None, size: int, window: int | None, causal: bool, device: torch.device) -> Tensor | None:
+    """Which key a query of a block may look at; None: every one."""
+    if not causal and (window is None or window >= size):
+        return keys
+    band = _band(size, size if window is None else window, causal, device)
+    # behind a causal mask padding is hidden already; elsewhere a query of the padding must see at least itself
+    return band if keys is None or causal else (keys & band) | _band(size, 1, True, device)
 
 
 @lru_cache(64)

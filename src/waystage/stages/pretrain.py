@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from waystage.models.backbone import Backbone
 
-VERSION = 1
+VERSION = 2
 HEAD = "language model"
 LAYER = re.compile(r"\.(\d+)\.")  # the number of a layer within a weight's name
 

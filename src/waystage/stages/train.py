@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from waystage.training.loop import Job, Member, Trained
     from waystage.training.network import Network
 
-VERSION = 1
+VERSION = 2
 MICRO = 8192  # tokens that go through the model at once, halved when memory does not suffice
 
 
@@ -36,7 +36,7 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     from waystage.training import checkpoint, setup
 
     setup.threads(config["threads"])
-    micro = checkpoint.micro_tokens(context.scratch, MICRO)
+    micro = checkpoint.micro_tokens(context.scratch, context.micro_tokens or MICRO)
     while True:
         try:
             return _run(config, inputs, out, context, micro)

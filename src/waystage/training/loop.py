@@ -135,7 +135,7 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
     loss, count = 0.0, 0
     for index, batch in enumerate(_parts(whole, kind, job.micro_tokens)):
         job.network.backbone.noise.seed(job.seed, DROPOUT, state.step, index)
-        total, terms = member.form.loss(job.network(batch, member.head), job.network.targets(batch))
+        total, terms = job.network.loss(batch, member.head, member.form)
         total.backward()
         weights.collect()
         loss, count = loss + float(total.detach()), count + int(terms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,30 @@ class Network(nn.Module):
         """The outputs of a head, as `models.heads` lists them."""
         return self.read(self.backbone(self.stream(batch)), batch, head)
 
+    def loss(self, batch: Batch, head: str, form: ModuleType) -> tuple[Tensor, Tensor]:
+        """The summed loss of a batch and how many terms it sums."""
+        if self.head(head).kind != "vocabulary":
+            total, count = form.loss(self(batch, head), self.targets(batch))
+            return total, count
+        losses = self.guesses(batch, head)
+        return losses.sum(), torch.tensor(len(losses))
+
+    def guesses(self, batch: Batch, head: str) -> Tensor:
+        """The loss of each guess of a language model."""
+        hidden, labels = self.backbone(self.stream(batch)), torch.from_numpy(np.asarray(batch.labels)).to(self.device)
+        losses: Tensor = self.head(head).losses(hidden, self._reads(batch), self.backbone.embedding, labels)
+        return losses
+
     def stream(self, batch: Batch) -> Stream:
         ids = batch.ids if self.backbone.rows is None else self.backbone.rows[batch.ids]
         return stream(ids, batch.lengths, types=batch.types, device=self.device)
 
     def read(self, hidden: Tensor, batch: Batch, head: str) -> Tensor:
-        where = None if batch.where is None else torch.from_numpy(batch.where).to(self.device)
-        out: Tensor = self.head(head)(hidden, Reads(batch.lengths, where), self.backbone.embedding.weight)
+        out: Tensor = self.head(head)(hidden, self._reads(batch), self.backbone.embedding.weight)
         return out
+
+    def _reads(self, batch: Batch) -> Reads:
+        return Reads(batch.lengths, None if batch.where is None else torch.from_numpy(batch.where).to(self.device))
 
     def targets(self, batch: Batch) -> Targets:
         return Targets(

@@ -63,10 +63,8 @@ def embeddings(
 
 def _losses(network: Network, head: str, batch: Batch) -> np.ndarray:
     """[units, 2]: the summed loss of the hidden tokens of each unit, and how many they are."""
-    assert batch.where is not None and batch.labels is not None
-    logits = network(batch, head).float()
-    wanted = torch.from_numpy(batch.labels).to(logits.device)
-    loss = torch.nn.functional.cross_entropy(logits, wanted, reduction="none").cpu().numpy()
+    assert batch.where is not None
+    loss = network.guesses(batch, head).cpu().numpy()
     unit = np.searchsorted(offsets_of(batch.lengths), batch.where, side="right") - 1
     count = len(batch.lengths)
     return np.stack([np.bincount(unit, loss, count), np.bincount(unit, minlength=count)], axis=1)

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from waystage.models.table import Slot, Table
+
 
 @dataclass(frozen=True)
 class Adam:
@@ -58,8 +60,11 @@ class Weights:
         self.second = torch.zeros_like(self.master)
         self.grads = torch.zeros_like(self.master)
         self.steps = torch.zeros((), device=device)
+        self.divisor = torch.ones((), device=device)  # the fused step divides by it: no pass over memory of its own
         self.views = [v.view(p.shape) for v, p in zip(self.master.split(sizes), self.parameters, strict=True)]
         self.grad_views = [v.view(p.shape) for v, p in zip(self.grads.split(sizes), self.parameters, strict=True)]
+        self.slots: dict[int, Slot] = {}  # tables that add their gradient up themselves
+        tables = {id(m.weight): m for m in model.modules() if isinstance(m, Table)}
         self.copied: list[int] = []
         for i, (parameter, view) in enumerate(zip(self.parameters, self.views, strict=True)):
             view.copy_(parameter.data)
@@ -68,11 +73,15 @@ class Weights:
                 self.copied.append(i)
             else:
                 parameter.data = view
+                if id(parameter) in tables and device.type == "cpu":
+                    tables[id(parameter)].slot = self.slots[i] = Slot(self.grad_views[i])
         self.clean = True
 
     def collect(self) -> None:
         """Add what one backward pass left behind, in fp32, so that the sum does not depend on how a batch was split."""
-        for parameter, view in zip(self.parameters, self.grad_views, strict=True):
+        for i, (parameter, view) in enumerate(zip(self.parameters, self.grad_views, strict=True)):
+            if i in self.slots:
+                continue
             if parameter.grad is None:
                 if self.clean:
                     view.zero_()
@@ -87,16 +96,17 @@ class Weights:
         """One step along the mean gradient of `count` terms. Gives the norm before clipping."""
         norms = torch._foreach_norm(self.grad_views)
         norm = float(torch.linalg.vector_norm(torch.stack(norms))) / count
-        factor = min(1.0, adam.clip / (norm + 1e-6)) / count
-        self.grads.mul_(factor)
+        self.divisor.fill_(count / min(1.0, adam.clip / (norm + 1e-6)))
         self.steps += 1
         cut = self.decayed
         for part, decay in ((slice(0, cut), adam.weight_decay), (slice(cut, None), 0.0)):
             torch._fused_adamw_(
                 [self.master[part]], [self.grads[part]], [self.first[part]], [self.second[part]], [], [self.steps],
                 lr=rate, beta1=adam.beta1, beta2=adam.beta2, weight_decay=decay, eps=adam.eps, amsgrad=False,
-                maximize=False,
+                maximize=False, grad_scale=self.divisor,
             )  # fmt: skip
+        for slot in self.slots.values():
+            slot.clear()
         self.publish()
         self.clean = True
         return norm
