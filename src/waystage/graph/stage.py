@@ -23,6 +23,9 @@ class Resources:
     memory: int = 0  # bytes, an estimate
     threads: int = 1
     seconds: float = 1.0  # an estimate: the longest chain of stages is started first
+    micro_tokens: int = 0  # most tokens that go through a model at once; 0: as the stage has it
+    checkpointing: bool = False  # compute activations again in the backward pass
+    note: str = ""  # the placement and its arithmetic, for the stage's log
 
 
 ANY = Resources()

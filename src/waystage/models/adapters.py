@@ -194,7 +194,7 @@ def write(out: Path, chain: Chain, trained: Mapping[str, Tensor], base: Mapping[
 def linear_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The layers that can have an adapter, under the names that they have without one."""
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) and "lora_" not in name:
+        if isinstance(module, nn.Linear) and "lora_" not in name and not name.startswith("pooler."):  # never read
             yield name.removesuffix(".base_layer"), module
 
 

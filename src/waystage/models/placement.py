@@ -1,13 +1,24 @@
-"""How a model, a recipe and devices fit together: tuning, precision, shards, micro-batch, activation checkpointing."""
+"""How a model, a recipe and devices fit together: shards, micro-batch, activations kept or computed again.
+
+What a study says (full tuning or an adapter, precision, the batch) is identity and never changed here. Where that does
+not fit, the placement says so, and which line of the study would.
+"""
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from waystage.errors import InputError
+from waystage.models.memory import Layout, Memory, Work, adapter_parameters, memory, tokens
+from waystage.models.shapes import Shape
 
 GB = 10**9
+USABLE = 0.92  # share of a device's memory; the rest is lost to fragments
+MICRO = 8192  # tokens; what the engine takes where nothing is said
+SMALLEST = 512
 DEVICES = re.compile(r"(?:(?:(\d+)\s*x\s*)?(\d+)\s*x\s*)?(\d+(?:\.\d+)?)\s*GB", re.IGNORECASE)
 
 
@@ -18,15 +29,48 @@ class Devices:
     nodes: int = 1
     kind: str = "gpu"
 
-    @property
-    def all(self) -> int:
-        return self.count * self.nodes
-
     def __str__(self) -> str:
         if self.kind == "cpu":
             return f"CPU with {self.memory / GB:.0f} GB"
         machines = f"{self.nodes} machines of " if self.nodes > 1 else ""
-        return f"{machines}{self.count} x {self.memory / GB:.0f} GB"
+        return f"{machines}{self.count} x {self.memory / GB:g} GB"
+
+    @property
+    def groups(self) -> list[int]:
+        """Over how many devices one stage may be sharded."""
+        within = [n for n in (1, 2, 4, 8, 16) if n <= self.count]
+        return within + [self.count * nodes for nodes in range(2, self.nodes + 1)]
+
+
+@dataclass(frozen=True)
+class Placement:
+    work: Work
+    layout: Layout
+    memory: Memory
+    devices: Devices
+    fits: bool
+    advice: str = ""  # what to write in the study instead
+
+    @property
+    def passes(self) -> int:
+        """Micro-batches per device and step; the batch of a step is always the same."""
+        return -(-self.work.batch * self.work.unit // (self.layout.shards * tokens(self.work, self.layout)))
+
+    def choice(self) -> str:
+        """In a few words."""
+        layout = self.layout
+        parts = [self.work.tuning, self.work.precision]
+        parts.append(f"sharded over {layout.shards}" if layout.shards > 1 else f"one {layout.device.upper()}")
+        parts.append(f"{self.passes} x up to {tokens(self.work, layout)} tokens per step")
+        if layout.checkpointing:
+            parts.append("activations computed again")
+        return ", ".join(parts)
+
+    def arithmetic(self) -> str:
+        """Where the memory goes, largest part last counted."""
+        named = {name: size for name, size in vars(self.memory).items() if size >= GB / 100}
+        terms = " + ".join(f"{name} {size / GB:.2f}" for name, size in named.items())
+        return f"{terms} = {self.memory.total / GB:.2f} GB per device, of {self.devices.memory / GB:g} GB"
 
 
 def devices(text: str) -> Devices:
@@ -42,6 +86,69 @@ def devices(text: str) -> Devices:
 
 
 def memory_here() -> int:
-    import os
-
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def choose(
+    shape: Shape,
+    work: Work,
+    where: Devices,
+    *,
+    micro_tokens: int | None = None,
+    checkpointing: bool | None = None,
+) -> Placement:
+    """The cheapest layout that fits; where none does, the leanest one, with advice."""
+    tried = [_placed(shape, work, layout, where) for layout in _layouts(where, micro_tokens, checkpointing)]
+    fitting = next((placement for placement in tried if placement.fits), None)
+    if fitting:
+        return fitting
+    leanest = min(tried, key=lambda placement: placement.memory.total)
+    return replace(leanest, advice=_advice(shape, work, where))
+
+
+def _layouts(where: Devices, micro_tokens: int | None, checkpointing: bool | None) -> Iterator[Layout]:
+    """The cheapest first: smaller micro-batches cost little, activations computed again a third, shards devices."""
+    sizes = [micro_tokens] if micro_tokens else [MICRO, MICRO // 2, MICRO // 4]
+    small = [micro_tokens] if micro_tokens else [MICRO // 4, MICRO // 8, SMALLEST]
+    for shards in where.groups:
+        for again, most in ((False, sizes), (True, [*sizes, *small[1:]])):
+            if checkpointing in (None, again):
+                for size in most:
+                    yield Layout(device=where.kind, shards=shards, micro_tokens=size, checkpointing=again)
+
+
+def _placed(shape: Shape, work: Work, layout: Layout, where: Devices) -> Placement:
+    needed = memory(shape, work, layout)
+    fits = needed.total <= USABLE * where.memory and not (work.tuning == "qlora" and where.kind == "cpu")
+    return Placement(work, layout, needed, where, fits)
+
+
+def _advice(shape: Shape, work: Work, where: Devices) -> str:
+    order = {"full": ("lora", "qlora"), "lora": ("qlora",), "qlora": ()}[work.tuning]
+    for kind in order:
+        if kind == "qlora" and where.kind == "cpu":
+            continue
+        other = choose(
+            shape, replace(work, tuning=kind, precision="bf16" if kind == "qlora" else work.precision), where
+        )
+        if other.fits:
+            line = f'[recipe] adapter = {{ kind = "{kind}" }}'
+            return f"{line} would fit with {other.memory.total / GB:.1f} GB per device (another result: it is identity)"
+    if work.tuning == "qlora" and where.kind == "cpu":
+        return 'qlora needs a CUDA device: [placement] devices = "80GB", or adapter = { kind = "lora" }'
+    return f"nothing fits on {where}: name more or larger devices, such as [placement] devices = " + _more(shape, work)
+
+
+def _more(shape: Shape, work: Work) -> str:
+    for text in ("80GB", "2x80GB", "4x80GB", "8x80GB", "2x8x80GB", "4x8x80GB"):
+        where = devices(text)
+        if any(_placed(shape, work, layout, where).fits for layout in _layouts(where, None, None)):
+            return f'"{text}"'
+    return '"8x8x80GB"'
+
+
+def trained(shape: Shape, work: Work) -> int:
+    """Parameters of the model that a stage trains, heads aside."""
+    if work.tuning == "full":
+        return shape.backbone_parameters
+    return adapter_parameters(shape, work.rank, work.targets)

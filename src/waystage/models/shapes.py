@@ -7,9 +7,11 @@ Figures are those of the published `config.json` of each model. `data` names the
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,9 @@ class Shape:
         if self.family == "deberta":
             return total + 512 * self.hidden + 4 * self.hidden  # relative positions, two norms
         total += (self.positions + self.types + 2) * self.width
-        return total + (self.width * self.hidden + self.hidden if self.embedding else 0)
+        if self.embedding:  # RemBERT: a matrix from the embedding on, and a pooler that transformers always builds
+            total += (self.width + self.hidden + 2) * self.hidden
+        return total
 
     @property
     def parameters(self) -> int:
@@ -197,8 +201,11 @@ def is_standin(name: str) -> bool:
 
 
 def _read(path: Path) -> Shape:
+    return shape_of(json.loads(path.read_text(encoding="utf-8")))
+
+
+def shape_of(raw: Mapping[str, Any]) -> Shape:
     """The shape that a transformers config.json describes."""
-    raw = json.loads(path.read_text(encoding="utf-8"))
     kind = raw.get("model_type", "unknown")
     return Shape(
         family={"xlm-roberta": "xlm-r", "deberta-v2": "deberta"}.get(kind, kind),

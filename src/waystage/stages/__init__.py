@@ -26,6 +26,8 @@ class Context:
     scratch: Path  # private to the stage, survives a kill: exact checkpoints live here
     places: Mapping[str, str] = field(default_factory=dict)  # where things of this machine are: {"model": folder}
     device: str = "cpu"
+    micro_tokens: int = 0  # most tokens that go through the model at once; 0: as the stage has it
+    checkpointing: bool = False  # compute activations again in the backward pass
     progress: Callable[[dict[str, Any]], None] = field(
         default=_silent
     )  # {"step": 3, "of": 100, "loss": 1.2, "rate": 250.0}

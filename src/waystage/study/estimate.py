@@ -6,20 +6,24 @@ The computed figures are for planning: right within a factor of two or so. Each 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal
 
 from waystage import tasks as task_table
 from waystage.graph.stage import Stage
-from waystage.models import shapes
+from waystage.models import placement, shapes
+from waystage.models.memory import head_parameters
+from waystage.models.placement import Devices, Placement
+from waystage.study import placed
+from waystage.study.placed import LARGE
+from waystage.study.scale import Placing
 
 # Tokens of a typical example of each form, before anything is cut.
 TYPICAL = {"pairs": 45, "choice": 180, "spans": 230, "tags": 35, "similarity": 35, "retrieval": 30, "masked": 128}
 UNKNOWN_SIZE = 10_000
 # Useful operations per second. GPU: 40 % of the 312 TFLOP/s (bf16) of an A100. CPU: what small shapes reach per thread.
 RATES = {"gpu": 125e12, "cpu-bf16": 150e9, "cpu-fp32": 50e9}
-LARGE = 50_000_000  # parameters from which a plan assumes a GPU
 
 Known = Literal["measured", "computed"]
 
@@ -31,6 +35,12 @@ class Estimate:
     disk: int  # bytes of the artifact
     device: str  # "gpu" or "cpu": what the seconds are for
     known: Known
+    placement: Placement | None = None  # of a training stage whose model's shape is known
+
+    @property
+    def devices(self) -> int:
+        """How many of them at once."""
+        return self.placement.layout.shards if self.placement else 1
 
 
 @dataclass(frozen=True)
@@ -43,12 +53,18 @@ class Measured:
     runs: int
 
 
-def estimate(stage: Stage, history: Mapping[tuple[str, ...], Measured]) -> Estimate:
-    computed = _computed(stage)
+def estimate(
+    stage: Stage,
+    history: Mapping[tuple[str, ...], Measured],
+    placing: Placing = Placing(),  # noqa: B008
+    here: Devices | None = None,
+) -> Estimate:
+    """`placing`: what the study says of devices; `here`: the GPUs of this machine, where it says nothing."""
+    computed = _train(stage, placing, here) if stage.kind == "train" else _computed(stage)
     found = history.get(sort_of(stage.kind, stage.config))
     if found is None:
         return computed
-    return Estimate(found.seconds, found.memory, found.disk, computed.device, "measured")
+    return replace(computed, seconds=found.seconds, memory=found.memory, disk=found.disk, known="measured")
 
 
 def sort_of(kind: str, config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,27 +110,47 @@ def _computed(stage: Stage) -> Estimate:
     if stage.kind == "translate":
         return _translation(stage)
     shape = shapes.shape(stage.places.get("model", config["model"]["name"]))
-    encoder, parameters = (shape.encoder_parameters, shape.parameters) if shape else (85_000_000, 280_000_000)
+    encoder, parameters = (shape.encoder_parameters, shape.parameters) if shape else UNKNOWN_MODEL
     if stage.kind in ("adopt", "merge"):
         return Estimate(5 + parameters / 1e8, parameters * 12, parameters * 4, "cpu", "computed")
     device = "gpu" if parameters >= LARGE else "cpu"
     rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
-    if stage.kind == "train":
-        seen, per_example, batch = _trained_on(stage)
-        activations = batch * per_example * (shape.layers * shape.hidden if shape else 10_000) * 40
-        return Estimate(
-            seconds=5 + 6 * encoder * seen * per_example / rate,
-            memory=int(parameters * 16 + activations),
-            disk=parameters * (2 if config["precision"] == "bf16" else 4),
-            device=device,
-            known="computed",
-        )
     tokens_stage = _input(stage, "tokens")
     count = _examples(_input(stage, "rows"))
     if "only" in config:
         count = count * len(config["only"]) // len(config["languages"])
     tokens = count * _tokens(tokens_stage.config)
     return Estimate(5 + 2 * encoder * tokens / rate, int(parameters * 4 + 1e9), count * 200, device, "computed")
+
+
+UNKNOWN_MODEL = (85_000_000, 280_000_000)  # layers and all: the base size, where nobody knows the shape
+# Operations per parameter and token: forward 2, gradients of activations 2, of weights 2.
+OPERATIONS = {"full": 6, "lora": 4, "qlora": 4}
+
+
+def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
+    config = stage.config
+    seen, per_example, _ = _trained_on(stage)
+    shape = shapes.shape(stage.places.get("model", config["model"]["name"]))
+    if shape is None:
+        encoder, parameters = UNKNOWN_MODEL
+        seconds = 5 + 6 * encoder * seen * per_example / RATES["gpu"]
+        return Estimate(seconds, parameters * 20, parameters * 4, "gpu", "computed")
+    found = placed.placed(stage, placing, here=here)
+    assert found is not None
+    device = found.layout.device
+    rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
+    operations = OPERATIONS[found.work.tuning] + (2 if found.layout.checkpointing else 0)
+    work = operations * shape.encoder_parameters * seen * per_example
+    kept = placement.trained(shape, found.work) + head_parameters(shape, found.work)
+    return Estimate(
+        seconds=5 + work / (rate * found.layout.shards),
+        memory=found.memory.total,
+        disk=kept * 4,
+        device=device,
+        known="computed",
+        placement=found,
+    )
 
 
 def _trained_on(stage: Stage) -> tuple[float, int, int]:

@@ -1,0 +1,207 @@
+"""How much memory a training stage takes, by formulas over the shape of the model: no torch, no network.
+
+The formulas follow what the engine keeps: `training.weights` for what is trained, and for the activations the tensors
+that autograd saves in each family's layer (tests/models/test_memory.py counts them). Bytes everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from waystage.models.shapes import Shape
+
+Tuning = Literal["full", "lora", "qlora"]
+
+PROCESS = {"cpu": 550_000_000, "gpu": 900_000_000}  # python, torch and transformers; CUDA's own context and kernels
+PADDED = 1.08  # rows of attention's blocks per row of the stream, see docs/engine.md
+FOUR_BITS = 0.516  # bytes of a weight in nf4 with its doubly quantised scales
+BLOCKS = {"rembert", "deberta"}  # families without an attention interface, which keep their scores
+SOFTCAP = {"gemma2"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What is trained, on what. All of it is identity."""
+
+    tuning: Tuning = "full"
+    precision: str = "fp32"
+    batch: int = 32  # units
+    unit: int = 256  # tokens of the longest unit, all its sequences together
+    length: int = 256  # tokens of the longest sequence
+    head: str = "sequence"
+    outputs: int = 3
+    rows: int | None = None  # of the embedding table that the data uses; None: all are needed
+    dropout: bool = False
+    rank: int = 16
+    targets: str | tuple[str, ...] = "all-linear"
+
+    @property
+    def vocabulary(self) -> bool:
+        return self.head == "vocabulary"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How it runs. None of it is identity."""
+
+    device: str = "gpu"
+    shards: int = 1
+    micro_tokens: int = 8192
+    checkpointing: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Of one device at the worst moment of a step; on a CPU of the process, loading and writing included."""
+
+    weights: int
+    frozen: int
+    optimizer: int
+    gradients: int
+    activations: int
+    logits: int
+    gathered: int  # layers that are whole for a moment, where they are sharded
+    rest: int
+
+    @property
+    def total(self) -> int:
+        return sum(vars(self).values())
+
+
+def adapter_parameters(shape: Shape, rank: int, targets: str | tuple[str, ...]) -> int:
+    return shape.layers * sum(rank * (m.wide + m.high) for m in shape.linears if _has_one(m.name, m.attention, targets))
+
+
+def _has_one(name: str, attention: bool, targets: str | tuple[str, ...]) -> bool:
+    if isinstance(targets, str):
+        return targets == "all-linear" or attention
+    return any(f".{name}".endswith(f".{target}") for target in targets)
+
+
+def head_parameters(shape: Shape, work: Work) -> int:
+    d = shape.hidden
+    if work.vocabulary:
+        if shape.decoder:  # a table of its own, where it is not the embedding; beside adapters it is not trained
+            return 0 if shape.tied or work.tuning != "full" else shape.table
+        return d * shape.width + 3 * shape.width + shape.vocab
+    outputs = {"option": 1, "span": 2, "embed": 0}.get(work.head, work.outputs)
+    dense = d * d + d if work.head in ("sequence", "option") else 0
+    return dense + outputs * (d + 1)
+
+
+def tokens(work: Work, layout: Layout) -> int:
+    """Most tokens that go through the model at once."""
+    whole = -(-work.batch // layout.shards) * work.unit
+    if work.head == "embed":  # each unit is judged against all others of the batch
+        return whole
+    return min(whole, max(layout.micro_tokens, work.unit))
+
+
+def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
+    c = 4 if work.precision == "fp32" else 2
+    table = (shape.vocab if work.rows is None or work.vocabulary else min(work.rows, shape.vocab)) * shape.width
+    model = shape.backbone_parameters - shape.table + table
+    heads = head_parameters(shape, work)
+    if work.tuning == "full":
+        trained, frozen, kept = model + heads, 0, table + (0 if work.vocabulary else heads)
+    else:
+        adapters = adapter_parameters(shape, work.rank, work.targets)
+        trained, kept = adapters + heads, heads
+        frozen = _frozen(shape, model, work, c)
+    copies = (trained - kept) * 2 if c == 2 else 0  # the bf16 ones that the model computes with
+    in_place = table if layout.device == "cpu" and work.tuning == "full" else 0  # models.table
+    of_pass = (trained if c == 4 else kept) * 4 + copies - 4 * in_place  # what one backward pass leaves behind
+    n = layout.shards
+    t = tokens(work, layout)
+    layer = sum(layer_bytes(shape, work, layout, t))
+    saved = t * shape.layers * shape.hidden * c + layer if layout.checkpointing else shape.layers * layer
+    ends = t * (6 * shape.hidden * c + (8 * shape.hidden if work.head in ("span", "token") else 0))
+    working = t * c * (3 * shape.intermediate + 6 * shape.hidden)
+    activations = saved + ends + working
+    logits = _logits(shape, work, t, c)
+    gathered = 2 * shape.layer_parameters * c + table * c if n > 1 else 0
+    of_pass = of_pass // n + (shape.layer_parameters * c if n > 1 and work.tuning == "full" else 0)
+    # gradients of a pass fill up while its activations go: the larger of the two counts
+    extra = max(0, of_pass - (activations - working) - logits)
+    found = Memory(
+        weights=(4 * trained + copies) // n,
+        frozen=frozen // n,
+        optimizer=8 * trained // n,
+        gradients=4 * trained // n + extra,
+        activations=activations,
+        logits=logits,
+        gathered=gathered,
+        rest=PROCESS[layout.device],
+    )
+    return _on_the_cpu(shape, work, found, table) if layout.device == "cpu" else found
+
+
+def _frozen(shape: Shape, model: int, work: Work, c: int) -> int:
+    if work.tuning == "lora":
+        return model * c
+    matrices = shape.layers * sum(m.wide * m.high for m in shape.linears)
+    return int(matrices * FOUR_BITS) + (model - matrices) * c
+
+
+def _on_the_cpu(shape: Shape, work: Work, step: Memory, table: int) -> Memory:
+    """There the process also holds the whole embedding table, and it must load the model and write it."""
+    c = 4 if work.tuning == "full" or work.precision == "fp32" else 2
+    whole = shape.table * 4 if work.tuning == "full" and table < shape.table else 0
+    running = step.total + whole
+    loading = 2 * shape.backbone_parameters * c + step.rest
+    writing = 0
+    if work.tuning == "full":
+        writing = step.weights + whole + shape.backbone_parameters * 4 + step.rest
+    return replace(step, rest=step.rest + whole + max(0, max(loading, writing) - running))
+
+
+def layer_bytes(shape: Shape, work: Work, layout: Layout, t: int) -> tuple[float, float]:
+    """What autograd keeps of one layer for `t` tokens: in attention, and in the rest."""
+    c = 4 if work.precision == "fp32" else 2
+    cuda = layout.device == "gpu"
+    mask = 1 if cuda or c == 4 else 2  # bytes that remember what dropout kept
+    d, q, k, i = shape.hidden, shape.queries, shape.keys, shape.intermediate
+    decoder = shape.decoder or shape.family == "eurobert"
+    adapted = work.tuning != "full"
+    softcap, blocks = shape.family in SOFTCAP, shape.family in BLOCKS
+    ragged = cuda and c == 2 and not (work.dropout or softcap or blocks)
+    scores = shape.heads * min(work.length, t)
+    if ragged:
+        attention = float((2 * q + 2 * k) * c)
+    elif work.dropout and k == q and not (softcap or blocks):  # models.attend: probabilities and dropout's factors
+        attention = PADDED * (3 * q + 2 * scores) * c
+    elif work.dropout or softcap or blocks:
+        attention = PADDED * (3 * q * c + scores * ((1 + softcap + work.dropout) * c + mask * work.dropout))
+    else:
+        attention = PADDED * 4 * q * c
+    if shape.family == "deberta":  # what each token is to each of 512 relative positions, from both sides
+        attention += (2 * 512 * (shape.heads + d / min(work.length, t)) + scores) * c + 8 * min(work.length, t)
+    attention += q * c  # back in the stream, before the output matrix
+    if decoder:
+        norms, feed = _rms_norms(shape, c, adapted), 4 * i * c
+    elif shape.family == "modernbert":
+        norms, feed = 4 * d * c, (4 * c + (mask if work.dropout else 0)) * i
+    else:
+        norms, feed = (4 * c + (2 * mask if work.dropout else 0)) * d, 2 * i * c
+    if adapted:
+        feed += sum(work.rank * c for m in shape.linears if _has_one(m.name, m.attention, work.targets))
+        if not any(_has_one(m.name, m.attention, work.targets) for m in shape.linears if not m.attention):
+            feed -= (i + d) * c  # a frozen matrix does not need its input again
+    return t * attention, t * (norms + feed)
+
+
+def _rms_norms(shape: Shape, c: int, adapted: bool) -> int:
+    """Their input in fp32, what is normed (to train the norm's weight), and what comes out as a matrix' input."""
+    gemma = shape.family.startswith("gemma")
+    sandwich = shape.family in ("gemma2", "gemma3_text")
+    within = shape.queries + shape.keys if shape.family in ("qwen3", "gemma3_text") else 0
+    normed = 0 if adapted else (4 if gemma else c)
+    return ((4 if sandwich else 2) * shape.hidden + within) * (4 + normed) + 2 * shape.hidden * c
+
+
+def _logits(shape: Shape, work: Work, t: int, c: int) -> int:
+    if not work.vocabulary:
+        return 0
+    asked = t if shape.decoder else int(0.15 * t)
+    return asked * shape.vocab * c  # models.vocabulary keeps nothing else that is so wide

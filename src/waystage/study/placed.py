@@ -1,0 +1,85 @@
+"""Where the training stages of a plan fit: the shape of the model and what its recipe trains, laid on devices."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import Any
+
+from waystage import forms
+from waystage.graph.stage import Stage
+from waystage.models import placement, shapes
+from waystage.models.memory import Work
+from waystage.models.placement import Devices, Placement
+from waystage.study.scale import Placing
+
+ROWS = 40_000  # of the embedding table: about what English training data uses of a vocabulary of 250,000
+OPTIONS = 4  # sequences of a choice
+LARGE = 50_000_000  # parameters from which a plan assumes a GPU
+ASSUMED = "80GB"  # where there is no GPU to ask
+
+
+def placed(stage: Stage, placing: Placing = Placing(), *, here: Devices | None = None) -> Placement | None:  # noqa: B008
+    """None where nobody knows the shape of the model."""
+    shape = shapes.shape(stage.places.get("model", stage.config["model"]["name"]))
+    if shape is None:
+        return None
+    where = devices(shape, placing, here)
+    return placement.choose(
+        shape, work_of(stage, shape), where, micro_tokens=placing.micro_tokens, checkpointing=placing.checkpointing
+    )
+
+
+def devices(shape: shapes.Shape, placing: Placing, here: Devices | None) -> Devices:
+    if placing.devices:
+        return placement.devices(placing.devices)
+    if shape.parameters < LARGE:
+        return placement.devices("cpu")
+    return here or placement.devices(ASSUMED)
+
+
+def visible() -> Devices | None:
+    """The GPUs of this machine, asked without torch."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+    sizes = [int(mib) * 2**20 for mib in said if mib.isdigit()]
+    return Devices(len(sizes), min(sizes)) if sizes else None
+
+
+def work_of(stage: Stage, shape: shapes.Shape) -> Work:
+    """What a `train` stage trains, at its largest: the longest sequences, the widest head."""
+    config, recipe = stage.config, stage.config["recipe"]
+    given = stage.inputs["tokens"]
+    members = list(zip(config["members"], given if isinstance(given, tuple) else (given,), strict=True))
+    lengths = [int(tokens.config["max_length"]) for _, tokens in members]
+    units = [n * sequences(member) for n, (member, _) in zip(lengths, members, strict=True)]
+    heads = [forms.get(m["form"]).head(tuple(m["labels"]), m.get("options") or {}) for m, _ in members]
+    kinds = [head.kind for head in heads]
+    kind = next((k for k in ("vocabulary", "embed") if k in kinds), kinds[0])
+    adapter: dict[str, Any] = recipe.get("adapter") or {}
+    targets = adapter.get("targets", "all-linear")
+    dropout = recipe.get("dropout")
+    published = 0.0 if shape.decoder or shape.family in ("modernbert", "eurobert") else 0.1
+    return Work(
+        tuning=adapter.get("kind", "full"),
+        precision=config["precision"],
+        batch=int(recipe.get("batch", 32)),
+        unit=max(units),
+        length=max(lengths),
+        head=kind,
+        outputs=max(head.size for head in heads),
+        rows=ROWS,
+        dropout=(published if dropout is None else dropout) > 0,
+        rank=int(adapter.get("rank", 16)),
+        targets=targets if isinstance(targets, str) else tuple(targets),
+    )
+
+
+def sequences(member: dict[str, Any]) -> int:
+    """How many sequences one unit has."""
+    options = member.get("options") or {}
+    if member["form"] == "choice":
+        return OPTIONS
+    return 2 if member["form"] == "retrieval" or options.get("bi") else 1
