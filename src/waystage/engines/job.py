@@ -45,6 +45,9 @@ class Job:
     redo: bool = False
     seconds: float = 1.0
     near: str = ""  # the checkpoint that it reads
+    micro_tokens: int = 0
+    checkpointing: bool = False
+    note: str = ""
 
     @property
     def need(self) -> Resources:
@@ -73,6 +76,9 @@ def job_of(stage: Stage, store: Store, *, resources: Resources, log: Path, run: 
         devices=resources.devices,
         threads=resources.threads,
         memory=resources.memory,
+        micro_tokens=resources.micro_tokens,
+        checkpointing=resources.checkpointing,
+        note=resources.note,
         store=str(store.root),
         log=str(log),
         run=run,
@@ -138,11 +144,15 @@ def _run(job: Job, store: Store, engine: str, device: str, tell: Callable[[Messa
     memory.forget_peak()
     with log.open("a", encoding="utf-8", buffering=1) as lines:
         try:
+            if job.note:
+                print(job.note, file=lines)
             inputs = _inputs(job, store)
             context = stages.Context(
                 scratch=store.scratch(job.fingerprint),
                 places=job.places,
                 device=device,
+                micro_tokens=job.micro_tokens,
+                checkpointing=job.checkpointing,
                 progress=_seldom(tell),
                 log=lambda line: print(line, file=lines),
             )
