@@ -1,0 +1,249 @@
+"""Every regime of docs/studies.md is read and planned, and comes down to the stages that it promises."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waystage import sources
+from waystage.errors import StudyError
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Stage
+from waystage.study import Study
+from waystage.study.cells import Cell, StudyPlan
+from waystage.study.stages import plan
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "studies.md"
+EXAMPLES = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)]
+ARMS = {name: arm for example in EXAMPLES for name, arm in example.get("intermediate", {}).items()}
+TRANSLATOR = next(example["translator"] for example in EXAMPLES if "translator" in example)
+
+
+@pytest.fixture(autouse=True)
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "identify", lambda task, source, split, languages, lock=None: {"kind": source})
+
+
+def study(arms: dict[str, Any], **more: Any) -> Study:
+    named = {name: ARMS[name] for name in ("none", "mnli", "squad2") if name in ARMS}
+    squad = {"squad": {"tasks": ["squad"]}}
+    values: dict[str, Any] = {
+        "title": "t", "models": ["xlm-roberta-base"], "targets": ["xnli", "tatoeba"], "translator": TRANSLATOR,
+        "languages": ["en", "de", "tr", "zh"], "seeds": [1], "intermediate": {**named, **squad, **arms},
+    }  # fmt: skip
+    return Study(**{**values, **more})
+
+
+def of(made: StudyPlan, arm: str, target: str = "xnli") -> list[Cell]:
+    return [cell for cell in made.cells if (cell.intermediate, cell.target) == (arm, target)]
+
+
+def checkpoint(cell: Cell) -> Stage:
+    found = cell.evaluate.inputs["checkpoint"]
+    assert isinstance(found, Stage)
+    return found
+
+
+def start(stage: Stage) -> Stage:
+    found = stage.inputs["start"]
+    assert isinstance(found, Stage)
+    return found
+
+
+def lineage(cell: Cell, kind: str) -> list[Stage]:
+    return [stage for stage in Plan([cell.evaluate]).stages.values() if stage.kind == kind]
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_every_example_of_the_page_is_planned(name: str) -> None:
+    made = plan(study({name: ARMS[name]}))
+    assert of(made, name)
+    assert not made.blocked
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if "intermediate" not in e and "translator" not in e], ids=str)
+def test_every_other_table_of_the_page_is_planned(example: dict[str, Any]) -> None:
+    assert plan(study({}, **example)).cells
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_every_example_of_the_page_is_planned_in_the_world(name: str) -> None:
+    from waystage.study.rehearsal import rehearsed
+
+    made = plan(rehearsed(study({name: ARMS[name]}))[0])
+    assert of(made, name)
+    assert not {stage.config["source"]["kind"] for cell in of(made, name) for stage in lineage(cell, "rows")} - {
+        "world"
+    }
+
+
+def test_what_arms_share_is_one_stage() -> None:
+    made = plan(study({name: ARMS[name] for name in ("zero", "shuffled", "mlm_only", "longer", "mean", "in_order")}))
+    mnli = start(checkpoint(of(made, "mnli")[0]))
+    (mixed,) = lineage(of(made, "mean")[0], "merge")
+    assert mnli in mixed.inputs["checkpoints"]  # type: ignore[operator]
+    assert start(start(checkpoint(of(made, "in_order")[0]))) == mnli
+    assert checkpoint(of(made, "longer")[0]).inputs["steps_of"] == (mnli,)
+    assert start(checkpoint(of(made, "mlm_only")[0])).inputs["steps_of"] == (mnli,)
+
+
+def test_controls_are_the_arm_but_for_one_thing() -> None:
+    made = plan(study({name: ARMS[name] for name in ("zero", "shuffled")}))
+    mnli, zero, shuffled = (start(checkpoint(of(made, name)[0])) for name in ("mnli", "zero", "shuffled"))
+    trained = {key: value for key, value in mnli.config["recipe"].items() if key != "epochs"}
+    assert zero.config == {**mnli.config, "recipe": {**trained, "steps": 0}}
+    assert zero.inputs["tokens"] == mnli.inputs["tokens"]
+    assert shuffled.config == mnli.config
+    assert shuffled.inputs["dev"] == mnli.inputs["dev"]
+    (tokens,) = shuffled.inputs["tokens"]  # type: ignore[misc]
+    assert isinstance(tokens, Stage)
+    (altered,) = tokens.parents()
+    assert altered.config["change"] == "shuffled-labels"
+
+
+def test_more_steps_starts_from_the_published_model() -> None:
+    stage = checkpoint(of(plan(study({"longer": ARMS["longer"]})), "longer")[0])
+    assert "start" not in stage.inputs
+    assert stage.config["steps_of"] == "add"
+
+
+def test_each_evaluated_language_has_its_own_stages_and_cell() -> None:
+    made = plan(study({"mnli_each": ARMS["mnli_each"]}))
+    cells = of(made, "mnli_each")
+    assert {cell.languages for cell in cells} == {("en",), ("de",), ("tr",), ("zh",)}
+    assert len({start(checkpoint(cell)).fingerprint for cell in cells}) == 4
+    assert len({stage.fingerprint for cell in cells for stage in lineage(cell, "translate")}) == 3  # English stays
+    english = next(cell for cell in cells if cell.languages == ("en",))
+    assert start(checkpoint(english)) == start(checkpoint(of(made, "mnli")[0]))
+    evaluated = {stage.fingerprint for cell in cells for stage in cell.evaluate.parents() if stage.kind == "tokens"}
+    assert len(evaluated) == 1, "the test data are prepared once for all of them"
+
+
+def test_a_language_without_data_is_left_out_and_said() -> None:
+    made = plan(study({"there": {"tasks": ["mnli"], "language": "target"}}))
+    assert [cell.languages for cell in of(made, "there")] == [("en",)]
+    assert "there: mnli has no training data in de, tr, zh" in " ".join(made.left_out)
+
+
+def test_translations_stand_beside_the_original_only_where_it_is_named() -> None:
+    arms = {"only": ARMS["mnli_mt"], "both": {"tasks": ["mnli"], "translate": ["en", "de", "sw"]}}
+    made = plan(study(arms))
+    codes = {}
+    for name in arms:
+        (tokens,) = start(checkpoint(of(made, name)[0])).inputs["tokens"]  # type: ignore[misc]
+        assert isinstance(tokens, Stage)
+        codes[name] = [code for rows in tokens.parents() for code in rows.config["languages"]]
+    assert codes == {"only": ["de", "sw"], "both": ["en", "de", "sw"]}
+
+
+def test_back_translation_goes_there_and_back() -> None:
+    made = plan(study({"mnli_back": ARMS["mnli_back"]}))
+    steps = lineage(of(made, "mnli_back")[0], "translate")
+    assert [(stage.config["from"], stage.config["into"]) for stage in steps] == [("en", "de"), ("de", "en")]
+
+
+def test_protocols_say_what_is_not_zero_shot() -> None:
+    names = ("ceiling", "translate_train", "few", "mnli")
+    made = plan(study({name: ARMS[name] for name in names}))
+    said = {name: of(made, name)[0].protocol for name in names}
+    assert said == {
+        "ceiling": "ceiling, not zero-shot", "translate_train": "translate-train, not zero-shot",
+        "few": "100 shots, not zero-shot", "mnli": "zero-shot",
+    }  # fmt: skip
+    assert of(made, "ceiling", "tatoeba") == [], "nothing is trained there, so there is no ceiling"
+    german = next(cell for cell in of(made, "ceiling") if cell.languages == ("de",))
+    assert {rows.config["languages"][0] for rows in lineage(german, "rows") if rows.config["split"] == "train"} == {
+        "de"
+    }
+
+
+def test_shots_follow_the_target_stage_and_keep_its_head() -> None:
+    cell = next(c for c in of(plan(study({"few": ARMS["few"]})), "few") if c.languages == ("zh",))
+    shots = checkpoint(cell)
+    assert shots.config["head_policy"] == "keep"
+    assert shots.config["recipe"]["examples"] == 100
+    assert start(shots) == checkpoint(of(plan(study({})), "mnli")[0])
+
+
+def test_the_source_language_can_be_that_of_both_stages() -> None:
+    arms = {"xnli_source": ARMS["xnli_source"]}
+    made = plan(study(arms, source_languages=["en", "zh"], targets=["pawsx"], languages=["en", "zh"]))
+    found = {
+        cell.source_language: {r.config["languages"][0] for r in lineage(cell, "rows") if r.config["split"] == "train"}
+        for cell in of(made, "xnli_source", "pawsx")
+    }
+    assert found == {"en": {"en"}, "zh": {"zh"}}
+
+
+def test_seeds_in_pairs_and_crossed() -> None:
+    paired = of(plan(study({}, seeds=[1, 2])), "mnli")
+    assert [(c.seed, c.intermediate_seed, c.target_seed) for c in paired] == [(1, 1, 1), (2, 2, 2)]
+    made = plan(study({}, seeds=[1, 2], intermediate_seeds=[5, 6, 7]))
+    crossed = of(made, "mnli")
+    assert {(c.intermediate_seed, c.target_seed) for c in crossed} == {(i, t) for i in (5, 6, 7) for t in (1, 2)}
+    assert all(c.seed == c.intermediate_seed for c in crossed)
+    assert len({start(checkpoint(c)).fingerprint for c in crossed}) == 3
+    assert len({c.evaluate.fingerprint for c in of(made, "none")}) == 2, "no intermediate seed enters the baseline"
+
+
+def test_pooled_search_still_searches_among_all_languages() -> None:
+    made = plan(study({"mnli_each": ARMS["mnli_each"]}, targets=["lareqa"], languages=["en", "de", "tr"]))
+    cell = next(c for c in of(made, "mnli_each", "lareqa") if c.languages == ("de",))
+    assert cell.evaluate.config["only"] == ["de"]
+    assert set(cell.evaluate.config["languages"]) == {"en", "de", "tr"}
+
+
+BAD = {
+    "of nobody": ({"control": "zero-length"}, "is a control of what?"),
+    "of a stranger": ({"control": "zero-length", "of": "mmli"}, "no arm [intermediate.mmli] (did you mean 'mnli'"),
+    "of nothing trained": ({"control": "zero-length", "of": "none"}, "trains nothing"),
+    "not a control": ({"of": "mnli", "tasks": ["qqp"]}, "belongs to a control"),
+    "two starts": ({"control": "mlm-only", "of": "mnli", "average": ["mnli", "none"]}, "exclude each other"),
+    "average of one": ({"average": ["mnli", "mnli"]}, "at least two different arms"),
+    "swap of nothing": ({"swap": {"into": "mnli", "layers_of": "none"}}, "swaps no layer"),
+    "no provenance": ({"checkpoint": "org/model"}, "needs `provenance`"),
+    "tags of words": ({"tasks": ["udpos"], "translate": ["de"]}, "cannot be translated"),
+    "from two languages": ({"tasks": ["xnli"], "language": ["en", "de"], "translate": ["zh"]}, "name one"),
+    "via without": ({"tasks": ["mnli"], "via": "de"}, "nothing is translated"),
+    "then nothing": ({"tasks": ["mnli"], "then": [{}]}, "names no tasks"),
+    "unknown then": ({"tasks": ["mnli"], "then": [{"tasks": ["mlni"]}]}, "there is no task 'mlni'"),
+    "two targets": ({"target": {"shots": 5, "language": "target"}}, "exclude each other"),
+    "a circle": ({"average": ["x", "mnli"]}, "is made of itself"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_is_said(name: str) -> None:
+    arm, message = BAD[name]
+    with pytest.raises(StudyError) as caught:
+        study({"x": arm})
+    assert message in str(caught.value)
+
+
+def test_a_checkpoint_of_somebody_elses_is_trained_anew_in_a_rehearsal() -> None:
+    """No stand-in was tuned by anybody: what is said of its data is trained instead."""
+    from waystage.study.rehearsal import rehearsed
+
+    said, changes = rehearsed(study({"theirs": ARMS["theirs"]}))
+    assert said.intermediate["theirs"].tasks == ("squad2",)
+    assert any("theirs" in change for change in changes)
+
+
+def test_what_a_regime_counts_in_layers_is_counted_in_the_stand_ins_layers() -> None:
+    from waystage.study.rehearsal import rehearsed
+
+    said, _ = rehearsed(study({"frozen": ARMS["frozen"], "swapped": ARMS["swapped"]}))
+    freeze, swap = said.intermediate["frozen"].recipe.freeze, said.intermediate["swapped"].swap
+    assert freeze is not None and swap is not None
+    assert 1 <= freeze <= 4
+    assert 1 <= swap.lower <= 3
+
+
+def test_translating_needs_a_translator() -> None:
+    with pytest.raises(StudyError, match="needs a translator: add"):
+        study({"mt": ARMS["mnli_mt"]}, translator={})
+    assert plan(study({"mt": ARMS["mnli_mt"]}, translator={}, source="world")).cells
