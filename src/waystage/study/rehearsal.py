@@ -6,6 +6,9 @@ artificial languages and never about real ones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from waystage import languages as language_table
 from waystage.models import shapes
 from waystage.study.recipe import Recipe, StudyRecipe
@@ -43,7 +46,7 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
     changes += [f"model: {new} instead of {old}" for old, new in zip(study.models, models, strict=False) if old != new]
     if recipe != study.recipe:
         changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
-    arms = {name: _arm(name, arm, changes) for name, arm in study.intermediate.items()}
+    arms = {name: _arm(name, arm, study, models, changes) for name, arm in study.intermediate.items()}
     replaced = study.model_dump(exclude_unset=True) | {
         "source": "world",
         "seeds": seeds,
@@ -58,15 +61,47 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
     return Study(**replaced), changes
 
 
-def _arm(name: str, arm: Intermediate, changes: list[str]) -> Intermediate:
-    if arm.recipe == Recipe():
-        return arm
-    changes.append(f"recipe of {name}: the stand-ins' instead of {arm.recipe.said()}")
-    return arm.model_copy(update={"recipe": Recipe()})
+MATCHED_EXAMPLES, MATCHED_STEPS = 1500, 150  # of arms that say how many examples or steps they are to have
 
 
-def _over(said: StudyRecipe, base: StudyRecipe) -> StudyRecipe:
-    """What the study's own rehearsal recipe does not say, for a phase or for all, comes from the stand-ins'."""
+def _arm(name: str, arm: Intermediate, study: Study, models: tuple[str, ...], changes: list[str]) -> Intermediate:
+    """Recipes are those of the stand-ins; what belongs to a regime stays, counted in the stand-in's layers."""
+    scale = _layers(models[0]) / _layers(study.models[0])
+    update: dict[str, Any] = {"recipe": _regime(arm.recipe, scale)}
+    update["then"] = tuple(step.model_copy(update={"recipe": _regime(step.recipe, scale)}) for step in arm.then)
+    if arm.target.recipe != Recipe():
+        update["target"] = arm.target.model_copy(update={"recipe": _regime(arm.target.recipe, scale)})
+    said = [step.recipe for step in (arm, *arm.then)] + [arm.target.recipe]
+    if any(recipe != _regime(recipe, scale) for recipe in said):
+        shown = "; ".join(str(recipe.said()) for recipe in said if recipe != Recipe())
+        changes.append(f"recipe of {name}: the stand-ins' instead of {shown}")
+    if arm.swap and scale != 1:
+        lower, upper = (_scaled(count, scale) for count in (arm.swap.lower, arm.swap.upper))
+        update["swap"] = arm.swap.model_copy(update={"lower": lower, "upper": upper})
+        changes.append(f"layers swapped in {name}: {lower} and {upper}, as much of the stand-in")
+    if arm.checkpoint:
+        update |= {"checkpoint": "", "provenance": "", "trained_on": (), "tasks": arm.trained_on + arm.tasks}
+        trained = " + ".join(arm.trained_on) or "nothing"
+        changes.append(f"checkpoint of {name}: the stand-in trained on {trained} instead of {arm.checkpoint}")
+    return arm.model_copy(update=update)
+
+
+
+
+def _scaled(count: int, scale: float) -> int:
+    return max(1, round(count * scale)) if count else 0
+
+
+def _layers(model: str) -> int:
+    shape = shapes.shape(model)
+    return shape.layers if shape else 12
+
+
+def _over(said: StudyRecipe, base: StudyRecipe, study: Study) -> StudyRecipe:
+    """What the study's own rehearsal recipe does not say, for a phase or for all, comes from the stand-ins'.
+
+    Each task has its own size there, unless the study says one.
+    """
     wide = Recipe(**said.said())
     phases = {phase: getattr(said, phase).over(wide).over(getattr(base, phase)) for phase in ("intermediate", "target")}
     return StudyRecipe(**wide.over(Recipe(**base.said())).said(), **phases, task=said.task)
@@ -86,6 +121,14 @@ def _models(models: tuple[str, ...]) -> tuple[str, ...]:
                 chosen[model] = ladder[min(rank, len(ladder) - 1)]
     return tuple(chosen.get(model, model) for model in models)
 
+def _regime(recipe: Recipe, scale: float) -> Recipe:
+    """What of an arm's recipe makes the regime, not how fast it is trained; arms that are matched stay matched."""
+    return Recipe(
+        freeze=None if recipe.freeze is None else _scaled(recipe.freeze, scale),
+        adapter=recipe.adapter,
+        examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
+        steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
+    )
 
 def _is_decoder(model: str) -> bool:
     shape = shapes.shape(model)
