@@ -264,3 +264,8 @@ def test_mutated_files_have_a_score_or_a_clear_error(task, pair, example_texts, 
                 except WaystageError as error:
                     assert str(path) in str(error)
     assert scored > 2  # many mutations leave a file that can be scored
+
+
+def test_swapped_files_of_answers_are_noticed(pair):
+    with pytest.raises(DataError, match="are the two files swapped"):
+        score_files("xquad", "de", *pair('{"q1": "Paris"}', GOLD))

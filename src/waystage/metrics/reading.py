@@ -153,7 +153,11 @@ def read_questions(path: Path) -> tuple[list[str], list[list[str]]]:
     try:
         ids, golds = _questions(_articles(text), path)
     except (_Irregular, ValueError, RecursionError):
-        ids, golds = _questions(_data(parse_json(text, path)), path)
+        value = _data(parse_json(text, path))
+        if isinstance(value, dict) and value and all(isinstance(answer, str) for answer in value.values()):
+            why = "an object from question ids to answers, as predictions are, where gold in SQuAD's format is expected"
+            raise DataError(f"{why}: are the two files swapped?", path) from None
+        ids, golds = _questions(value, path)
     for values, what in ((ids, "the id of a question"), (chain.from_iterable(golds), "an answer")):
         strange = [value for value in values if type(value) is not str]
         if strange:
@@ -173,7 +177,8 @@ def _questions(articles: Iterable[Json], path: Path) -> tuple[list[str], list[li
     except KeyError as problem:
         raise DataError(f"not SQuAD's format: no {problem} {_after(ids)}", path) from problem
     except TypeError as problem:
-        raise DataError(f"not SQuAD's format: {problem} {_after(ids)}", path) from problem
+        shape = "articles with paragraphs with questions with answers are expected"
+        raise DataError(f"not SQuAD's format: {shape}; something else stands {_after(ids)}", path) from problem
     return ids, golds
 
 
