@@ -12,13 +12,13 @@ import torch
 from transformers import AutoConfig, XLMRobertaForSequenceClassification
 
 from waystage.errors import TrainingDiverged
-from waystage.forms import pairs
+from waystage.forms import pairs, retrieval
 from waystage.forms.encoded import Encoded, Head
 from waystage.forms.ragged import offsets_of
 from waystage.models import heads, load
-from waystage.training import setup
+from waystage.training import checkpoint, setup
 from waystage.training.corpus import Corpus
-from waystage.training.loop import Job, Member, train
+from waystage.training.loop import Job, Member, Trained, train
 from waystage.training.mixture import Mixture
 from waystage.training.network import Network
 from waystage.training.weights import Adam, idle_decay, linear_rate
@@ -111,6 +111,33 @@ def test_micro_batches_do_not_change_the_run(tmp_path: Path) -> None:
     np.testing.assert_allclose(split.state.losses, whole.state.losses, atol=1e-5)
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_a_contrast_is_one_of_the_whole_batch_however_it_is_cut(tmp_path: Path, dropout: float) -> None:
+    """In parts each query is still judged against all answers of the batch; dropout is that of the parts."""
+
+    def run(name: str, micro: int) -> Trained:
+        job = _job(tmp_path / name, dropout=dropout)
+        rng = np.random.default_rng(1)
+        sizes = rng.integers(3, 40, 192)
+        ids = rng.integers(5, 200, int(sizes.sum())).astype(np.uint32)
+        units = np.arange(0, 193, 2)
+        corpus = Corpus([Encoded(ids, offsets_of(sizes), units, np.arange(96), np.arange(96) % 60)], ["en"])
+        network = Network(
+            job.network.backbone, {"h": heads.make(Head("embed", 0), job.network.backbone, drop=0, seed=1)}
+        )
+        return train(
+            replace(job, network=network, members=(Member("search", "h", retrieval, corpus),), micro_tokens=micro)
+        )
+
+    whole, split = run("a", 10_000), run("b", 60)
+    assert whole.state.losses[-1] < whole.state.losses[0]
+    if dropout == 0:
+        np.testing.assert_allclose(split.state.losses, whole.state.losses, atol=1e-4)
+    else:
+        assert split.state.losses != whole.state.losses
+        np.testing.assert_allclose(np.mean(split.state.losses), np.mean(whole.state.losses), rtol=0.1)
+
+
 def test_a_cut_embedding_table_does_not_change_the_run(tmp_path: Path) -> None:
     plain, cut = _job(tmp_path / "a"), _job(tmp_path / "b", cut=True)
     before = plain.network.backbone.embedding.weight.detach().clone()
@@ -190,6 +217,15 @@ def test_a_diverging_run_says_where_and_what_to_try(tmp_path: Path) -> None:
     job = replace(_job(tmp_path), recipe={"learning_rate": 1e6, "batch": 16, "warmup": 0.0})
     with pytest.raises(TrainingDiverged, match=r"step \d+.*en:\d+.*lower learning_rate"):
         train(job)
+
+
+def test_a_damaged_older_checkpoint_is_passed_over_when_the_best_weights_are_tidied(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 1, {"x": torch.zeros(1)}, {"best_file": "best-000000001.safetensors"})
+    checkpoint.save(tmp_path, 2, {"x": torch.zeros(1)}, {"best_file": "best-000000002.safetensors"})
+    names = [checkpoint.save_best(tmp_path, step, torch.zeros(2)) for step in (1, 2, 3)]
+    (tmp_path / "state-000000001" / "state.json").write_text("{")
+    checkpoint.forget_best(tmp_path, names[2])
+    assert sorted(path.name for path in tmp_path.glob("best-*")) == names[1:]
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

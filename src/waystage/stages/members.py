@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +12,7 @@ from waystage import forms, tasks
 from waystage.errors import UnknownName
 from waystage.forms import table
 from waystage.forms.encoded import Encoded, Head
+from waystage.graph import manifest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,20 @@ def encoded(folder: Path) -> list[tuple[str, Encoded]]:
 
 def examples(rows: Path, language: str, form: str) -> list[Any]:
     return table.read(rows / f"{language}.parquet", form)
+
+
+def named(tokens: Path) -> Callable[[str, int], str]:
+    """The id of the example in a row of a language, found beside the tokens in the store; elsewhere the row itself."""
+
+    def name(language: str, row: int) -> str:
+        said = f"{language}:{row}"
+        if not (tokens / manifest.NAME).exists():
+            return said
+        rows = manifest.load(tokens / manifest.NAME)["stage"]["inputs"]["rows"]
+        file = tokens.parents[1] / rows[:2] / rows / f"{language}.parquet"
+        return f"{said} ({table.ids(file)[row]})" if file.exists() else said
+
+    return name
 
 
 def headline(scores: Mapping[str, float], metric: str) -> float:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from waystage.errors import InputError, StageError
 from waystage.forms import masked, retrieval
 from waystage.stages import Context, Inputs
-from waystage.stages.members import Said, encoded, examples, found_again, headline, said
+from waystage.stages.members import Said, encoded, examples, found_again, headline, named, said
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -212,7 +212,7 @@ def _members(
                 f"task {task.task!r} is a search, which is trained on pairs of a query and its answer, but its tokens "
                 "are single texts. Give the stage that makes them the option paired = true."
             )
-        members.append(Member(task.task, task.head_name, task.form, corpus, vocabulary))
+        members.append(Member(task.task, task.head_name, task.form, corpus, vocabulary, named(folder)))
     return tuple(members)
 
 

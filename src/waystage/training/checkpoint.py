@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -62,7 +63,7 @@ def newest(scratch: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], d
             if _crc(folder / "tensors.safetensors") != said["crc"]:
                 raise ValueError("its checksum is wrong")
             return said, load_file(folder / "tensors.safetensors")
-        except (OSError, ValueError, KeyError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as problem:
             log(f"checkpoint {folder.name} is damaged ({problem}): going back to the one before")
             _remove(folder)
     return None
@@ -121,10 +122,16 @@ def load_best(scratch: Path, name: str) -> Tensor:
 
 
 def forget_best(scratch: Path, current: str) -> None:
-    """Drop the best weights that neither the run nor a kept checkpoint speaks of."""
+    """Drop the best weights that neither the run nor a kept checkpoint speaks of.
+
+    A checkpoint that cannot be read will never be gone back to, so what it spoke of is not needed.
+    """
     spoken = {current}
     for folder in _states(scratch):
-        spoken.add(str(json.loads((folder / "state.json").read_text(encoding="utf-8")).get("best_file")))
+        try:
+            spoken.add(str(json.loads((folder / "state.json").read_text(encoding="utf-8"))["best_file"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
     for path in scratch.glob("best-*.safetensors"):
         if path.name not in spoken:
             path.unlink()

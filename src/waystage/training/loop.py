@@ -37,6 +37,7 @@ class Member:
     form: ModuleType
     corpus: Corpus
     vocabulary: Mapping[str, Any] | None = None  # of the tokenizer, for language-model members
+    name_of: Callable[[str, int], str] = "{}:{}".format  # of the example in a row of a language's table, for messages
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,9 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
     whole = member.corpus.gather(units)
     if member.vocabulary is not None:
         whole = masking.ask(whole, member.vocabulary, seed=job.seed ^ MASK, step=state.step)
-    loss, count = 0.0, 0
-    for index, batch in enumerate(_parts(whole, kind, job.micro_tokens)):
-        job.network.backbone.noise.seed(job.seed, DROPOUT, state.step, index)
-        total, terms = job.network.loss(batch, member.head, member.form)
-        total.backward()
-        weights.collect()
-        loss, count = loss + float(total.detach()), count + int(terms)
+    parts = _parts(whole, kind, job.micro_tokens)
+    backward = _contrasted if kind == "embed" and len(parts) > 1 else _added_up
+    loss, count = backward(job, weights, member, whole, parts, state.step)
     norm = weights.step(adam, rate, max(count, 1))
     mean = loss / max(count, 1)
     limit = 100 * max(1.0, state.losses[0]) if state.losses else math.inf
@@ -151,20 +148,58 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
     state.step += 1
 
 
+def _added_up(
+    job: Job, weights: Weights, member: Member, whole: Batch, parts: list[Batch], step: int
+) -> tuple[float, int]:  # fmt: skip
+    """The loss of a batch and its count, with the gradient collected part by part."""
+    loss, count = 0.0, 0
+    for index, batch in enumerate(parts):
+        job.network.backbone.noise.seed(job.seed, DROPOUT, step, index)
+        total, terms = job.network.loss(batch, member.head, member.form)
+        total.backward()
+        weights.collect()
+        loss, count = loss + float(total.detach()), count + int(terms)
+    return loss, count
+
+
+def _contrasted(
+    job: Job, weights: Weights, member: Member, whole: Batch, parts: list[Batch], step: int
+) -> tuple[float, int]:  # fmt: skip
+    """The same where units are judged against all others of the batch: vectors first, then each part once more.
+
+    The loss of the whole batch gives every vector its gradient; a second pass, with the same dropout, takes it from
+    there to the weights. So what is contrasted does not depend on how much memory there is.
+    """
+
+    def vectors(index: int, batch: Batch) -> torch.Tensor:
+        job.network.backbone.noise.seed(job.seed, DROPOUT, step, index)
+        return job.network(batch, member.head)
+
+    with torch.no_grad():
+        every = torch.cat([vectors(index, batch) for index, batch in enumerate(parts)])
+    every.requires_grad_()
+    total, terms = member.form.loss(every, job.network.targets(whole))
+    (pulls,) = torch.autograd.grad(total, every)
+    for index, (batch, pull) in enumerate(zip(parts, pulls.split([len(p.lengths) for p in parts]), strict=True)):
+        vectors(index, batch).backward(pull)
+        weights.collect()
+    return float(total.detach()), int(terms)
+
+
 def _parts(batch: Batch, kind: str, budget: int) -> list[Batch]:
-    """What goes through the model at once. A contrast needs the whole batch: each unit is judged against all others."""
-    if kind == "embed" or len(batch.ids) <= budget:
+    """What goes through the model at once."""
+    if len(batch.ids) <= budget:
         return [batch]
     return [batch.part(units, labels_of(kind)) for units in micro_batches(batch.tokens(), budget)]
 
 
 def _diverged(step: int, loss: float, norm: float, rate: float, member: Member, units: np.ndarray) -> TrainingDiverged:
-    names = [f"{language}:{row}" for language, row in map(member.corpus.name_of, units[:8])]
+    names = [member.name_of(*member.corpus.name_of(unit)) for unit in units[:8]]
     return TrainingDiverged(
         f"training diverged at step {step}: loss {loss:.4g}, gradient norm {norm:.4g}, learning rate {rate:.3g}, "
-        f"task {member.name!r}, rows {', '.join(names)}{' ...' if len(units) > 8 else ''} of its training data. "
+        f"task {member.name!r}, examples {', '.join(names)}{' ...' if len(units) > 8 else ''} of its training data. "
         'Try a lower learning_rate, a longer warmup, a larger batch, or precision = "fp32"; '
-        "if the rows look broken, mend the data."
+        "if the examples look broken, mend the data."
     )
 
 

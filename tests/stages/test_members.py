@@ -1,0 +1,32 @@
+"""What a message calls an example: by its id, which stands in the rows that the tokens were made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.stages import small
+
+from waystage.forms import table
+from waystage.graph.store import Store
+from waystage.stages.members import named
+
+
+def test_examples_are_called_by_their_ids(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    made = small.stored(tmp_path / "pairs", "pairs", {"en": small.pairs(6, 1)}, ("no", "yes"))
+    rows, tokens = "ab" * 32, "cd" * 32
+    for fingerprint, folder, inputs in ((rows, made / "rows", {}), (tokens, made / "tokens", {"rows": rows})):
+        open_ = store.open(fingerprint)
+        folder.rename(open_ / "x")
+        for path in (open_ / "x").iterdir():
+            path.rename(open_ / path.name)
+        (open_ / "x").rmdir()
+        store.commit(fingerprint, open_, {"stage": {"kind": "rows", "inputs": inputs}})
+    ids = table.ids(store.path(rows) / "en.parquet")
+    assert named(store.path(tokens))("en", 3) == f"en:3 ({ids[3]})"
+    store.remove(rows)
+    assert named(store.path(tokens))("en", 3) == "en:3"
+
+
+def test_without_a_store_they_are_called_by_their_row(tmp_path: Path) -> None:
+    assert named(tmp_path)("de", 7) == "de:7"
