@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from waystage.commands import fitting
 from waystage.commands.output import as_json, console, say, size, span, table
 from waystage.errors import InputError
 from waystage.graph.draw import mermaid
@@ -44,7 +45,7 @@ def plan(
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     whole = Plan(results.plan.wanted)
     todo = whole.prune(results.store, study=study_id(results))
-    costs = _costs(todo, results.store)
+    costs = _costs(todo, results)
     if graph:
         graph.write_text(mermaid(whole, todo), encoding="utf-8")
         say(f"stage graph: {graph}")
@@ -53,6 +54,7 @@ def plan(
             whole.export(todo)
             | {
                 "totals": _totals(todo, costs),
+                "placements": fitting.groups(list(todo.stages), costs),
                 "left_out": list(results.plan.left_out),
                 "blocked": list(results.plan.blocked),
             }
@@ -67,15 +69,16 @@ def study_id(results: Results) -> str:
     return name + ("-rehearsal" if results.rehearsal else "")
 
 
-def _costs(todo: Todo, store: Store) -> dict[str, estimate.Estimate]:
-    known = estimate.history(islice(store.manifests(), HISTORY))
-    return {stage.fingerprint: estimate.estimate(stage, known) for stage in todo.stages}
+def _costs(todo: Todo, results: Results) -> dict[str, estimate.Estimate]:
+    known = estimate.history(islice(results.store.manifests(), HISTORY))
+    return {stage.fingerprint: fitting.cost(stage, known, results.study.placement) for stage in todo.stages}
 
 
 def _totals(todo: Todo, costs: Mapping[str, estimate.Estimate]) -> dict[str, Any]:
     totals: dict[str, Any] = {"run": len(todo.run), "reused": len(todo.reused)}
     for device in ("cpu", "gpu"):
-        totals[f"{device}_hours"] = round(sum(c.seconds for c in costs.values() if c.device == device) / 3600, 3)
+        seconds = sum(c.seconds * c.devices for c in costs.values() if c.device == device)
+        totals[f"{device}_hours"] = round(seconds / 3600, 3)
     totals["peak_memory"] = max((c.memory for c in costs.values()), default=0)
     totals["disk"] = sum(costs[s.fingerprint].disk for s in todo.stages if not s.temporary)
     totals["measured"] = sum(c.known == "measured" for c in costs.values())
@@ -105,6 +108,7 @@ def _print_plan(
         )  # fmt: skip
     columns = ["kind", "stages", "to run", "there", "time", "memory", "disk kept", "how it is known"]
     table(columns, rows, numbers=columns[1:7])
+    fitting.show(fitting.groups(list(todo.stages), costs))
     combinations = len(results.plan.cells)
     say(f"{combinations} combinations come down to {len(whole)} distinct stages; {len(todo.run)} to run.")
     totals = _totals(todo, costs)
@@ -172,9 +176,13 @@ def run(
         for reason in results.plan.left_out:
             say(f"not planned: {reason}")
     known = estimate.history(islice(results.store.manifests(), HISTORY))
+
+    def resources(stage: Stage) -> Resources:
+        return fitting.resources(stage, known, results.study.placement)
+
     if dry_run:
         placing.dry_run(
-            Plan(results.plan.wanted), results.store, lambda stage: _resources(stage, known),
+            Plan(results.plan.wanted), results.store, resources,
             engine=engine, profile=profile, out=dry_run, only=only, study=study_id(results),
         )  # fmt: skip
         return
@@ -183,7 +191,7 @@ def run(
         outcome = execute(
             Plan(results.plan.wanted), results.store, where,
             existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),
-            resources=lambda stage: _resources(stage, known), events=show(quiet=quiet),
+            resources=resources, events=show(quiet=quiet),
         )  # fmt: skip
     _after(results, outcome, json)
 
@@ -196,13 +204,6 @@ def pinned(path: Path, overrides: list[str] | None, results: Results) -> Results
     lock.write(file, lock.complete(results.study, results.plan.hub_tasks, lock.read(file)))
     say(f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}")
     return load(path, store=results.store, overrides=overrides)
-
-
-def _resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured]) -> Resources:
-    """What the scheduler places stages by. An accelerator is asked for where there is one; else the CPU has to do."""
-    cost = estimate.estimate(stage, known)
-    threads = int(stage.config.get("threads", 1))
-    return Resources(devices=int(cost.device == "gpu"), memory=cost.memory, threads=threads, seconds=cost.seconds)
 
 
 def _after(results: Results, outcome: Outcome, json: bool) -> None:
@@ -283,12 +284,14 @@ def questions(
     for answer in answers:
         say(f"{answer['number']}. {answer['ask'] or ' against '.join((answer['a'], answer['b']))}")
         say(f"   {answer['sentence'] if answer['answered'] else 'not answered: ' + answer['why']}")
+        if answer["frozen"]:
+            say(f"   {answer['frozen']}")
     if not answers:
         say("this study asks no question: add [[question]] tables to its file")
 
 
 def export(
-    path: Path, *, overrides: list[str] | None, store: Path | None, arm: str, seed: int | None, model: str | None,
+    path: Path, *, overrides: list[str] | None, store: Path | None, arm: str | None, seed: int | None, model: str | None,
     source: str | None, out: Path, format: str,
 ) -> None:  # fmt: skip
     from waystage.reports import submission

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from waystage.errors import InputError
 from waystage.models.memory import Layout, Memory, Work, adapter_parameters, memory, tokens
@@ -67,10 +68,10 @@ class Placement:
         return ", ".join(parts)
 
     def arithmetic(self) -> str:
-        """Where the memory goes, largest part last counted."""
+        """Where the memory goes."""
         named = {name: size for name, size in vars(self.memory).items() if size >= GB / 100}
         terms = " + ".join(f"{name} {size / GB:.2f}" for name, size in named.items())
-        return f"{terms} = {self.memory.total / GB:.2f} GB per device, of {self.devices.memory / GB:g} GB"
+        return f"{terms} = {self.memory.total / GB:.2f} GB per device, of {self.devices.memory / GB:.3g} GB"
 
 
 def devices(text: str) -> Devices:
@@ -89,6 +90,7 @@ def memory_here() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+@cache
 def choose(
     shape: Shape,
     work: Work,

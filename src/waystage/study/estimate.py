@@ -120,7 +120,8 @@ def _computed(stage: Stage) -> Estimate:
     if "only" in config:
         count = count * len(config["only"]) // len(config["languages"])
     tokens = count * _tokens(tokens_stage.config)
-    return Estimate(5 + 2 * encoder * tokens / rate, int(parameters * 4 + 1e9), count * 200, device, "computed")
+    memory = parameters * 4 if shape is None or config["precision"] == "fp32" else 2 * encoder + 4 * shape.table
+    return Estimate(5 + 2 * encoder * tokens / rate, int(memory + 1e9), count * 200, device, "computed")
 
 
 UNKNOWN_MODEL = (85_000_000, 280_000_000)  # layers and all: the base size, where nobody knows the shape

@@ -1,0 +1,100 @@
+"""How the training stages of a plan fit on devices, as a table and as sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from waystage.commands.output import say, size, span, table
+from waystage.graph.stage import Resources, Stage
+from waystage.models import placement
+from waystage.models.placement import Devices, Placement
+from waystage.study import estimate, placed
+from waystage.study.scale import Placing
+
+LINES = 12  # placements whose sums are shown
+
+
+def cost(
+    stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured], placing: Placing
+) -> estimate.Estimate:  # fmt: skip
+    return estimate.estimate(stage, known, placing, _here())
+
+
+def resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured], placing: Placing) -> Resources:
+    """What the scheduler places stages by. An accelerator is asked for where there is one; else the CPU has to do."""
+    found = cost(stage, known, placing)
+    layout = found.placement.layout if found.placement else None
+    usual = layout is None or layout.micro_tokens == placement.MICRO
+    return Resources(
+        devices=int(found.device == "gpu"),
+        memory=found.memory,
+        threads=int(stage.config.get("threads", 1)),
+        seconds=found.seconds,
+        micro_tokens=0 if usual or layout is None else layout.micro_tokens,
+        checkpointing=layout is not None and layout.checkpointing,
+        note=_note(found.placement) if found.placement else "",
+    )
+
+
+@cache
+def _here() -> Devices | None:
+    return placed.visible()
+
+
+def _note(found: Placement) -> str:
+    words = f"placement: {found.choice()}\nmemory, computed: {found.arithmetic()}"
+    return words if found.fits else f"{words}\nthis does not fit: {found.advice}"
+
+
+def groups(stages: list[Stage], costs: Mapping[str, estimate.Estimate]) -> list[dict[str, Any]]:
+    """Training stages of one model that are placed alike, the largest memory first named."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for stage in stages:
+        one = costs[stage.fingerprint]
+        if one.placement is None:
+            continue
+        model = stage.config["model"]["name"]
+        model = stage.places.get("model", model) if model == "local" else model
+        group = found.setdefault(
+            (model, one.placement.choice()),
+            {"model": model, "placement": one.placement.choice(), "stages": 0, "hours": 0.0, "disk": 0, "memory": 0},
+        )
+        group["stages"] += 1
+        group["hours"] += one.seconds * one.devices / 3600
+        group["disk"] += 0 if stage.temporary else one.disk
+        if one.placement.memory.total > group["memory"]:
+            group |= {
+                "memory": one.placement.memory.total,
+                "device": str(one.placement.devices),
+                "devices": one.devices,
+                "fits": one.placement.fits,
+                "advice": one.placement.advice,
+                "arithmetic": one.placement.arithmetic(),
+            }
+    return sorted(found.values(), key=lambda group: (-group["memory"], group["model"]))
+
+
+def show(found: list[dict[str, Any]]) -> None:
+    if not found:
+        return
+    rows = [
+        [
+            g["model"].rsplit("/", 1)[-1], g["stages"], g["placement"], size(g["memory"]),
+            ("fits " if g["fits"] else "too large for ") + g["device"], span(g["hours"] * 3600), size(g["disk"]),
+        ]
+        for g in found
+    ]  # fmt: skip
+    columns = ["model", "stages", "placement", "memory per device", "devices", "device time", "disk kept"]
+    table(columns, rows, numbers=["stages", "memory per device", "device time", "disk kept"], title="Training")
+    for group in found[:LINES]:
+        name = group["model"].rsplit("/", 1)[-1]
+        say(f"{name}: {group['arithmetic']}")
+        if not group["fits"]:
+            say(f"  does not fit: {group['advice']}")
+        elif group["devices"] > 1:
+            say(
+                f"  needs one stage on {group['devices']} devices, which is computed here but not run by this version: "
+                "a run would use one device"
+            )
