@@ -22,15 +22,16 @@ Table = dict[str, list[Any]]
 
 
 def export(
-    results: Results, folder: Path, *, arm: str, seed: int | None = None, model: str | None = None,
+    results: Results, folder: Path, *, arm: str | None = None, seed: int | None = None, model: str | None = None,
     source_language: str | None = None,
 ) -> list[Path]:  # fmt: skip
     """Write what has been predicted so far; returns the files. Refuses rehearsals: they are no submission."""
     if results.rehearsal:
         raise InputError("a rehearsal cannot be handed in: its languages are artificial. Export the real run instead")
-    if arm not in results.study.intermediate:
-        known = results.study.intermediate
+    known = results.study.intermediate
+    if arm is not None and arm not in known:
         raise InputError(f"the study has no arm {arm!r}{did_you_mean(arm, known)}; it has {', '.join(known)}")
+    arm = _one("arm", arm, tuple(known))
     seed = _one("seed", seed, results.study.seeds)
     model = _one("model", model, results.study.models)
     source_language = _one("source language", source_language, results.study.source_languages)
