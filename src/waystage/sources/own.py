@@ -87,6 +87,7 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
         select_on="dev" if "dev" in files or "" in files else "held",
         licence="the user's own",
         options=dict(said.get("options", {})),
+        derived_from=tuple(said.get("derived_from", ())),
         files=layouts,
     )
 
