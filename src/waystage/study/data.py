@@ -22,7 +22,7 @@ from waystage.study.schema import Study
 from waystage.tasks.task import Task
 
 T = TypeVar("T")
-WORLD_TRAIN = 4000  # examples that the built-in world makes of each training set; recipes take a nested part of them
+WORLD_TRAIN = 9000  # examples that the built-in world makes of each training set; recipes take a nested part of them
 TRAINING = ("train", "fit")
 
 
@@ -161,7 +161,7 @@ class Data:
         if task.form == "retrieval" and split in TRAINING:
             options["paired"] = True  # trained as a query with its answer, not as texts of their own
         shape = shapes.shape(model)
-        if task.form == "tags" and shape and shape.decoder:
+        if task.form == "tags" and shape and shape.decoder and not self.both_ways(model):
             options["label_piece"] = "last"  # a causal model has read a word only at its last piece
         if options:
             config["options"] = options
@@ -226,7 +226,13 @@ class Data:
         return recipe.over(PUBLISHED)
 
     def identity(self, model: str) -> dict[str, str]:
-        return self.locked(identity(model))
+        found = self.locked(identity(model))
+        return {**found, "attention": self.study.attention} if self.both_ways(model) else found
+
+    def both_ways(self, model: str) -> bool:
+        """Whether this is a decoder that is made to see the whole text."""
+        shape = shapes.shape(model)
+        return self.study.attention == "bidirectional" and (shape is None or shape.decoder)
 
     def locked(self, model: dict[str, str]) -> dict[str, str]:
         if model["revision"] != UNRESOLVED:

@@ -11,9 +11,10 @@ from typing import Any
 
 from waystage import languages as language_table
 from waystage.models import shapes
-from waystage.study.recipe import Recipe, StudyRecipe
+from waystage.study.recipe import Adapter, Recipe, StudyRecipe
 from waystage.study.schema import Intermediate, Study
 from waystage.study.stages import find_task
+from waystage.tasks.task import Task
 
 SEEDS = 2
 LANGUAGES = 12
@@ -26,9 +27,30 @@ STANDIN = StudyRecipe(
     eval_every=1_000_000,
     eval_examples=200,
     select="last",
+    dropout=0.0,  # stand-ins learn little with it, and see no example often enough to know it by heart
     intermediate=Recipe(examples=3000, epochs=3),
     target=Recipe(examples=2000, epochs=4),
 )
+
+# Training sets keep their order of size: so many times the root of the original's, within what a laptop can do.
+PER_ROOT, LEAST, MOST = 14, 1500, 9000
+# How many examples a training goes through, however many there are: what the hardest target of the form needs for
+# stand-ins to leave chance behind, and for tags, which teach with every word, what keeps it below the ceiling.
+VISITS = {
+    "pairs": 18_000, "spans": 12_000, "choice": 6_000, "tags": 1_200, "similarity": 6_000, "retrieval": 6_000,
+}  # fmt: skip
+
+
+def sized(task: Task) -> Recipe:
+    """How much of a task's training set a stand-in sees, and how often."""
+    original = next((rows for layout in (*task.hub, *task.files) if (rows := _train_rows(layout.rows))), 0)
+    visits = VISITS.get(task.form, 6_000)
+    examples = min(max(round(PER_ROOT * original**0.5), LEAST), MOST, visits)
+    return Recipe(examples=examples, epochs=round(min(max(visits / examples, 1.0), 4.0), 1))
+
+
+def _train_rows(rows: Mapping[str, int]) -> int:
+    return rows.get("train") or rows.get("train/en") or 0
 
 
 def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
@@ -46,13 +68,16 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
     changes += [f"model: {new} instead of {old}" for old, new in zip(study.models, models, strict=False) if old != new]
     if recipe != study.recipe:
         changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
+    if any(adapter.kind == "qlora" for adapter in _adapters(study)):
+        changes.append("adapters: lora instead of qlora, whose 4-bit weights need a GPU")
     arms = {name: _arm(name, arm, study, models, changes) for name, arm in study.intermediate.items()}
     replaced = study.model_dump(exclude_unset=True) | {
         "source": "world",
         "seeds": seeds,
         "languages": languages,
         "models": tuple(dict.fromkeys(models)),
-        "recipe": _over(recipe, STANDIN).model_dump(exclude_none=True),
+        "recipe": _adapted(_over(recipe, STANDIN, study), study.recipe).model_dump(exclude_none=True),
+        "placement": {},
         "intermediate": {name: arm.model_dump(exclude_unset=True) for name, arm in arms.items()},
         "evaluate_on": "test",
         "precision": "fp32",
@@ -86,6 +111,41 @@ def _arm(name: str, arm: Intermediate, study: Study, models: tuple[str, ...], ch
     return arm.model_copy(update=update)
 
 
+def _regime(recipe: Recipe, scale: float) -> Recipe:
+    """What of an arm's recipe makes the regime, not how fast it is trained; arms that are matched stay matched."""
+    return Recipe(
+        freeze=None if recipe.freeze is None else _scaled(recipe.freeze, scale),
+        adapter=_on_a_cpu(recipe.adapter),
+        examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
+        steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
+    )
+
+
+def _adapted(recipe: StudyRecipe, original: StudyRecipe) -> StudyRecipe:
+    """Where the study trains adapters its rehearsal does too, unless it says otherwise."""
+
+    def with_adapter(mine: Recipe, theirs: Recipe) -> Any:
+        return mine.model_copy(update={"adapter": mine.adapter or _on_a_cpu(theirs.adapter)})
+
+    update: dict[str, Any] = {
+        phase: with_adapter(getattr(recipe, phase), getattr(original, phase)) for phase in ("intermediate", "target")
+    }
+    names = dict.fromkeys([*recipe.task, *(name for name, said in original.task.items() if said.adapter)])
+    update["task"] = {
+        name: with_adapter(recipe.task.get(name, Recipe()), original.task.get(name, Recipe())) for name in names
+    }
+    return StudyRecipe(**{**dict(with_adapter(recipe, original)), **update})
+
+
+def _on_a_cpu(adapter: Adapter | None) -> Adapter | None:
+    return adapter.model_copy(update={"kind": "lora"}) if adapter and adapter.kind == "qlora" else adapter
+
+
+def _adapters(study: Study) -> list[Adapter]:
+    recipes = [study.recipe, study.recipe.intermediate, study.recipe.target, *study.recipe.task.values()]
+    recipes += [step.recipe for arm in study.intermediate.values() for step in (arm, *arm.then)]
+    recipes += [arm.target.recipe for arm in study.intermediate.values()]
+    return [recipe.adapter for recipe in recipes if recipe.adapter]
 
 
 def _scaled(count: int, scale: float) -> int:
@@ -103,8 +163,19 @@ def _over(said: StudyRecipe, base: StudyRecipe, study: Study) -> StudyRecipe:
     Each task has its own size there, unless the study says one.
     """
     wide = Recipe(**said.said())
+    tasks = dict(said.task)
+    if not any({"examples", "epochs", "steps"} & set(r.said()) for r in (wide, said.intermediate, said.target)):
+        for name in _trained(study):
+            tasks[name] = tasks.get(name, Recipe()).over(sized(find_task(study, name)))
     phases = {phase: getattr(said, phase).over(wide).over(getattr(base, phase)) for phase in ("intermediate", "target")}
-    return StudyRecipe(**wide.over(Recipe(**base.said())).said(), **phases, task=said.task)
+    return StudyRecipe(**wide.over(Recipe(**base.said())).said(), **phases, task=tasks)
+
+
+def _trained(study: Study) -> list[str]:
+    """The tasks that are trained on, as intermediate tasks or targets."""
+    targets = [find_task(study, name) for name in study.target_tasks()]
+    arms = [name for arm in study.intermediate.values() for name in arm.tasks]
+    return list(dict.fromkeys([*arms, *(name for task in targets for name in task.train_on or (task.name,))]))
 
 
 def _models(models: tuple[str, ...]) -> tuple[str, ...]:
@@ -121,14 +192,6 @@ def _models(models: tuple[str, ...]) -> tuple[str, ...]:
                 chosen[model] = ladder[min(rank, len(ladder) - 1)]
     return tuple(chosen.get(model, model) for model in models)
 
-def _regime(recipe: Recipe, scale: float) -> Recipe:
-    """What of an arm's recipe makes the regime, not how fast it is trained; arms that are matched stay matched."""
-    return Recipe(
-        freeze=None if recipe.freeze is None else _scaled(recipe.freeze, scale),
-        adapter=recipe.adapter,
-        examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
-        steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
-    )
 
 def _is_decoder(model: str) -> bool:
     shape = shapes.shape(model)

@@ -1,0 +1,146 @@
+"""What a study says of adapters, attention and devices, and where it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from waystage.errors import StudyError
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Stage
+from waystage.study import Study
+from waystage.study.estimate import estimate
+from waystage.study.placed import placed, work_of
+from waystage.study.rehearsal import rehearsed
+from waystage.study.stages import plan
+
+SEVEN = "meta-llama/Llama-2-7b-hf"
+LORA = {"kind": "lora"}
+
+
+def study(**more: Any) -> Study:
+    values: dict[str, Any] = {
+        "title": "t", "source": "world", "models": [SEVEN], "targets": ["xnli", "udpos"], "seeds": [1],
+        "languages": ["en", "de"], "intermediate": {"none": {}, "mnli": {"tasks": ["mnli"]}},
+    }  # fmt: skip
+    return Study(**{**values, **more})
+
+
+def trained(made: Study) -> dict[str, Stage]:
+    """By the words before "on" in their name."""
+    stages = Plan(plan(made).wanted).stages.values()
+    return {s.name.split(" on ")[0].removeprefix("train "): s for s in stages if s.kind == "train"}
+
+
+def test_an_adapter_is_identity_and_none_leaves_everything_as_it_was() -> None:
+    before, after = trained(study()), trained(study(recipe={"adapter": LORA}))
+    assert "adapter" not in before["mnli"].config["recipe"]
+    assert {s.fingerprint for s in before.values()}.isdisjoint(s.fingerprint for s in after.values())
+    full = {s.fingerprint for s in trained(study(recipe={"adapter": {"kind": "full"}})).values()}
+    assert full == {s.fingerprint for s in before.values()}
+
+
+def test_a_chain_concerns_only_stages_that_start_from_another() -> None:
+    chains = [trained(study(recipe={"adapter": LORA | {"chain": chain}})) for chain in ("continue", "merge", "stack")]
+    for name in ("mnli", "xnli after none"):
+        assert len({made[name].fingerprint for made in chains}) == 1
+    assert len({made["xnli after mnli"].fingerprint for made in chains}) == 3
+
+
+def test_adapters_have_a_learning_rate_of_their_own_unless_the_study_says_one() -> None:
+    assert trained(study())["mnli"].config["recipe"]["learning_rate"] == 1e-5
+    assert trained(study(recipe={"adapter": LORA}))["mnli"].config["recipe"]["learning_rate"] == 2e-4
+    said = trained(study(recipe={"adapter": LORA, "learning_rate": 3e-5}))
+    assert said["mnli"].config["recipe"]["learning_rate"] == 3e-5
+
+
+def test_a_phase_can_go_without_the_adapter() -> None:
+    made = trained(study(recipe={"adapter": LORA, "target": {"adapter": {"kind": "full"}}}))
+    assert "adapter" in made["mnli"].config["recipe"]
+    assert "adapter" not in made["xnli after mnli"].config["recipe"]
+
+
+def test_attention_is_identity_of_decoders_only() -> None:
+    both = study(attention="bidirectional", models=[SEVEN, "xlm-roberta-base"])
+    for stage in Plan(plan(both).wanted).stages.values():
+        if stage.kind in ("train", "evaluate"):
+            decoder = stage.config["model"]["name"] == SEVEN
+            assert stage.config["model"].get("attention") == ("bidirectional" if decoder else None)
+    piece = {
+        attention: [
+            s.config.get("options", {}).get("label_piece")
+            for s in Plan(plan(study(attention=attention)).wanted).stages.values()
+            if s.kind == "tokens" and s.config["form"] == "tags"
+        ]
+        for attention in ("causal", "bidirectional")
+    }
+    assert set(piece["causal"]) == {"last"}
+    assert set(piece["bidirectional"]) == {None}
+
+
+def test_placement_is_not_identity() -> None:
+    plain = Plan(plan(study()).wanted).stages.keys()
+    placing = {"devices": "8x80GB", "micro_tokens": 512, "checkpointing": True}
+    assert Plan(plan(study(placement=placing)).wanted).stages.keys() == plain
+
+
+def test_a_stage_is_placed_by_what_it_trains() -> None:
+    made = study(recipe={"adapter": LORA | {"rank": 8}}, placement={"devices": "80GB"})
+    stage = trained(made)["mnli"]
+    found = placed(stage, made.placement)
+    assert found is not None
+    assert (found.work.tuning, found.work.rank, found.work.precision) == ("lora", 8, "bf16")
+    assert found.work.batch == stage.config["recipe"]["batch"]
+    cost = estimate(stage, {}, made.placement)
+    assert cost.memory == found.memory.total
+    assert cost.disk < 200e6, "adapters and a head, not the model"
+    whole = estimate(trained(study())["mnli"], {}, made.placement)
+    assert whole.seconds > cost.seconds
+    assert whole.placement is not None
+    assert not whole.placement.fits
+
+
+def test_unknown_shapes_are_not_placed() -> None:
+    stage = trained(study(models=["some/model"]))["mnli"]
+    assert placed(stage) is None
+    assert estimate(stage, {}).known == "computed"
+
+
+def test_work_is_that_of_the_widest_member() -> None:
+    from waystage.models.shapes import known
+
+    arms = {"all": {"tasks": ["mnli", "hellaswag"], "replay": {"mlm": 0.3, "languages": ["de"]}}}
+    stage = trained(study(intermediate=arms))["all"]
+    work = work_of(stage, known()[SEVEN])
+    assert work.vocabulary
+    assert work.unit == 4 * work.length
+
+
+def test_a_rehearsal_keeps_the_adapter_but_not_the_four_bits() -> None:
+    made, changes = rehearsed(study(recipe={"adapter": {"kind": "qlora", "rank": 4}}, attention="bidirectional"))
+    stage = trained(made)["mnli"]
+    assert stage.config["recipe"]["adapter"]["kind"] == "lora"
+    assert stage.config["recipe"]["adapter"]["rank"] == 4
+    assert any("qlora" in change for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"placement": {"devices": "lots"}}, r"placement\.devices: 'lots' does not say devices"),
+        ({"placement": {"micro_tokens": 5}}, r"placement\.micro_tokens: must be >= 128"),
+        ({"recipe": {"adapter": {"kind": "dora"}}}, r"recipe\.adapter\.kind: must be 'lora', 'qlora' or 'full'"),
+        ({"recipe": {"adapter": {"kind": "lora", "ranks": 3}}}, r"did you mean 'rank'"),
+        ({"recipe": {"adapter": {"kind": "lora", "rank": 0}}}, r"recipe\.adapter\.rank: must be > 0"),
+        ({"attention": "both"}, "attention: must be 'causal' or 'bidirectional'"),
+        ({"attention": "bidirectional", "models": ["xlm-roberta-base"]}, "is for decoders"),
+        (
+            {"attention": "bidirectional", "intermediate": {"m": {"tasks": ["mnli"], "replay": {"mlm": 0.3}}}},
+            r"intermediate\.m\.replay: asks decoders for the next token",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_with_its_place(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        study(**more)
