@@ -39,7 +39,7 @@ def texts(task: str, language: str, splits: Iterable[str] = ("train", "dev", "te
                 found[" ".join(row.words)] = None
             elif isinstance(row, Span):
                 found |= dict.fromkeys(line.strip() for line in row.context.split("\n"))
-            elif isinstance(row, Passage) and not (row.query and language != "en"):
+            elif isinstance(row, Passage) and not row.query:  # of parallel text the side that is not English
                 found[row.text] = None
     return [text for text in found if text]
 
