@@ -88,8 +88,9 @@ def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehear
 
     study = results.study
     step = {"epochs": None, "steps": 1, "examples": 8, "eval_examples": 8}
+    phases = {name: getattr(study.recipe, name) for name in ("intermediate", "target")}
     recipe = study.recipe.model_copy(
-        update={**step, "intermediate": type(study.recipe.intermediate)(), "target": type(study.recipe.target)()}
+        update={**step, **{name: type(said)(adapter=said.adapter) for name, said in phases.items()}}
     )
     arms = {
         name: arm.model_copy(
