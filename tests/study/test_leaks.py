@@ -82,7 +82,7 @@ MARKED = {
     "a union with it": ("xnli", {"tasks": ["anli"]}, "superset (anli:train <- mnli:train -> xnli:train)"),
     "several tasks with it": ("xnli", {"tasks": ["mnli", "qqp"]}, "superset (mnli:train -> xnli:train)"),
     "translated first": ("xnli", {"tasks": ["mnli"], "translate": ["de"]}, "same training data"),
-    "parallel texts": ("belebele", {"tasks": ["sib200"]}, "parallel to test (sib200:train <- flores:test -> belebele:test)"),
+    "parallel texts": ("belebele", {"tasks": ["sib200"]}, "parallel to test (sib200:train <- flores"),
     "by way of an average": ("xnli", {"average": ["none", "y"]}, "same training data (mnli:train -> xnli:train)"),
     "unknown provenance": ("xnli", {"checkpoint": "org/m", "provenance": "?"}, "provenance not checked"),
 }  # fmt: skip
