@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__init__", "__main__", "engine_data", "engine_peer"}
+HELPERS = {"__init__", "__main__", "engine_data", "engine_peer", "kept"}
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from transformers import Trainer, TrainingArguments, XLMRobertaForSequenceClassification
 
 from engine_data import WORKS, config, corpus
+from kept import keep
 from waystage.models import heads, load
 from waystage.training import setup
 from waystage.training.network import Network
@@ -67,6 +69,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true")
     said = parser.parse_args()
     try:
@@ -104,6 +107,8 @@ def main() -> None:
     print(f"{said.shape}, {said.examples} examples, {said.threads} threads, {said.clock} clock, first round left out")
     print("                                  seconds   x fp32   x bf16   largest difference   same class")
     medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
+    how = {"threads": said.threads, "clock": said.clock, "examples": said.examples, "rounds": said.rounds}
+    keep(said.out, f"nli:{said.shape}", {**how, "seconds": medians}, kind=said.device)
     for name, took in medians.items():
         print(
             f"{name:32} {took:8.2f} {medians['Trainer.predict fp32'] / took:8.2f} "

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from engine_data import WORKS, ours
+from kept import keep
 from waystage.forms.encoded import Encoded
 from waystage.training.corpus import Corpus
 from waystage.training.loop import Job, State, full_precision, step
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true")
     said = parser.parse_args()
     if said.quick:
@@ -74,7 +76,12 @@ def main() -> None:
                 taken.append(time.process_time() - started)
         one, two = (statistics.median(taken[5:]) for taken in times)
         print(f"1,000 examples {one:.4f} s/step, {said.examples:,} examples {two:.4f} s/step, ratio {two / one:.3f}")
-        print(f"memory of the process grew by {resident() - before:.0f} MB over the last three quarters")
+        grew = resident() - before
+        print(f"memory of the process grew by {grew:.0f} MB over the last three quarters")
+        how = {"threads": said.threads, "clock": "cpu", "steps": said.steps}
+        keep(
+            said.out, f"{said.examples} examples", {**how, "1000": one, "all": two, "ratio": two / one, "grew MB": grew}
+        )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ machine's matrix multiplication reaches. Needs `accelerate` for the peer: pip in
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 import warnings
@@ -21,6 +20,7 @@ import torch
 
 from engine_data import SHAPES, WORKS, Work, corpus, ours
 from engine_peer import run
+from kept import keep
 from waystage.training import setup
 from waystage.training.loop import Job, State, full_precision, step
 from waystage.training.mixture import Mixture
@@ -127,14 +127,12 @@ def main() -> None:
     top = ceiling(said.precision, clock, said.device)
     print(f"{said.threads} threads, {said.clock} clock, matrix product in {said.precision}: {top / 1e9:.0f} GFLOP/s")
     print("work        ours s/step   Trainer fp32   ratio   Trainer bf16   ratio   GFLOP/s  share  computed/real")
-    results = []
     for name in said.work or (QUICK if said.quick else FULL):
         work, shape = WORKS[name.split(":")[0]], name.split(":")[1]
         steps = said.steps or (9 if said.quick else 18)
         common = {"precision": said.precision, "steps": steps, "clock": clock, "device": said.device}
         plain = compare(work, shape, bf16_peer=False, **common)
         half = compare(work, shape, bf16_peer=True, **common)
-        mine = min(plain["ours"], half["ours"])
         print(
             f"{name:10} {plain['ours']:8.3f}/{half['ours']:.3f} {plain['theirs']:12.3f} "
             f"{plain['theirs'] / plain['ours']:8.2f} {half['theirs']:13.3f} {half['theirs'] / half['ours']:8.2f} "
@@ -142,10 +140,8 @@ def main() -> None:
             f"   losses ours {plain['our_losses']} theirs {plain['their_losses']}",
             flush=True,
         )
-        results.append({"work": name, "ours": mine, "fp32": plain, "bf16": half})
-    if said.out:
-        said.out.parent.mkdir(parents=True, exist_ok=True)
-        said.out.write_text(json.dumps({"threads": said.threads, "clock": said.clock, "results": results}, indent=1))
+        how = {"threads": said.threads, "clock": said.clock, "steps": steps, "matrix product GFLOP/s": top / 1e9}
+        keep(said.out, name, {**how, "against fp32": plain, "against bf16": half}, kind=said.device)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ import argparse
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from kept import keep
 from waystage.forms.search import topk
 
 
@@ -44,6 +46,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true")
     said = parser.parse_args()
     if said.quick:
@@ -80,6 +83,9 @@ def main() -> None:
         other = int((found[label] != found[name]).any(axis=1).sum())
         differ += other
         print(f"{label:44} {took:8.2f} s   x {base / took:5.2f}   queries with other neighbours: {other}")
+    how = {"threads": said.threads, "clock": said.clock, "width": said.width, "k": said.k, "rounds": said.rounds}
+    medians = {label: statistics.median(times[1:]) for label, times in seconds.items()}
+    keep(said.out, f"{said.size} x {said.size}", {**how, "seconds": medians, "other neighbours": differ})
     sys.exit(1 if differ else 0)
 
 
