@@ -82,7 +82,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def _blocks(count: int, table: Tensor) -> Iterator[tuple[int, Tensor]]:
-    size = max(1024, BLOCK[table.device.type] // max(count, 1) // 256 * 256)
+    size = max(1024, BLOCK.get(table.device.type, BLOCK["cuda"]) // max(count, 1) // 256 * 256)
     for first in range(0, len(table), size):
         yield first, table[first : first + size]
 

@@ -26,8 +26,18 @@ def checkpoint_seconds() -> float:
 
 
 def place(network: Network, device: str) -> None:
+    if device.startswith("cuda"):
+        _deterministic()
     network.to(device)
     network.device = torch.device(device)
+
+
+def _deterministic() -> None:
+    """The same bits from the same start, which resuming needs: on a GPU several kernels add up in any order."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product is made
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
+    torch.backends.cuda.enable_mem_efficient_sdp(False)  # its backward pass has no deterministic form
 
 
 def compute(network: Network, precision: str) -> None:
