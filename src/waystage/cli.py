@@ -211,6 +211,42 @@ def questions(
 
 
 @app.command()
+def claims(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    full: Full = False,
+    file: Annotated[Path | None, typer.Option("--file", help="claims of your own (TOML)", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Published claims beside what the study measured, a verdict each: reproduced, same direction, contradicted, ...
+
+    Example: `waystage claims studies/phang2020.toml`
+    """
+    from waystage.commands import claiming
+
+    claiming.claims(study, overrides=set_, store=store, rehearsal=rehearsal, full=full, file=file, json=json)
+
+
+@app.command()
+def freeze(
+    study: StudyFile,
+    set_: Set = None,
+    store: StoreDir = None,
+    file: Annotated[Path | None, typer.Option("--file", help="claims of your own (TOML)", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """Write down questions, margins, what is analysed and claims before any score is seen, in STUDY.frozen.
+
+    Example: `waystage freeze my-study.toml`
+    """
+    from waystage.commands import claiming
+
+    claiming.freeze(study, overrides=set_, store=store, file=file, json=json)
+
+
+@app.command()
 def status(store: StoreDir = None, json: Json = False) -> None:
     """What is running in this store, from any terminal."""
     from waystage.commands import studies
@@ -260,7 +296,7 @@ def validate(
 @app.command()
 def export(
     study: StudyFile,
-    arm: Annotated[str, typer.Option("--arm", help="an arm of the study, such as mnli")],
+    arm: Annotated[str | None, typer.Option("--arm", help="needed where the study has several")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="the folder to write")] = Path("predictions"),
     seed: Annotated[int | None, typer.Option("--seed", help="needed where the study has several")] = None,
     model: Annotated[str | None, typer.Option("--model", help="needed where the study has several")] = None,

@@ -291,8 +291,8 @@ def questions(
 
 
 def export(
-    path: Path, *, overrides: list[str] | None, store: Path | None, arm: str | None, seed: int | None, model: str | None,
-    source: str | None, out: Path, format: str,
+    path: Path, *, overrides: list[str] | None, store: Path | None, arm: str | None, seed: int | None,
+    model: str | None, source: str | None, out: Path, format: str,
 ) -> None:  # fmt: skip
     from waystage.reports import submission
 

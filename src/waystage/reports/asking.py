@@ -19,16 +19,21 @@ def answers(results: Results) -> list[dict[str, Any]]:
 
     A trend over sizes has one answer for all models.
     """
+    from waystage.claims import freeze
     from waystage.stats import Answer, as_family
 
+    frozen = freeze.states(results)
     asked: list[dict[str, Any]] = []
     given: list[Answer] = []
     for number, question in enumerate(results.study.question, 1):
         a, b = question.compare
         for model in [None] if question.against == "size" else results.study.models:
             for source in results.study.source_languages:
-                key = {"number": number, "ask": question.ask, "kind": question.kind, "a": a, "b": b,
-                       "model": model or ", ".join(results.study.models), "source_language": source}  # fmt: skip
+                key = {
+                    "number": number, "ask": question.ask, "kind": question.kind, "a": a, "b": b,
+                    "model": model or ", ".join(results.study.models), "source_language": source,
+                    "frozen": frozen[number - 1],
+                }  # fmt: skip
                 try:
                     given.append(_answer(results, question, model, source))
                     asked.append({**key, "answered": True})
