@@ -23,27 +23,33 @@ def test_vocabulary_and_tokenizer_belong_together(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
-def test_they_predict_hidden_words_better_than_frequency_does(folder: Path) -> None:
+def test_they_predict_words_far_better_than_frequency_does(folder: Path) -> None:
     import math
     from collections import Counter
 
     import torch
-    from transformers import AutoModelForMaskedLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
     from waystage.world import World
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval()
+    kind = AutoModelForCausalLM if "decoder" in folder.name else AutoModelForMaskedLM
+    model = kind.from_pretrained(folder, dtype=torch.float32).eval()
     counts = Counter(t for d in World(0).text("en", n=1500, start=20_000_000) for t in tokenizer(d).input_ids)
     total = sum(counts.values())
     mine = theirs = 0.0
     for document in World(0).text("en", n=100, start=10_000_000):
         ids = torch.tensor(tokenizer(document).input_ids[:60])
-        hidden = torch.arange(2, len(ids) - 1, 7)
         asked = ids.clone()
-        asked[hidden] = tokenizer.mask_token_id
+        if kind is AutoModelForMaskedLM:
+            hidden = torch.arange(2, len(ids) - 1, 7)
+            asked[hidden] = tokenizer.mask_token_id
+            read = hidden
+        else:
+            hidden = torch.arange(2, len(ids) - 1)
+            read = hidden - 1
         with torch.no_grad():
-            scores = model(asked[None]).logits[0, hidden].log_softmax(-1)
+            scores = model(asked[None]).logits[0, read].log_softmax(-1)
         mine -= scores.gather(1, ids[hidden][:, None]).sum().item()
         theirs -= sum(math.log((counts[t] + 0.5) / (total + 0.5 * len(counts))) for t in ids[hidden].tolist())
-    assert mine < 0.97 * theirs
+    assert mine < 0.75 * theirs

@@ -1,6 +1,6 @@
 """Word forms of a language, made when first needed and kept: sentences are then put together from ready tokens.
 
-A token is (text, universal part of speech, category, entity tag). Categories are those of a small categorial grammar.
+A token is (text, universal part of speech, entity tag).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from waystage.world.morphology import Morphology
 from waystage.world.scripts import CASED, speller
 from waystage.world.stream import mix
 
-Token = tuple[str, str, str, str]
+Token = tuple[str, str, str]
 Part = tuple[str, str]  # a piece of a verb group: text, and what it is (V, AUX, NOT, PART)
 WRITTEN_IN_LATIN = {"PER": 10, "LOC": 10, "ORG": 40}  # percent of names, in languages of other scripts
 

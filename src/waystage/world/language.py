@@ -24,7 +24,6 @@ from waystage.world.morphology import (
 from waystage.world.scripts import no_spaces, punctuation
 
 _CASE_OF = {"in": LOCATIVE, "to": DATIVE, "from": ABLATIVE, "with": INSTRUMENTAL, "by": INSTRUMENTAL}
-_VERB_PHRASE = "S\\NP"
 Marks = dict[str, tuple[int, int]]  # role -> first token and the one after the last
 
 
@@ -38,38 +37,32 @@ class Language:
         script = "Latn" if gloss else get(code).script
         self.spaced = not no_spaces(script)
         stop, ask, comma = punctuation(script)
-        self.stop: Token = (stop, "PUNCT", ".", "O")
-        self.ask: Token = (ask, "PUNCT", ".", "O")
-        self.comma: Token = (comma, "PUNCT", ",", "O")
+        self.stop: Token = (stop, "PUNCT", "O")
+        self.ask: Token = (ask, "PUNCT", "O")
+        self.comma: Token = (comma, "PUNCT", "O")
         self.by_name = ontology().by_name
         self._nouns: dict[int, Token] = {}
         self._adjectives: dict[int, Token] = {}
         self._verbs: dict[int, list[Token]] = {}
         self._copulas: dict[int, list[Token]] = {}
         self._names: dict[Name | tuple[Name, int], list[Token]] = {}
-        self._words: dict[tuple[str, str, str], Token] = {}
+        self._words: dict[tuple[str, str], Token] = {}
         self._times: dict[tuple[str, int], list[Token]] = {}
         self._the = self._article(gloss)
-        forward = not self.grammar.verb_final
-        after = f"({_VERB_PHRASE})\\({_VERB_PHRASE})" if forward else f"({_VERB_PHRASE})/({_VERB_PHRASE})"
-        self._adverb = after
-        self._adposition = f"({after})/NP" if self.grammar.prepositions else f"({after})\\NP"
-        self._modifier = "N/N" if self.grammar.adjective_first else "N\\N"
         self._marks_case = self.grammar.cases == 7
 
     # -- words -----------------------------------------------------------------------------------------------------
 
     def _article(self, gloss: bool) -> Token | None:
         if self.grammar.article in ("before", "after"):
-            slash = "/" if self.grammar.article == "before" else "\\"
-            return (self.forms.word(self.by_name["the"]), "DET", f"NP{slash}N", "O")
+            return (self.forms.word(self.by_name["the"]), "DET", "O")
         return None
 
-    def word(self, name: str, tag: str, category: str) -> Token:
-        key = (name, tag, category)
+    def word(self, name: str, tag: str) -> Token:
+        key = (name, tag)
         token = self._words.get(key)
         if token is None:
-            token = self._words[key] = (self.forms.word(self.by_name[name]), tag, category, "O")
+            token = self._words[key] = (self.forms.word(self.by_name[name]), tag, "O")
         return token
 
     def _noun(self, concept: int, second: int, plural: bool, case: int, definite: bool) -> Token:
@@ -78,12 +71,12 @@ class Language:
         if token is None:
             it = ontology().concepts[concept]
             if it.kind == "function":
-                token = (self._pronoun(concept, case), "PRON", "NP", "O")
+                token = (self._pronoun(concept, case), "PRON", "O")
             else:
                 text = self.forms.noun(concept, bool(second), plural, case)
                 if definite and self.grammar.article == "affix":
                     text = self._definite(text)
-                token = (text, "NOUN", "N", "O")
+                token = (text, "NOUN", "O")
             self._nouns[key] = token
         return token
 
@@ -104,41 +97,24 @@ class Language:
         token = self._adjectives.get(key)
         if token is None:
             text = self.forms.adjective(concept, bool(second), plural, case, noun)
-            token = self._adjectives[key] = (text, "ADJ", self._modifier, "O")
+            token = self._adjectives[key] = (text, "ADJ", "O")
         return token
 
     def _verb(self, clause: Clause, plural: bool, second: int, passive: bool) -> list[Token]:
-        transitive = clause.object is not None and not passive
         flags = ((second * 2 + plural) * 2 + clause.negative) * 2 + passive
-        key = ((clause.verb * 4 + clause.tense) * 16 + flags) * 2 + transitive
+        key = (clause.verb * 4 + clause.tense) * 16 + flags
         group = self._verbs.get(key)
         if group is None:
             parts = self.forms.verb(clause.verb, bool(second), clause.tense, plural, clause.negative, passive)
-            group = self._verbs[key] = self._group(parts, self._valency(transitive))
+            group = self._verbs[key] = _group(parts)
         return group
-
-    def _valency(self, transitive: bool) -> str:
-        order = self.grammar.order
-        subject = "\\NP" if order.index("S") < order.index("V") else "/NP"
-        object_ = "\\NP" if order.index("O") < order.index("V") else "/NP"
-        if not transitive:
-            return f"S{subject}"
-        first, second = (subject, object_) if order[0] != "O" else (object_, subject)
-        return f"(S{first}){second}"
-
-    def _group(self, parts: list[Part], category: str) -> list[Token]:
-        helper = f"({_VERB_PHRASE})/({_VERB_PHRASE})"
-        tags = {"V": ("VERB", category), "AUX": ("AUX", helper), "NOT": ("PART", helper), "PART": ("PART", helper)}
-        return [(text, *tags[what], "O") for text, what in parts]
 
     def _copula(self, tense: int, plural: bool, negative: bool) -> list[Token]:
         key = (tense * 2 + plural) * 2 + negative
         group = self._copulas.get(key)
         if group is None:
             parts = self.forms.copula(tense, plural, negative)
-            group = self._group(parts, _VERB_PHRASE)
-            category = f"({_VERB_PHRASE})/(S[adj]\\NP)"
-            group = self._copulas[key] = [(t[0], t[1], category if t[1] == "AUX" else t[2], "O") for t in group]
+            group = self._copulas[key] = _group(parts)
         return group
 
     def _name(self, name: Name, case: int) -> list[Token]:
@@ -147,10 +123,7 @@ class Language:
         if tokens is None:
             words = self.forms.name(name, case)
             kind = name.kind
-            tokens = [
-                (w, "PROPN", "N/N" if i + 1 < len(words) else "NP", f"{'I' if i else 'B'}-{kind}")
-                for i, w in enumerate(words)
-            ]
+            tokens = [(w, "PROPN", f"{'I' if i else 'B'}-{kind}") for i, w in enumerate(words)]
             if len(self._names) < 100_000:
                 self._names[key] = tokens
         return tokens
@@ -160,19 +133,19 @@ class Language:
         if tokens is None:
             kind, value = time
             if kind == "year":
-                inner = [(str(value), "NUM", "NP", "O")]
+                inner = [(str(value), "NUM", "O")]
             elif kind == "when":
-                return [(self.forms.word(value), "ADV", self._adverb, "O")]
+                return [(self.forms.word(value), "ADV", "O")]
             else:
                 text = self.forms.noun(value, False, False, LOCATIVE) if self._marks_case else self.forms.word(value)
-                inner = [(text, "NOUN", "NP", "O")]
+                inner = [(text, "NOUN", "O")]
             if not self._marks_case or kind == "year":
                 inner = self._attach("in" if self.gloss and kind != "weekday" else "at", inner)
             tokens = self._times[time] = inner
         return tokens
 
     def _attach(self, relation: str, tokens: list[Token]) -> list[Token]:
-        adposition = self.word(relation, "ADP", self._adposition)
+        adposition = self.word(relation, "ADP")
         return [adposition, *tokens] if self.grammar.prepositions else [*tokens, adposition]
 
     # -- phrases ---------------------------------------------------------------------------------------------------
@@ -195,13 +168,13 @@ class Language:
             out = [number, *out] if grammar.numeral_first else [*out, number]
         elif not it.definite and self.gloss and noun[1] == "NOUN":
             if not plural and not is_mass(it.head):
-                out = [("an" if out[0][0][0] in "aeiou" else "a", "DET", "NP/N", "O"), *out]
+                out = [("an" if out[0][0][0] in "aeiou" else "a", "DET", "O"), *out]
         elif it.definite and self._the is not None and it.owner is None and noun[1] == "NOUN":
             out = [self._the, *out] if grammar.article == "before" else [*out, self._the]
         if it.owner is not None:
             owner = self._name(it.owner, GENITIVE)
             if not self._marks_case:
-                link = self.word("of", "ADP", "(NP\\NP)/NP" if grammar.prepositions else "(NP/NP)\\NP")
+                link = self.word("of", "ADP")
                 owner = [link, *owner] if grammar.prepositions else [*owner, link]
             out = owner + out if grammar.owner_first else out + owner
         return out
@@ -209,12 +182,12 @@ class Language:
     def _count(self, count: int, style: int) -> Token:
         if count < 0:
             if count == HOW_MANY:
-                return self.word("how-many", "DET", "NP/N")
-            return self.word(QUANTIFIERS[count], "DET", "NP/N")
+                return self.word("how-many", "DET")
+            return self.word(QUANTIFIERS[count], "DET")
         if 2 <= count <= 10 and style & 2:
             word = ontology().kind("number")[count - 2]
-            return (self.forms.word(word), "NUM", "N/N", "O")
-        return (str(count), "NUM", "N/N", "O")
+            return (self.forms.word(word), "NUM", "O")
+        return (str(count), "NUM", "O")
 
     def relation(self, relation: str, it: Phrase, style: int = 0) -> list[Token]:
         if self._marks_case:
@@ -233,7 +206,7 @@ class Language:
         grammar = self.grammar
         subject, object_ = it.subject, it.object
         verb_style = (style >> 3) & 3
-        passive = style & 3 == 3 and it.verb >= 0 and object_ is not None and object_.head != subject.head
+        passive = is_passive(it, style)
         agent: list[Token] | None = None
         if it.verb < 0:
             subject_words = self.phrase(subject, NOMINATIVE, style >> 5)
@@ -265,12 +238,12 @@ class Language:
             others.insert(0, ("subject", agent))
             object_role, subject_role = "", "object"
         if it.manner >= 0:
-            others.append(("manner", [(self.forms.word(it.manner), "ADV", self._adverb, "O")]))
+            others.append(("manner", [(self.forms.word(it.manner), "ADV", "O")]))
         time = self.time(it.time) if it.time is not None and ask != "when" else None
         if ask:
             others = [(role, self._asked(ask, role, words, it)) for role, words in others]
             if ask == "when":
-                time = [self.word("when", "ADV", self._adverb)]
+                time = [self.word("when", "ADV")]
         early = bool(style & 4) or grammar.verb_final
         if early and time is not None:
             parts.append(("time", time))
@@ -302,14 +275,14 @@ class Language:
     def _asked(self, ask: str, role: str, words: list[Token], it: Clause) -> list[Token]:
         """A place that is asked for loses its adposition: `where`, not `in where`."""
         if ask == "where" and role in ("in", "to"):
-            return [self.word("where", "ADV", self._adverb)]
+            return [self.word("where", "ADV")]
         return words
 
     def _arranged(self, ask: str, parts: list[tuple[str, list[Token]]]) -> list[tuple[str, list[Token]]]:
         """Question words in front and question particles in place, where the language has them so."""
         if ask == "yes-no":
             if self.grammar.question:
-                particle = ("ask", [self.word("ASK", "PART", "S/S")])
+                particle = ("ask", [self.word("ASK", "PART")])
                 return [particle, *parts] if self.grammar.question == "initial" else [*parts, particle]
             return parts
         if not self.grammar.asks_first:
@@ -329,8 +302,8 @@ class Language:
     def joined(self, first: list[Token], link: str, second: list[Token]) -> list[Token]:
         """Two clauses as one sentence: `first LINK second`. Subordinators may follow their clause instead."""
         if link in ("and", "or", "but", "so"):
-            return [*first, self.word(link, "CCONJ", "conj"), *second, self.stop]
-        word = self.word(link, "SCONJ", "(S\\S)/S")
+            return [*first, self.word(link, "CCONJ"), *second, self.stop]
+        word = self.word(link, "SCONJ")
         if self.grammar.final_linker:
             return [*second, word, self.comma, *first, self.stop]
         return [*first, word, *second, self.stop]
@@ -358,6 +331,15 @@ class Language:
 
     def join(self, sentences: list[str]) -> str:
         return (" " if self.spaced else "").join(sentences)
+
+
+def is_passive(it: Clause, style: int) -> bool:
+    return style & 3 == 3 and it.verb >= 0 and it.object is not None and it.object.head != it.subject.head
+
+
+def _group(parts: list[Part]) -> list[Token]:
+    tags = {"V": "VERB", "AUX": "AUX", "NOT": "PART", "PART": "PART"}
+    return [(text, tags[what], "O") for text, what in parts]
 
 
 @cache

@@ -1,11 +1,13 @@
 """Names of persons, places and organisations, in pools that never share a name.
 
-A name is a beginning and an ending, numbered; a pool is a range of these numbers after a permutation, so that names of
-pretraining, intermediate tasks, target tasks and of their splits are disjoint by construction.
+A name is a beginning and an ending, numbered; pools share out these numbers, so that names of pretraining, intermediate
+tasks, target tasks and of their splits are disjoint by construction. The pools of tasks are shuffled: each has
+beginnings and endings of every sort, so that no part of a name tells in one split what it does not tell in another.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from waystage.world.clauses import Name
@@ -19,7 +21,7 @@ _ENDINGS = {
 }
 _TOTAL = len(_BEGINNINGS) * 44
 POOLS = ("pretrain", *(f"{role}/{split}" for role in ("intermediate", "target") for split in ("train", "dev", "test")))
-_SIZES = {"pretrain": 560}
+_PRETRAINED = 560  # names of the pretraining text; what is left is dealt out to the tasks
 _SIZE = 200
 
 
@@ -36,8 +38,10 @@ class Pool:
     """The names that one role may use."""
 
     def __init__(self, seed: int, role: str):
-        start = sum(_SIZES.get(earlier, _SIZE) for earlier in POOLS[: POOLS.index(role)])
-        numbers = range(start, start + _SIZES.get(role, _SIZE))
+        numbers: Sequence[int] = range(_PRETRAINED)
+        if role != "pretrain":
+            dealt = Stream("pools", seed).shuffled(range(_PRETRAINED, _TOTAL))
+            numbers = dealt[(POOLS.index(role) - 1) * _SIZE :][:_SIZE]
         half = len(numbers) // 2
         self.first = [sounds(seed, "PER", i) for i in numbers[:half]]
         self.last = [sounds(seed, "PER", i) for i in numbers[half:]]

@@ -106,9 +106,9 @@ def _why(voice: Voice, backward: bool) -> str:
     """`Why?`, or `And what next?`"""
     tongue = voice.tongue
     words = (
-        [tongue.word("why", "ADV", "S/S")]
+        [tongue.word("why", "ADV")]
         if backward
-        else [tongue.word("so", "CCONJ", "conj"), tongue.word("what", "PRON", "NP"), tongue.word("next", "ADV", "S\\S")]
+        else [tongue.word("so", "CCONJ"), tongue.word("what", "PRON"), tongue.word("next", "ADV")]
     )
     return tongue.text([*words, tongue.ask])
 

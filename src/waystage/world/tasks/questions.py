@@ -27,7 +27,7 @@ class Asked:
 
 
 def examples(
-    setting: Setting, n: int, *, unanswerable: int = 0, sentences: int = 4, blind: bool = False
+    setting: Setting, n: int, *, unanswerable: int = 0, sentences: int = 3, blind: bool = False
 ) -> Iterator[Span]:
     """`unanswerable` percent of the questions have no answer; `blind` ones show less of the sentence they are about."""
     for passage in range((n + QUESTIONS - 1) // QUESTIONS):

@@ -141,6 +141,6 @@ def _mention(draw: Stream, voice: Voice, name: Name, known: list[Clause], facts:
     first, last = marks["subject" if clause.subject.name == name else "in"]
     words = [i for i in range(first, last) if tokens[i][1] == "PROPN"]
     first, last = words[0], words[-1] + 1
-    opened, closed = ("{", "PUNCT", "", "O"), ("}", "PUNCT", "", "O")
+    opened, closed = ("{", "PUNCT", "O"), ("}", "PUNCT", "O")
     marked = tongue.text([*tokens[:first], opened, *tokens[first:last], closed, *tokens[last:]])
     return tongue.join([marked, voice.say(known[0]._replace(subject=Phrase(facts.he)))])

@@ -31,7 +31,8 @@ GENERATORS: dict[str, Generator] = {
     "sciq": partial(choices.knowledge, options=4),
     "siqa": partial(choices.reasons, options=3),
     "belebele": choices.reading,
-    "ccg": partial(tagging.examples, kind="categories"),
+    "ccg": partial(tagging.analysed, kind="categories"),
+    "supertags": partial(tagging.analysed, kind="relations"),
 }
 CAPITAL_TAGS = frozenset({"B-PER", "B-LOC", "B-ORG"})
 
