@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pandas
 import pyarrow.parquet as pq
 import pytest
 from synthetic import results, study
 
+from waystage.reports import write
 from waystage.reports.content import content
 from waystage.results import Results
 
@@ -26,6 +30,52 @@ def recomputed(found: Results, arm: str, target: str, code: str) -> float:
             gold = {row["id"]: row["label"] for row in rows}
             values.append(100 * sum(gold[row["id"]] == row["prediction"] for row in said) / len(said))
     return sum(values) / len(values)
+
+
+def again(rows: list[dict[str, Any]], said: list[dict[str, Any]]) -> float:
+    """A score from answers and gold in ten lines that share nothing with the package."""
+    gold = {row["id"]: row for row in rows}
+    found = []
+    for one in said:
+        row, answer = gold[one["id"]], one["prediction"]
+        if "tags" in row:
+            found += [mine == right for mine, right in zip(answer, row["tags"], strict=True)]
+        elif "answers" in row:
+            shared = sum((Counter(answer.split()) & Counter(row["answers"][0].split())).values())
+            found.append(2 * shared / (len(answer.split()) + len(row["answers"][0].split())))
+        elif "gold" in row:
+            found += [answer[0] in row["gold"]] if one["variant"] == "cosine" else []
+        else:
+            found.append(answer == row["label"])
+    return 100 * sum(found) / len(found)
+
+
+def test_every_score_of_the_json_is_that_of_the_kept_answers(whole: Results, tmp_path: Path) -> None:
+    path = write(whole, tmp_path / "all.json", "json")
+    scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
+    cells = {cell.evaluate.fingerprint: cell for cell in whole.plan.cells}
+    checked = set()
+    for row in (dict(zip(scores["columns"], row, strict=True)) for row in scores["rows"]):
+        if row["metric"] not in ("accuracy", "token_accuracy") and (row["target"], row["metric"]) != ("xquad", "f1"):
+            continue
+        cell = cells[row["stage"]]
+        gold, answers = (whole.store.path(s.fingerprint) for s in (cell.evaluate.inputs["rows"], cell.evaluate))
+        rows = pq.read_table(gold / f"{row['language']}.parquet").to_pylist()
+        said = pq.read_table(answers / "predictions" / f"{row['language']}.parquet").to_pylist()
+        assert row["value"] == pytest.approx(again(rows, said)), row
+        checked.add(row["target"])
+    assert checked == {"xnli", "udpos", "xquad", "tatoeba"}
+
+
+def test_gains_of_the_json_are_those_of_its_scores(whole: Results) -> None:
+    made = content(whole, examples=False)
+    frame = pandas.DataFrame(made["scores"]["rows"], columns=made["scores"]["columns"])
+    means = frame[frame["headline"]].groupby(["intermediate", "target", "language", "seed"])["value"].mean().unstack()
+    for row in made["gains"]["rows"]:
+        arm, zero = (means.loc[name, row["target"]].dropna(axis=1) for name in (row["intermediate"], "none"))
+        if zero.shape[1] == 1:  # a model as published has one score for all seeds
+            zero = pandas.concat([zero.iloc[:, 0]] * arm.shape[1], axis=1, keys=arm.columns)
+        assert row["gain"] == pytest.approx((arm - zero).mean().mean())
 
 
 def test_gains_are_those_of_the_kept_answers(whole: Results) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -90,8 +91,58 @@ def test_numbers_of_the_page_are_those_of_the_json(running: Results) -> None:
                 assert row[1] == numbers.score(base)
     for answer in made["answers"]:
         table = read.tables[f"Answer {answer['number']}, target by target"]
-        for line, row in zip((*answer["targets"], *answer["variants"]), table[1:], strict=True):
+        for line, row in zip((*answer["targets"], *answer["variants"], *answer["items"]), table[1:], strict=True):
             assert row[5] == numbers.gain(line["interval"]["estimate"])
+
+
+class Words(HTMLParser):
+    """What is read on the page, without pictures, programs and the study's own file."""
+
+    SKIPPED = frozenset({"script", "style", "svg", "pre", "code"})
+
+    def __init__(self, html: str):
+        super().__init__(convert_charrefs=True)
+        self.text: list[str] = []
+        self._inside = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside += tag in self.SKIPPED
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside -= tag in self.SKIPPED
+
+    def handle_data(self, data: str) -> None:
+        if not self._inside:
+            self.text.append(data)
+
+
+NUMBER = re.compile(r"[+-]?\d[\d,]*\.\d+")
+
+
+def leaves(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list):
+        for inner in value:
+            yield from leaves(inner)
+    else:
+        yield value
+
+
+def test_every_number_of_the_page_stands_in_the_json(running: Results, tmp_path: Path) -> None:
+    from waystage.reports import write
+
+    known: set[str] = set()
+    for leaf in leaves(json.loads(write(running, tmp_path / "r.json", "json").read_text(encoding="utf-8"))):
+        if isinstance(leaf, str):
+            known.update(NUMBER.findall(leaf))
+        elif isinstance(leaf, int | float):
+            for form in (numbers.score, numbers.gain, numbers.p_value, numbers.span, numbers.size):
+                known.update(NUMBER.findall(form(leaf)))
+    shown = NUMBER.findall("\n".join(Words(write(running, tmp_path / "r.html").read_text(encoding="utf-8")).text))
+    assert len(shown) > 200
+    assert [number for number in shown if number not in known] == []
 
 
 def test_hostile_text_is_text_and_nothing_else(hostile: Results) -> None:
@@ -149,7 +200,7 @@ def test_a_real_page_has_no_banner(whole: Results) -> None:
 
 def test_a_page_before_anything_has_run(tmp_path: Path) -> None:
     html = page(content(results(tmp_path, missing=lambda cell: True)))
-    assert "Nothing can be answered yet" in html
+    assert html.count("<strong>not answerable yet</strong>") == 2
     assert "0 of 34 evaluations are in" in html
 
 

@@ -23,12 +23,20 @@ def baseline(results: Results) -> str:
 
 def study(results: Results, command: str) -> dict[str, Any]:
     said = results.study
+
+    def title(task: str) -> str:
+        return find_task(said, task).title
+
     return {
         "title": said.title,
         "source": said.source,
         "models": list(said.models),
         "arms": [
-            {"name": name, "what": arms.described(arm), "tasks": [task for step in arm.steps for task in step.tasks]}
+            {
+                "name": name,
+                "what": arms.described(arm, title),
+                "tasks": [task for step in arm.steps for task in step.tasks],
+            }
             for name, arm in said.intermediate.items()
         ],
         "baseline": baseline(results),

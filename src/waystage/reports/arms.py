@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from waystage.study.regimes import EACH, SOURCE, Intermediate, Languages, Step, TargetStage, listed
 
 SPOKEN = {EACH: "each evaluated language by itself", SOURCE: "the language of the target's training data"}
@@ -18,9 +20,12 @@ def baseline(arms: dict[str, Intermediate]) -> str:
     return next((name for name, arm in arms.items() if arm == type(arm)()), next(iter(arms)))
 
 
-def described(arm: Intermediate) -> str:
-    parts = [said for said in (_start(arm), *map(_step, arm.steps)) if said]
+def described(arm: Intermediate, title: Callable[[str], str] = str) -> str:
+    """`title` says what a task is called."""
+    parts = [said for said in (_start(arm), *(_step(step, title) for step in arm.steps)) if said]
     said = ", then ".join(parts) if parts else "" if arm.control else "straight to the target"
+    if arm.tasks and not arm.control:
+        said = f"first {said}"
     if arm.control:
         of = f" (control of {arm.of})" if arm.of else " (control)"
         said = ": ".join(filter(None, (said, CONTROLS[arm.control]))) + of
@@ -39,8 +44,8 @@ def _start(arm: Intermediate) -> str:
     return f"mean of the checkpoints of {' and '.join(arm.average)}, nothing trained" if arm.average else ""
 
 
-def _step(step: Step) -> str:
-    said = " + ".join(step.tasks)
+def _step(step: Step, title: Callable[[str], str]) -> str:
+    said = " + ".join(map(title, step.tasks))
     if step.language != "en":
         said += f" in {_codes(step.language)}"
     if step.translate:

@@ -26,7 +26,7 @@ def of(results: Results) -> dict[str, Any]:
         "by_language": blocks,
         "trends": relations.trends(results, blocks, about.languages(results)),
         "transfer": transfer(results, headline),
-        "gaps": relations.gaps(results, arms),
+        "gaps": relations.gaps(results, arms, untrained),
         "best": relations.best(arms),
         "layers": relations.layers(results, frame),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from waystage.reports import about, comparisons, made
+from waystage.reports import about, claimed, comparisons, made
 from waystage.results import REHEARSAL, Results
 
 VERSION = 1
@@ -27,6 +27,7 @@ def content(results: Results, *, command: str = "", examples: bool = True) -> di
         "progress": about.progress(results),
         "languages": about.languages(results),
         **compared,
+        "claims": claimed.claims(results),
         "variants": comparisons.variants(results),
         "curves": made.curves(results, records),
         "costs": made.costs(results, records),

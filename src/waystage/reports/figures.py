@@ -14,8 +14,9 @@ Point = tuple[float, float]
 
 def answer(found: dict[str, Any], note: str) -> str:
     """The difference with its interval, over all and target by target, on one scale with a line at zero."""
+    kind = found.get("kind", "difference")
     parts = [("all together", found["interval"]), *((t["what"], t["interval"]) for t in found["targets"])]
-    if len(found["targets"]) == 1:
+    if len(found["targets"]) == 1 or (kind == "trend" and found["targets"]):  # a slope is on no scale of points
         parts = parts[1:]
     known = [v for _, i in parts for v in (i["estimate"], i["low"], i["high"]) if v is not None]
     scale = axis(known, 12, svg.WIDTH - 12, zero=True)
@@ -29,9 +30,11 @@ def answer(found: dict[str, Any], note: str) -> str:
         if interval["low"] is not None and interval["high"] is not None:
             row.append(line(scale(interval["low"]), y + 22, scale(interval["high"]), y + 22, "bar"))
         dot = f'<circle class="dot" cx="{svg.number(scale(interval["estimate"]))}" cy="{y + 22}" r="4.5"/>'
-        main = ' class="main"' if number == 0 else ""
+        main = ' class="main"' if number == 0 and what == "all together" else ""
         body.append(f"<g{main}>{''.join(row)}{dot}</g>")
-    body.append(svg.bottom_axis(scale, base + 2, f"points by which {found['a']} is above {found['b']}"))
+    above = f"points by which {found['a']} is above {found['b']}"
+    name = "change of the gap in points; below zero it is smaller" if kind == "gap" else above
+    body.append(svg.bottom_axis(scale, base + 2, name))
     title = f"{found['a']} against {found['b']}: difference with its interval"
     return figure(title, "".join(body), height=base + 40, note=note)
 

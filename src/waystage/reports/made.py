@@ -237,7 +237,7 @@ def _facts(results: Results, stage: Stage, record: dict[str, Any]) -> dict[str, 
 def _row_facts(facts: dict[str, Any]) -> dict[str, Any]:
     left = {reason: count["count"] for reason, count in facts.get("excluded", {}).items()}
     odd = {reason: count["count"] for reason, count in facts.get("kept", {}).items()}
-    return {"examples": facts["examples"], "left_out": left, "odd": odd}
+    return {"examples": facts["examples"], "left_out": left, "left_out_rows": sum(left.values()), "odd": odd}
 
 
 def _token_facts(facts: dict[str, Any]) -> dict[str, Any]:
@@ -245,7 +245,9 @@ def _token_facts(facts: dict[str, Any]) -> dict[str, Any]:
         key: facts[key] for key in ("units", "tokens", "truncated", "words", "pieces") if key in facts
     }
     if found.get("words") and "pieces" in found:
-        found["pieces_per_word"] = round(found["pieces"] / found["words"], 3)
+        found["pieces_per_word"] = found["pieces"] / found["words"]
+    if found.get("units"):  # what the model reads at once: an example, a window of a long one, an option
+        found["tokens_each"] = found["tokens"] / found["units"]
     return found
 
 

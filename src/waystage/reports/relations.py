@@ -119,7 +119,7 @@ def scaling(answers: list[dict[str, Any]], rehearsal: bool) -> list[dict[str, An
     groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for answer in answers:
         known = shape(answer["model"])
-        if answer["answered"] and known:
+        if answer["answered"] and known and answer.get("kind") != "trend":
             point = {"model": answer["model"], "parameters": known.parameters,
                      **{key: answer["interval"][key] for key in ("estimate", "low", "high")}}  # fmt: skip
             groups.setdefault((answer["number"], answer["source_language"]), []).append({**answer, "point": point})
@@ -160,16 +160,19 @@ def contrasts(results: Results, rows: Any, zero: str, untrained: list[str]) -> A
     return found
 
 
-def gaps(results: Results, arms: Arms) -> list[dict[str, Any]]:
-    """Per arm: is the gap to the source language, or between high- and low-resource languages, smaller than without?"""
-    from waystage.stats.gaps import gap, to_source
+def gaps(results: Results, arms: Arms, untrained: list[str]) -> list[dict[str, Any]]:
+    """Per arm: is the gap to the source language, or between high- and low-resource languages, smaller than without?
+
+    Targets that nothing was trained for have no source language to be near to.
+    """
+    from waystage.stats.gaps import gap
 
     low = set(results.study.select("low-resource"))
     found = []
     for (model, source), own in arms.items():
         for arm, both in own.items():
             asked: dict[str, Callable[[], Any]] = {
-                f"{source} minus the others": partial(to_source, both),
+                f"{source}{'*' if results.rehearsal else ''} minus the others": partial(_to_source, both, untrained),
                 "high- minus low-resource": partial(gap, both, set(both.languages) - low, low),
             }
             for kind, ask in asked.items():
@@ -184,6 +187,15 @@ def gaps(results: Results, arms: Arms) -> list[dict[str, Any]]:
                      "why": said.why, "targets": said.targets, "seeds": said.change.n}
                 )  # fmt: skip
     return [plain(one) for one in found]
+
+
+def _to_source(both: Any, untrained: list[str]) -> Any:
+    from waystage.stats.gaps import to_source
+
+    trained = [target for target in both.targets if target not in untrained]
+    if not trained:
+        raise InputError("no target was trained")
+    return to_source(both.of(trained))
 
 
 def best(arms: Arms) -> list[dict[str, Any]]:

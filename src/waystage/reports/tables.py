@@ -34,7 +34,9 @@ def tables(content: dict[str, Any], *, long: bool = False) -> list[Table]:
     made = [
         answers(content),
         decomposition(content),
+        claims(content),
         gains(content),
+        marks(content),
         best(content),
         by_language(content),
         gaps(content),
@@ -46,6 +48,7 @@ def tables(content: dict[str, Any], *, long: bool = False) -> list[Table]:
         missing(content),
         failed(content),
         left_out(content),
+        licences(content),
     ]
     if long:
         made += [scores(content), stages(content)]
@@ -107,7 +110,7 @@ def decomposition(content: dict[str, Any]) -> Table:
         )
         for a in content["answers"]
         if a["answered"]
-        for line in (*a["targets"], *a["variants"])
+        for line in (*a["targets"], *a["variants"], *a["items"])
     ]  # fmt: skip
     columns = (
         Column("question", "many"), *extra, Column("part"), Column("metric"), Column("languages", "many"),
@@ -115,6 +118,24 @@ def decomposition(content: dict[str, Any]) -> Table:
         Column("high", "gain"), Column("verdict"), Column("share", "share"),
     )  # fmt: skip
     return Table("answers_by_target", "Where each answer comes from", columns, tuple(rows))
+
+
+def claims(content: dict[str, Any]) -> Table:
+    """Those with something to read; what a study cannot say anything about would bury them."""
+    extra, codes = several(content), shown(content)
+    rows = [
+        (
+            c["id"], c["text"], *head(c, extra, codes), c["published"], c["measured"], c["low"], c["high"], c["seeds"],
+            c["word"], c["why"],
+        )
+        for c in content["claims"]
+        if c["tested"]
+    ]  # fmt: skip
+    columns = (
+        Column("claim"), Column("text"), *extra, Column("published", "score"), Column("measured", "gain"),
+        Column("low", "gain"), Column("high", "gain"), Column("seeds", "many"), Column("verdict"), Column("why"),
+    )  # fmt: skip
+    return Table("claims", "Published claims, and what this study says of them", columns, tuple(rows))
 
 
 def gains(content: dict[str, Any]) -> Table:
@@ -245,7 +266,7 @@ def data(content: dict[str, Any]) -> Table:
     rows = [
         (
             d["task"], d["split"], codes.get(d["language"], d["language"]), d.get("examples"),
-            sum(d.get("left_out", {}).values()), d.get("tokens"), _each(d), d.get("truncated"),
+            d.get("left_out_rows"), d.get("tokens"), d.get("tokens_each"), d.get("truncated"),
             d.get("pieces_per_word"),
         )
         for d in content["data"]
@@ -258,11 +279,6 @@ def data(content: dict[str, Any]) -> Table:
     return Table("data", "The data, as it was read and tokenised", columns, tuple(rows))
 
 
-def _each(row: dict[str, Any]) -> float | None:
-    """Tokens of what the model reads at once: an example, a window of a long one, an option."""
-    return row["tokens"] / row["units"] if row.get("units") else None
-
-
 def versions(content: dict[str, Any]) -> Table:
     rows = [
         (library, version, count)
@@ -271,6 +287,17 @@ def versions(content: dict[str, Any]) -> Table:
     ]
     columns = (Column("library"), Column("version"), Column("stages", "many"))
     return Table("versions", "Versions that made the stages", columns, tuple(rows))
+
+
+def marks(content: dict[str, Any]) -> Table:
+    rows = tuple((m["intermediate"], m["target"], m["mark"], m["why"]) for m in content["marks"])
+    columns = (Column("arm"), Column("target"), Column("mark"), Column("why"))
+    return Table("marks", "Cells to read with care: shared data, or no zero-shot transfer", columns, rows)
+
+
+def licences(content: dict[str, Any]) -> Table:
+    rows = tuple((x["task"], x["forbids"]) for x in content["licences"])
+    return Table("licences", "Licences that forbid something", (Column("task"), Column("licence")), rows)
 
 
 def missing(content: dict[str, Any]) -> Table:

@@ -42,7 +42,7 @@ def _short(answer: dict[str, Any]) -> str:
     interval, seeds = answer["interval"], len(answer["seeds"])
     sure = words.interval(interval)
     asked = f"{answer['ask']} " if answer["ask"] else ""
-    numbers = f"{written(interval['estimate'], 'gain')} points ({sure}; {words.counted(seeds, 'seed')})"
+    numbers = f"{written(interval['estimate'], 'gain')} {words.unit(answer)} ({sure}; {words.counted(seeds, 'seed')})"
     return f"{asked}{answer['a']} against {answer['b']}: {numbers}: {answer['verdict']['word']}"
 
 

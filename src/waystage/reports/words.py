@@ -9,7 +9,7 @@ from waystage.reports import numbers
 from waystage.reports.numbers import counted, listed
 
 NAMED = 3  # questions whose verdicts are spelled out in one line
-__all__ = ["best", "compared", "counted", "how_much", "interval", "meaning", "opening", "where"]
+__all__ = ["best", "caveats", "compared", "counted", "how_much", "interval", "meaning", "opening", "unit", "where"]
 
 
 def compared(content: dict[str, Any]) -> str:
@@ -61,14 +61,31 @@ def meaning(content: dict[str, Any]) -> str:
         parts = [f"{number} '{word}'" for word, number in counts.most_common()]
         parts += [f"{len(answers) - len(answered)} not answerable yet"] if len(answered) < len(answers) else []
         said = f"Of {counted(len(answers), 'answer')}: {', '.join(parts)}"
-    verdicts = {a["verdict"]["word"] for a in answered}
+    return ". ".join([said, *caveats(content)]) + "."
+
+
+def caveats(content: dict[str, Any]) -> list[str]:
+    """What the verdicts do not say."""
+    verdicts = {a["verdict"]["word"] for a in content["answers"] if a["answered"]}
+    said = []
     if "no verdict" in verdicts:
-        said += ". A verdict needs three seeds"
+        said.append("A verdict needs three seeds")
     if "not distinguishable" in verdicts:
-        said += ". 'Not distinguishable' is no proof of no effect: the interval says what is still possible"
+        said.append("'Not distinguishable' is no proof of no effect: the interval says what is still possible")
     if content["rehearsal"]:
-        said += ". This was a rehearsal: it shows that the study runs, and says nothing about real languages"
-    return said + "."
+        said.append("This was a rehearsal: it shows that the study runs, and says nothing about real languages")
+    return said
+
+
+def unit(answer: dict[str, Any]) -> str:
+    """What the number of an answer counts."""
+    match answer.get("kind", "difference"):
+        case "gap":
+            return "points of the gap"
+        case "trend":
+            size = answer["details"].get("against") == "size"
+            return "points per tenfold size" if size else "points per standard deviation"
+    return "points"
 
 
 def _verdict(answer: dict[str, Any]) -> str:
