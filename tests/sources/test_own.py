@@ -142,6 +142,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no files": ({"form": "spans", "files": {}}, "names no file"),
     "split": ({"form": "spans", "files": {"training": {"en": "x.json"}}}, "'training' is no split"),
     "mixed": ({"form": "spans", "files": {"train": {"en": "x.json"}, "sw": "y.json"}}, "either every file has a split"),
+    "label twice": ({"form": "tags", "labels": ["O", "O"], "files": {"en": "x.tsv"}}, "a label stands twice"),
+    "code": ({"form": "spans", "files": {"swa": "x.json"}}, "write 'sw' for the language 'swa'"),
+    "option": ({"form": "similarity", "files": {"en": "x.csv"}, "options": {"scal": 5}}, "did you mean 'scale'?"),
+    "mode": ({"form": "retrieval", "files": {"en": "x.tsv"}, "options": {"mode": "near"}}, "there are: bitext, margin"),
+    "metric": ({"form": "spans", "files": {"en": "x.json"}, "metric": "em"}, "there are: exact_match, f1"),
     "dots": ({"form": "spans", "files": {"en": "../../etc/x.json"}}, "leaves its folder with '..'"),
 }  # fmt: skip
 

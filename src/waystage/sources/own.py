@@ -13,11 +13,12 @@ Files without splits are divided by row number, eight tenths for training and on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from waystage.errors import DataError, InputError
+from waystage import languages as language_table
+from waystage.errors import DataError, InputError, did_you_mean
 from waystage.forms.examples import Example
 from waystage.sources import folder, hashes
 from waystage.sources.notes import Notes
@@ -35,15 +36,19 @@ COLUMNS: dict[str, dict[str, str | tuple[str, ...]]] = {
     },
     "retrieval": {"text": "text", "english": "english"},
 }  # fmt: skip
-METRICS = {
-    "pairs": "accuracy", "choice": "accuracy", "similarity": "spearman", "tags": "f1", "masked": "accuracy",
-    "spans": "f1", "retrieval": "accuracy",
-}  # fmt: skip
 FORMATS = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv", ".json": "squad", ".conllu": "conllu",
     ".iob2": "iob2", ".conll": "columns", ".txt": "text_lines", ".parquet": "parquet",
 }  # fmt: skip
 PARTS = ("train", "dev", "test")
+OPTIONS: dict[str, set[str]] = {
+    "pairs": {"logits"}, "choice": {"logits"}, "similarity": {"bi", "scale"}, "tags": {"label_piece"}, "masked": set(),
+    "spans": {"stride", "longest", "unanswerable", "threshold", "scorer"}, "retrieval": {"mode", "k"},
+}  # fmt: skip
+SCORES = {
+    "similarity": ("spearman", "pearson"), "tags": ("f1", "f1_seqeval_1.2.2", "token_accuracy", "precision", "recall"),
+    "spans": ("f1", "exact_match"),
+}  # fmt: skip
 
 
 def task(name: str, said: Mapping[str, Any]) -> Task:
@@ -59,10 +64,7 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
                          f"{', '.join(COLUMNS[form])}, id, item, group")  # fmt: skip
     if form == "pairs" and "second" not in said.get("columns", {}) and said.get("columns"):
         del columns["second"]  # one text
-    if not said.get("labels") and form in ("pairs", "tags"):
-        raise InputError(
-            f'task {name!r}: say the labels in their order, such as labels = ["no", "yes"] or ["O", "B-PER", "I-PER"]'
-        )
+    _check(name, form, said, {language for by_language in files.values() for language in by_language})
     layouts = tuple(
         Files(
             path=str(Path(path).absolute()), format=_format(name, form, path), columns=columns, languages=(language,),
@@ -78,7 +80,7 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
         name=name,
         title=name,
         form=form,
-        metric=said.get("metric") or METRICS[form],
+        metric=said.get("metric") or _scores(form, said)[0],
         labels=tuple(said.get("labels", ())),
         languages=tuple(dict.fromkeys(lg for by_language in files.values() for lg in by_language)),
         train_languages=training,
@@ -90,6 +92,37 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
         derived_from=tuple(said.get("derived_from", ())),
         files=layouts,
     )
+
+
+def _check(name: str, form: str, said: Mapping[str, Any], spoken: set[str]) -> None:
+    labels = list(said.get("labels", ()))
+    if not labels and form in ("pairs", "tags"):
+        raise InputError(
+            f'task {name!r}: say the labels in their order, such as labels = ["no", "yes"] or ["O", "B-PER", "I-PER"]'
+        )
+    if len(set(labels)) < len(labels):
+        raise InputError(f"task {name!r}: a label stands twice in {labels}")
+    for language in spoken:
+        if (code := language_table.resolve(language)) != language:
+            raise InputError(f"task {name!r}: write {code!r} for the language {language!r}: that is its code here")
+    options = said.get("options", {})
+    mode = options.get("mode", "bitext")
+    _one_of(name, "option", options, OPTIONS[form])
+    _one_of(name, "mode of a search in two parallel texts", [mode], ("bitext", "margin"))
+    _one_of(name, "metric", [said.get("metric") or _scores(form, said)[0]], _scores(form, said))
+
+
+def _one_of(name: str, what: str, said: Iterable[str], known: Collection[str]) -> None:
+    for one in said:
+        if one not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise InputError(f"task {name!r}: {one!r} is no {what}{did_you_mean(one, known)}; there are: {there}")
+
+
+def _scores(form: str, said: Mapping[str, Any]) -> tuple[str, ...]:
+    """What may stand for the task, the usual one first."""
+    mined = said.get("options", {}).get("mode") == "margin"
+    return ("f1", "precision", "recall") if mined else SCORES.get(form, ("accuracy",))
 
 
 def _by_split(name: str, files: Mapping[str, Any]) -> dict[str, dict[str, str]]:

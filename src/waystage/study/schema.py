@@ -53,6 +53,9 @@ class Question(Part):
     compare: tuple[str, str] = Field(description="[A, B]: is A better than B?")
     targets: Names = Field((), description="empty: all of the study")
     languages: Languages = Field("all", description="an expression such as 'low-resource - script:Latn', or codes")
+    sources: tuple[str, str] | None = Field(
+        None, description="of a difference: A trained on the target in the first, B in the second of these languages"
+    )
     goal: Literal["better", "equivalent", "not worse"] = Field("better", description="of a difference: what is asked")
     margin: PositiveFloat | None = Field(None, description="points; the smallest difference that would matter")
     reading: Literal["fixed", "random"] = Field(
@@ -92,7 +95,7 @@ class OwnTask(Part):
 
     form: str
     files: dict[str, str | dict[str, str]] = Field(description="language -> file, or split -> {language -> file}")
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str | Names] = Field(default_factory=dict, description="field -> column, or several columns")
     labels: Names = ()
     metric: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
