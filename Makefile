@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: quickstart test test-all lint format bench clean
+.PHONY: quickstart test test-all lint format sample bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test         set up, run the fast tests"
 	@echo "make test-all     every test, the slow ones too"
 	@echo "make lint         ruff, mypy, import-linter        make format   let ruff mend what it can"
+	@echo "make sample       the sample page and its picture in docs/, from the quickstart's rehearsal"
 	@echo "make bench        Waystage against its peers, side by side"
 
 $(BIN)/python:
@@ -43,6 +44,9 @@ lint: $(VENV)/.installed-dev
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+sample: $(VENV)/.installed
+	$(BIN)/python tools/sample_page.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
