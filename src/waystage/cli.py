@@ -399,6 +399,57 @@ def store_gc(
     storing.gc(keep or [], store, yes)
 
 
+Studies = Annotated[
+    list[Path] | None, typer.Option("--study", metavar="STUDY", help="only what this study consists of")
+]
+
+
+@store_app.command("push")
+def store_push(
+    url: Annotated[
+        str, typer.Argument(help="a folder, s3://bucket/place, sftp://host/place: anything that fsspec opens")
+    ],
+    study: Studies = None,
+    store: StoreDir = None,
+) -> None:
+    """Copy artifacts elsewhere; what is there already is not sent again. Every file is hashed where it arrives.
+
+    Example: `waystage store push s3://lab/waystage --study my-study.toml`
+    """
+    from waystage.commands import storing
+
+    storing.push(url, study or [], store)
+
+
+@store_app.command("pull")
+def store_pull(
+    url: Annotated[str, typer.Argument(help="where `push` put them, or a packed file")],
+    store: StoreDir = None,
+) -> None:
+    """Copy artifacts here. A different artifact of the same fingerprint is never overwritten.
+
+    Example: `waystage store pull s3://lab/waystage`
+    """
+    from waystage.commands import storing
+
+    storing.pull(url, store)
+
+
+@store_app.command("pack")
+def store_pack(
+    out: Annotated[Path, typer.Argument(help="the file to write: NAME.tar or NAME.tar.gz")],
+    study: Studies = None,
+    store: StoreDir = None,
+) -> None:
+    """Artifacts in one file, for `store pull` on another machine.
+
+    Example: `waystage store pack my-study.tar --study my-study.toml`
+    """
+    from waystage.commands import storing
+
+    storing.pack(out, study or [], store)
+
+
 world_app = typer.Typer(help="The built-in world of artificial languages, by itself.", no_args_is_help=True)
 app.add_typer(world_app, name="world")
 

@@ -1,4 +1,4 @@
-"""store ls | verify | gc."""
+"""store ls | verify | gc | push | pull | pack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from waystage.commands.output import as_json, say, size, table
 from waystage.commands.studies import study_id
 from waystage.errors import InputError
-from waystage.graph import retention
+from waystage.graph import retention, transfer
 from waystage.graph.store import Store, default_root
 
 
@@ -41,23 +41,51 @@ def verify(root: Path | None) -> None:
 
 
 def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
-    from waystage.results import load
-
     store = existing(root)
-    recorded = retention.studies(store)
-    kept: set[str] = set()
-    for path in keep:
-        names = {study_id(load(path, store=store, rehearsal=rehearsal)) for rehearsal in (False, True)}
-        if not names & set(recorded):
-            raise InputError(
-                f"{path}: nothing of this study is in {store.root}; it has: {', '.join(recorded) or 'none'}"
-            )
-        kept |= names & set(recorded)
+    kept = _recorded(store, keep)
     freed = retention.gc(store, kept if keep else None, delete=yes)
     for item in freed:
         say(f"{size(item.size):>10}  {item.what}: {item.name}")
     total = size(sum(item.size for item in freed))
     say(f"freed {total}" if yes else f"would free {total}; --yes does it")
+
+
+def push(url: str, of: list[Path], root: Path | None) -> None:
+    store = existing(root)
+    moved = transfer.push(store, url, _chosen(store, of), say=say)
+    say(f"{len(moved.sent)} artifacts sent ({size(moved.bytes)}), {len(moved.there)} were there: {url}")
+
+
+def pull(url: str, root: Path | None) -> None:
+    store = Store(root or default_root())
+    moved = transfer.pull(store, url, say=say)
+    say(f"{len(moved.sent)} artifacts fetched ({size(moved.bytes)}), {len(moved.there)} were here: {store.root}")
+
+
+def pack(out: Path, of: list[Path], root: Path | None) -> None:
+    store = existing(root)
+    moved = transfer.pack(store, out, _chosen(store, of), say=say)
+    say(f"{len(moved.sent)} artifacts in {out} ({size(out.stat().st_size)}); waystage store pull {out} unpacks them")
+
+
+def _chosen(store: Store, of: list[Path]) -> list[str]:
+    return transfer.chosen(store, sorted(_recorded(store, of)) if of else None)
+
+
+def _recorded(store: Store, paths: list[Path]) -> set[str]:
+    """Under which names the store knows these study files: the real study, its rehearsal, or both."""
+    from waystage.results import load
+
+    recorded = retention.studies(store)
+    found: set[str] = set()
+    for path in paths:
+        names = {study_id(load(path, store=store, rehearsal=rehearsal)) for rehearsal in (False, True)}
+        if not names & set(recorded):
+            raise InputError(
+                f"{path}: nothing of this study is in {store.root}; it has: {', '.join(recorded) or 'none'}"
+            )
+        found |= names & set(recorded)
+    return found
 
 
 def existing(root: Path | None) -> Store:

@@ -55,8 +55,13 @@ def dump(record: Mapping[str, Any]) -> str:
 
 def load(path: Path) -> dict[str, Any]:
     """The manifest, or StoreError when it is not what was written."""
+    return parse(path.read_bytes(), str(path))
+
+
+def parse(text: bytes, path: str) -> dict[str, Any]:
+    """The same of a manifest that is no local file; `path` is what errors call it."""
     try:
-        body: dict[str, Any] = json.loads(path.read_bytes())
+        body: dict[str, Any] = json.loads(text)
         whole = body.get("check") == _check({key: value for key, value in body.items() if key != "check"})
     except (ValueError, AttributeError) as error:
         raise StoreError(f"{path} is damaged: {error}") from None

@@ -236,6 +236,16 @@ class Store:
         reach("scratch-removed")
         return final
 
+    def adopt(self, fingerprint: str, folder: Path) -> None:
+        """Publish a folder that came from another store, whole and verified, its manifest in it. Hold the lock."""
+        final = self.path(fingerprint)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        files = manifest.payload(folder)
+        sync_all([*files, *{path.parent for path in files}, final.parent.parent])
+        self._publish(folder, final, replace=False)
+        sync(final.parent)
+        self.dropped(fingerprint).unlink(missing_ok=True)
+
     def _publish(self, folder: Path, final: Path, replace: bool) -> bool:
         if replace:
             self.remove(final.name)

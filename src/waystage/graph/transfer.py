@@ -1,0 +1,269 @@
+"""Artifacts from store to store: to a bucket or another machine and back, or into one file. Anything that fsspec opens.
+
+Away from home artifacts lie as in a store: files first, the manifest last, so what has no manifest is not there. A
+transfer that broke off goes on: whole files are not sent again, and a file that came in part is fetched from where it
+stopped. Nothing is believed: every file is hashed where it arrives, and a manifest must fit its own fingerprint. An
+artifact of the same fingerprint with other content is never overwritten, on neither side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import posixpath
+import re
+import shutil
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from waystage.errors import InputError, StoreError
+from waystage.graph import manifest, record
+from waystage.graph.files import sha256, sync_all
+from waystage.graph.retention import studies
+from waystage.graph.store import Store
+
+BLOCK = 8 * 2**20
+FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+PACKED = (".tar", ".tar.gz", ".tgz")
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Moved:
+    sent: list[str] = field(default_factory=list)  # fingerprints
+    there: list[str] = field(default_factory=list)  # before
+    bytes: int = 0  # that travelled, without what had arrived in an earlier try
+
+
+def push(store: Store, url: str, fingerprints: Iterable[str], *, say: Say = lambda line: None) -> Moved:
+    """Copy these to `url`, with the plans of the studies that the store knows."""
+    far = _Far(url)
+    moved = Moved()
+    for fingerprint in fingerprints:
+        mine = _whole(store, fingerprint)
+        theirs = far.manifest(fingerprint)
+        if theirs is not None:
+            _same(mine, theirs, fingerprint, url)
+            moved.there.append(fingerprint)
+            continue
+        for item in mine["files"]:
+            moved.bytes += far.put(store.path(fingerprint) / item["path"], _place(fingerprint, item["path"]), item)
+        far.write(_place(fingerprint, manifest.NAME), (store.path(fingerprint) / manifest.NAME).read_bytes())
+        moved.sent.append(fingerprint)
+        say(f"sent {mine['stage']['name']}")
+    for study in studies(store):
+        far.write(f"plans/{study}.json", record.path(store, study).read_bytes())
+    return moved
+
+
+def pull(store: Store, url: str, wanted: Iterable[str] | None = None, *, say: Say = lambda line: None) -> Moved:
+    """Copy artifacts from `url`, another store or a packed file: `wanted`, or all that are there."""
+    far = _Far(url)
+    moved = Moved()
+    for fingerprint in far.fingerprints() if wanted is None else wanted:
+        theirs = far.manifest(fingerprint)
+        if theirs is None:
+            continue
+        with store.lock(fingerprint, wait=60.0):
+            if store.has(fingerprint):
+                _same(store.manifest(fingerprint), theirs, fingerprint, url)
+                moved.there.append(fingerprint)
+                continue
+            moved.bytes += _fetch(store, far, fingerprint, theirs)
+        moved.sent.append(fingerprint)
+        say(f"fetched {theirs['stage']['name']}")
+    for path in far.plans():  # so that `gc` knows what the artifacts are for
+        with suppress(InputError):
+            place = record.path(store, PurePosixPath(path).stem)
+            if not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(far.read(path))
+    return moved
+
+
+def pack(store: Store, out: Path, fingerprints: Iterable[str], *, say: Say = lambda line: None) -> Moved:
+    """One file that `pull` takes: .tar, or .tar.gz. It appears when it is complete."""
+    if not out.name.endswith(PACKED):
+        raise InputError(f"{out}: a packed store is called {' or '.join('NAME' + end for end in PACKED)}")
+    moved = Moved()
+    draft = out.with_name(f".{out.name}.part")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(draft, "w" if out.suffix == ".tar" else "w:gz", format=tarfile.PAX_FORMAT) as tar:
+            for fingerprint in fingerprints:
+                mine = _whole(store, fingerprint)
+                for name in (*(item["path"] for item in mine["files"]), manifest.NAME):
+                    tar.add(store.path(fingerprint) / name, _place(fingerprint, name), filter=_nobodys)
+                moved.bytes += sum(item["size"] for item in mine["files"])
+                moved.sent.append(fingerprint)
+                say(f"packed {mine['stage']['name']}")
+            for study in studies(store):
+                tar.add(record.path(store, study), f"plans/{study}.json", filter=_nobodys)
+        sync_all([draft])
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+    return moved
+
+
+def chosen(store: Store, names: Iterable[str] | None) -> list[str]:
+    """Fingerprints of all artifacts, or of those that the named studies (as recorded) consist of."""
+    if names is None:
+        return list(store.fingerprints())
+    found: dict[str, None] = {}
+    for name in names:
+        noted = record.load(store, name)
+        if noted is None:
+            raise InputError(f"the store has no plan of {name!r}; it has: {', '.join(studies(store)) or 'none'}")
+        found.update(dict.fromkeys(one.fingerprint for one in noted.stages if store.has(one.fingerprint)))
+    return list(found)
+
+
+def _place(fingerprint: str, name: str) -> str:
+    return f"artifacts/{fingerprint[:2]}/{fingerprint}/{name}"
+
+
+def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
+def _whole(store: Store, fingerprint: str) -> dict[str, Any]:
+    if problems := store.verify(fingerprint):
+        raise StoreError(f"{fingerprint[:12]} is damaged here ({problems[0]}) and was not sent: waystage store verify")
+    return store.manifest(fingerprint)
+
+
+def _same(mine: dict[str, Any], theirs: dict[str, Any], fingerprint: str, url: str) -> None:
+    sides = [{(item["path"], item["sha256"]) for item in side["files"]} for side in (mine, theirs)]
+    if sides[0] != sides[1]:
+        differing = sorted({path for path, _ in sides[0] ^ sides[1]})
+        raise StoreError(
+            f"{fingerprint[:12]} ({mine['stage']['name']}) is here and at {url} with different content "
+            f"({', '.join(differing[:3])}), made with {mine.get('versions', {}).get('torch', '?')} here and "
+            f"{theirs.get('versions', {}).get('torch', '?')} there (torch). Nothing was overwritten. "
+            f"Remove the one that you do not trust"
+        )
+
+
+def _fetch(store: Store, far: _Far, fingerprint: str, theirs: dict[str, Any]) -> int:
+    """Into a work folder that survives a kill, then into the store by one rename."""
+    work = store.root / "tmp" / f"{fingerprint}-pull"
+    travelled = 0
+    for item in theirs["files"]:
+        target = work / item["path"]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        travelled += far.get(_place(fingerprint, item["path"]), target, item)
+        os.utime(target, ns=(item["mtime_ns"], item["mtime_ns"]))
+    named = {work / item["path"] for item in theirs["files"]}
+    for extra in set(manifest.payload(work)) - named - {work / manifest.NAME}:
+        extra.unlink()
+    (work / manifest.NAME).write_bytes(far.read(_place(fingerprint, manifest.NAME)))
+    store.adopt(fingerprint, work)
+    return travelled
+
+
+class _Far:
+    """A store somewhere else, or a packed one."""
+
+    def __init__(self, url: str):
+        import fsspec
+
+        self.url = url
+        try:
+            if url.endswith(PACKED):
+                self.files, self.root = fsspec.filesystem("tar", fo=url), ""
+            else:
+                self.files, self.root = fsspec.core.url_to_fs(url)
+        except FileNotFoundError:
+            raise InputError(f"{url}: there is no such file") from None
+        except (ImportError, ValueError) as error:  # a protocol whose package is not installed, or none at all
+            raise InputError(f"{url}: {error}") from None
+
+    def at(self, name: str) -> str:
+        return posixpath.join(self.root, name) if self.root else name
+
+    def read(self, name: str) -> bytes:
+        content: bytes = self.files.cat_file(self.at(name))
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        self.files.makedirs(posixpath.dirname(self.at(name)), exist_ok=True)
+        self.files.pipe_file(self.at(name), content)
+
+    def fingerprints(self) -> Iterator[str]:
+        for path in sorted(self.files.glob(self.at(f"artifacts/??/*/{manifest.NAME}"))):
+            fingerprint = PurePosixPath(path).parent.name
+            if FINGERPRINT.fullmatch(fingerprint):
+                yield fingerprint
+
+    def plans(self) -> list[str]:
+        found = self.files.glob(self.at("plans/*.json"))
+        return [f"plans/{PurePosixPath(path).name}" for path in sorted(found)]
+
+    def manifest(self, fingerprint: str) -> dict[str, Any] | None:
+        """What lies there, after a look at whether it is what it says."""
+        where = f"{self.url}: {_place(fingerprint, manifest.NAME)}"
+        try:
+            found = manifest.parse(self.read(_place(fingerprint, manifest.NAME)), where)
+        except FileNotFoundError:
+            return None
+        try:
+            stage = {key: found["stage"][key] for key in ("kind", "version", "config", "inputs")}
+        except KeyError:
+            raise StoreError(f"{where} does not say what made the artifact") from None
+        text = json.dumps(stage, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        if hashlib.sha256(text.encode("ascii")).hexdigest() != fingerprint:
+            raise StoreError(f"{where} is the manifest of another artifact than its folder says")
+        for item in found["files"]:
+            path = PurePosixPath(item["path"])
+            if path.is_absolute() or ".." in path.parts or str(path) == manifest.NAME:
+                raise StoreError(f"{where} names {item['path']!r}, which is no place inside an artifact")
+        return found
+
+    def put(self, source: Path, name: str, item: dict[str, Any]) -> int:
+        """Send a file, unless it arrived whole in an earlier try. Returns the bytes that travelled."""
+        target = self.at(name)
+        if self._arrived(target, item):
+            return 0
+        self.files.makedirs(posixpath.dirname(target), exist_ok=True)
+        self.files.put_file(str(source), target)
+        if not self._arrived(target, item):
+            raise StoreError(f"{self.url}: {name} is not what was sent. Is the disk there full? Push again")
+        return int(item["size"])
+
+    def _arrived(self, target: str, item: dict[str, Any]) -> bool:
+        try:
+            if self.files.info(target)["size"] != item["size"]:
+                return False
+        except FileNotFoundError:
+            return False
+        digest = hashlib.sha256()
+        with self.files.open(target, "rb") as stream:
+            while block := stream.read(BLOCK):
+                digest.update(block)
+        return digest.hexdigest() == item["sha256"]
+
+    def get(self, name: str, target: Path, item: dict[str, Any]) -> int:
+        """Fetch a file, from where an earlier try stopped. Returns the bytes that travelled."""
+        size, have = int(item["size"]), target.stat().st_size if target.exists() else 0
+        if have == size and sha256(target) == item["sha256"]:
+            return 0
+        for start in dict.fromkeys([have if have < size else 0, 0]):  # what was there may be of something else
+            with self.files.open(self.at(name), "rb") as stream, target.open("r+b" if start else "wb") as out:
+                stream.seek(start)
+                out.seek(start)
+                shutil.copyfileobj(stream, out, BLOCK)
+            if target.stat().st_size == size and sha256(target) == item["sha256"]:
+                return size - start
+        raise StoreError(f"{self.url}: {name} is not what its manifest says. Nothing of it was taken")
+
+
+__all__ = ["Moved", "chosen", "pack", "pull", "push"]
