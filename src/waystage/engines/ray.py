@@ -52,11 +52,14 @@ class Ray:
             how = {"address": "local", "num_cpus": jobs, "num_gpus": here, "include_dashboard": False,
                    "object_store_memory": OBJECTS, "_node_ip_address": "127.0.0.1"}  # fmt: skip
         else:
+            _knock(str(address))
             how = {"address": address}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a stage on the CPU sees no accelerator
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        self.attached = ray.is_initialized()  # by whoever uses Waystage as a library: theirs to end
         try:
-            ray.init(log_to_driver=False, logging_level="error", **how)
+            if not self.attached:
+                ray.init(log_to_driver=False, logging_level="error", **how)
         except (ConnectionError, ValueError) as error:
             raise InputError(
                 f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
@@ -177,7 +180,8 @@ class Ray:
                     self.ray.cancel(reference, force=True)
         finally:
             self.tasks.clear()
-            self.ray.shutdown()
+            if not self.attached:
+                self.ray.shutdown()
 
 
 def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Message:
@@ -194,6 +198,20 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
             assist(job, device=device)
             return {"event": "assisted"}
         return perform(job, engine="ray", device=device, tell=teller(job))
+
+
+def _knock(address: str) -> None:
+    """Ray itself would wait for minutes for a cluster that is not there."""
+    import socket
+
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
+        except OSError as error:
+            raise InputError(
+                f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
+            ) from None
 
 
 def _sizes() -> tuple[int, ...]:

@@ -30,7 +30,8 @@ def run(config: dict[str, Any], inputs: dict[str, Any], out: Path, context: Any)
     (out / "data" / "a.bin").write_bytes(digest.digest() * 100)
     (out / "b.txt").write_text(digest.hexdigest())
     return {"device": context.device, "cuda": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid(),
-            "omp": os.environ.get("OMP_NUM_THREADS")}  # fmt: skip
+            "omp": os.environ.get("OMP_NUM_THREADS"),
+            "team": {key: value for key, value in os.environ.items() if key.startswith("PET_")}}  # fmt: skip
 
 
 def _behave(config: dict[str, Any], context: Any) -> None:
@@ -59,5 +60,9 @@ def _behave(config: dict[str, Any], context: Any) -> None:
             time.sleep(0.01)
     for step in range(config.get("steps", 0)):
         (context.scratch / "step").write_text(str(step))
+        once = context.places.get("die once")
+        if once and step == 1 and not Path(once).exists():
+            Path(once).touch()
+            os.kill(os.getpid(), 9)
         context.progress({"step": step + 1, "of": config["steps"], "loss": 1.0 / (step + 1), "rate": 10.0})
         time.sleep(config.get("pause", 0.0))

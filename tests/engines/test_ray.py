@@ -1,0 +1,82 @@
+"""What is particular to Ray. Minutes on a small machine: each cluster is a dozen processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from waystage import engines
+from waystage.engines.inline import Inline
+from waystage.engines.run import execute
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Stage
+from waystage.graph.store import Store, equality
+
+Step = Callable[..., Stage]
+HERE = Path(__file__).parent
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def ray_engine() -> Iterator[engines.Engine]:
+    pytest.importorskip("ray", reason="no ray here: pip install 'waystage[ray]'")
+    with contextlib.closing(engines.get("ray")(jobs=2)) as engine:
+        yield engine
+
+
+def test_a_lost_worker_costs_nothing_but_the_steps_since_its_checkpoint(
+    ray_engine: engines.Engine, step: Step, store: Store, tmp_path: Path, tally: Callable[[], list[str]]
+) -> None:
+    top = step(id="top")
+    dies = step(id="dies", steps=4, places={"die once": str(tmp_path / "died")}, inputs={"from": top})
+    plan = Plan([step(id="end", inputs={"from": dies}), step(id="other", inputs={"from": top})])
+    outcome = execute(plan, store, ray_engine)
+    assert outcome.ok and (tmp_path / "died").exists()
+    assert Counter(tally()) == {"top": 1, "dies": 2, "end": 1, "other": 1}
+    reference = Store(tmp_path / "reference")
+    execute(plan, reference, Inline())
+    assert equality(store, plan.stages) == equality(reference, plan.stages)
+
+
+def test_a_stage_that_always_kills_its_worker_fails_with_a_word(
+    ray_engine: engines.Engine, step: Step, store: Store
+) -> None:
+    outcome = execute(Plan([step(name="dies", die=True), step()]), store, ray_engine)
+    assert len(outcome.done) == 1
+    assert outcome.failed[0].name == "dies" and "its Ray worker was lost 4 times" in outcome.failed[0].error
+
+
+def test_prints_go_to_the_log(ray_engine: engines.Engine, step: Step, store: Store) -> None:
+    stage = step(print=True)
+    outcome = execute(Plan([stage]), store, ray_engine)
+    (log,) = store.root.glob(f"runs/{outcome.run}/logs/{stage.fingerprint[:16]}.log")
+    assert {"to stdout", "to stderr", "to the log"} <= set(log.read_text().splitlines())
+
+
+def test_the_driver_is_killed_and_the_next_run_repeats_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    store, tally, wide = Store(tmp_path / "store"), tmp_path / "tally", 4
+    command = [sys.executable, "-m", "toys.study", str(store.root), "ray", "2", "0.3", str(tally), str(wide)]
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    driver = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    while len(list(store.fingerprints())) < 2:
+        assert driver.poll() is None
+        time.sleep(0.05)
+    finished = {store.manifest(one)["stage"]["config"]["id"] for one in store.fingerprints()}
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL).returncode == 0
+    ran = Counter(tally.read_text().splitlines())
+    assert len(ran) == 1 + 2 * wide
+    assert {name: ran[name] for name in finished} == dict.fromkeys(finished, 1)
+    assert all(store.verify(one) == [] for one in store.fingerprints())

@@ -1,0 +1,63 @@
+"""Ray on a cluster that others started: here two machines that are one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from waystage import engines
+from waystage.engines.run import execute
+from waystage.errors import InputError, MissingExtra
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Resources, Stage
+from waystage.graph.store import Store
+
+Step = Callable[..., Stage]
+HERE = Path(__file__).parent
+
+
+@pytest.mark.slow
+def test_a_stage_on_several_machines_and_names_for_people(step: Step, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+    from ray.util.state import list_tasks
+
+    how = {"num_cpus": 1, "num_gpus": 2, "object_store_memory": 100 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={**how, "include_dashboard": True})
+    try:
+        cluster.add_node(**how)
+        path = os.pathsep.join([str(HERE), *sys.path])
+        runtime = {"env_vars": {"PYTHONPATH": path}}
+        ray.init(address=cluster.address, runtime_env=runtime, log_to_driver=False)
+        store = Store(tmp_path / "store")
+        wide = step(id="wide", name="train on two machines", resources=Resources(devices=4))
+        with contextlib.closing(engines.get("ray")(jobs=1, address=cluster.address)) as engine:
+            assert engine.places == (2, 4)
+            assert execute(Plan([wide]), store, engine).ok
+            assert store.shared
+            team = store.manifest(wide.fingerprint)["facts"]["team"]
+            assert (team["PET_NNODES"], team["PET_NODE_RANK"], team["PET_NPROC_PER_NODE"]) == ("2", "0", "2")
+            assert team["PET_MASTER_ADDR"] and 1024 < int(team["PET_MASTER_PORT"]) < 65536
+            assert (tmp_path / "tally").read_text().split() == ["wide", "wide"]  # once on each
+            assert "train on two machines" in {task.name for task in list_tasks()}
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.mark.slow
+def test_no_cluster_there() -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match=r"no Ray cluster answers at '127.0.0.1:1'"):
+        engines.get("ray")(jobs=1, address="127.0.0.1:1")
+
+
+def test_without_ray_the_pip_line_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtra, match=r"waystage\[ray\]"):
+        engines.get("ray")(jobs=1)

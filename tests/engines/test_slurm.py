@@ -1,0 +1,206 @@
+"""SLURM: what goes into its queue, and, where Debian's slurm-wlm is there, what comes of it on a cluster of one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waystage.engines.inline import Inline
+from waystage.engines.job import Job, job_of
+from waystage.engines.run import execute
+from waystage.engines.slurm import Profile, Slurm, batches, dry_run, profiles, queue
+from waystage.errors import InputError, UnknownName
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Resources, Stage
+from waystage.graph.store import Store, equality
+
+Step = Callable[..., Stage]
+Tally = Callable[[], list[str]]
+HERE = Path(__file__).parent
+LONG = Resources(seconds=1000.0)
+
+
+def jobs_of(plan: Plan, store: Store) -> list[Job]:
+    log = store.root / "runs" / "r" / "logs" / "l.log"
+    return [job_of(s, store, resources=s.resources, log=log, run="r") for s in plan.stages.values()]
+
+
+def names(plan: Plan, store: Store) -> list[list[list[str]]]:
+    return [[[job.name for job in element] for element in batch.elements] for batch in batches(jobs_of(plan, store))]
+
+
+# What goes into the queue
+
+
+def test_equal_stages_that_wait_for_the_same_are_one_array(step: Step, store: Store) -> None:
+    top = step(name="top", resources=LONG)
+    seeds = [step(name=f"seed {n}", inputs={"start": top}, resources=LONG) for n in range(3)]
+    wide = step(name="wide", inputs={"start": top}, resources=Resources(seconds=1000.0, devices=2))
+    assert names(Plan([*seeds, wide]), store) == [[["top"]], [["seed 0"], ["seed 1"], ["seed 2"]], [["wide"]]]
+
+
+def test_small_stages_that_share_a_checkpoint_share_a_job(step: Step, store: Store) -> None:
+    rows = [step(name=f"rows {n}") for n in range(3)]
+    trained = step(name="train", resources=LONG)
+    ends = [step(name=f"e{n}", inputs={"checkpoint": trained, "rows": r}) for n, r in enumerate(rows)]
+    slow = step(name="slow", inputs={"checkpoint": trained}, resources=LONG)
+    found = names(Plan([*ends, slow]), store)
+    assert [["e0", "e1", "e2"]] in found and [["slow"]] in found
+    assert [["train"], ["rows 0"], ["rows 1"], ["rows 2"]] in found
+
+
+def test_no_batch_waits_for_one_behind_it(step: Step, store: Store) -> None:
+    """e1 reads what is made from the same checkpoint as e0: it cannot ride in the job of e0."""
+    a = step(name="a", resources=LONG)
+    e0 = step(name="e0", inputs={"checkpoint": a})
+    b = step(name="b", inputs={"start": e0}, resources=LONG)
+    e1 = step(name="e1", inputs={"checkpoint": a, "other": b})
+    jobs = jobs_of(Plan([e1]), store)
+    done: set[str] = set()
+    for batch in batches(jobs):
+        assert batch.after & {job.fingerprint for job in jobs} <= done
+        done |= {job.fingerprint for job in batch.jobs}
+    assert len(done) == 4
+
+
+def test_a_dry_run_writes_scripts_that_bash_understands(step: Step, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "slurm.toml"
+    file.write_text('account = "lab"\nsetup = ["module load cuda"]\n[gpu]\npartition = "a100"\ntime = "1-00:00"\n'
+                    'gpus_per_node = 8\noptions = ["--constraint=nvlink"]\n')  # fmt: skip
+    top = step(name="top")
+    wide = step(name="train: wide", inputs={"start": top}, resources=Resources(devices=16, seconds=9000.0))
+    home = tmp_path / "scripts"
+    written = dry_run(jobs_of(Plan([wide]), store), home, file)
+    assert [path.name for path in written] == ["0000.sh", "0001.sh", "submit.sh"]
+    for path in written:
+        subprocess.run(["bash", "-n", str(path)], check=True)
+    first, second = (path.read_text() for path in written[:2])
+    assert "--account=lab" in first and "--partition" not in first and "--gres" not in first and "srun" not in first
+    for said in ("--partition=a100", "--time=1-00:00", "--gres=gpu:8", "--nodes=2", "--constraint=nvlink", "--requeue",
+                 "--kill-on-invalid-dep=yes", "--job-name=train--wide", "exec srun", "PET_NNODES=2",
+                 "module load cuda"):  # fmt: skip
+        assert said in second
+    assert "j1=$(sbatch --parsable --dependency=afterok:${j0%%;*}_0 0001.sh)" in written[2].read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ('partitoin = "x"', UnknownName, r"'partitoin' \(did you mean 'partition'"),
+        ("partition = 3", InputError, "partition = 3 is not a text"),
+        ("options = ['a', 1]", InputError, "is not a list of texts"),
+        ("[gpu]\ngpus_per_node = 0", InputError, "gpus_per_node = 0 must be 1 or more"),
+        ("memory = 1", InputError, "memory = 1 is not true or false"),
+        ("x", InputError, "slurm.toml"),
+    ],
+)
+def test_a_profile_that_is_wrong_is_refused(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
+    path = tmp_path / "slurm.toml"
+    path.write_text(text)
+    with pytest.raises(error, match=said):
+        profiles(path)
+    with pytest.raises(InputError, match="there is no such file"):
+        profiles(tmp_path / "none.toml")
+
+
+# On a cluster
+
+
+@pytest.mark.slow
+def test_a_job_killed_in_the_middle_goes_on(
+    slurm: Slurm, step: Step, store: Store, tmp_path: Path, tally: Tally
+) -> None:
+    top = step(id="top")
+    dies = step(id="dies", steps=4, places={"die once": str(tmp_path / "died")}, inputs={"from": top}, resources=LONG)
+    plan = Plan([step(id="end", inputs={"from": dies}), step(id="other", inputs={"from": top})])
+    first = execute(plan, store, slurm)
+    assert [failure.name for failure in first.failed] == ["step dies"]
+    assert "ended without a word: FAILED" in first.failed[0].error
+    assert execute(plan, store, slurm).ok
+    assert Counter(tally()) == {"top": 1, "dies": 2, "end": 1, "other": 1}
+    reference = Store(tmp_path / "reference")
+    execute(plan, reference, Inline())
+    assert equality(store, plan.stages) == equality(reference, plan.stages)
+
+
+@pytest.mark.slow
+def test_a_requeued_job_goes_on(slurm: Slurm, step: Step, store: Store, tally: Tally) -> None:
+    """What preemption and a failed machine do: SLURM puts the job back. It would let it wait for two minutes."""
+    stage = step(id="long", steps=30, pause=0.1, resources=LONG)
+    plan = Plan([step(id="end", inputs={"from": stage}), stage])
+    notes: list[str] = []
+
+    def events(event: dict[str, Any], state: Any) -> None:
+        if event.get("note"):
+            notes.append(event["note"])
+        (waiting,) = [w for w in slurm.jobs.values() if w.job.name == "step long"] or [None]
+        if waiting and event.get("step") and not any("back" in note for note in notes):
+            subprocess.run(["scontrol", "requeue", waiting.id], check=True)
+            notes.append("put back")
+        if "BeginTime" in str(event.get("note")):
+            subprocess.run(["scontrol", "update", f"jobid={waiting.id}", "StartTime=now"], check=True)
+
+    assert execute(plan, store, slurm, events=events).ok
+    assert any(note.startswith("back in the queue: job ") for note in notes)
+    assert Counter(tally()) == {"long": 2, "end": 1}
+
+
+@pytest.mark.slow
+def test_a_failure_costs_what_hangs_on_it_only(slurm: Slurm, step: Step, store: Store) -> None:
+    bad = step(name="bad", fail="x", resources=LONG)
+    plan = Plan([step(name="lost", inputs={"from": bad}, resources=LONG), step(name="good", resources=LONG)])
+    outcome = execute(plan, store, slurm)
+    assert [failure.error for failure in outcome.failed] == ["ValueError: told to fail: x"]
+    assert list(outcome.skipped.values()) == ["bad failed"] and len(outcome.done) == 1
+    for _ in range(100):
+        if not queue():
+            break
+        time.sleep(0.1)
+    assert queue() == {}  # what could never begin does not pend for ever
+
+
+@pytest.mark.slow
+def test_the_driver_is_killed_and_the_next_run_finds_its_jobs(slurm: Slurm, tmp_path: Path) -> None:
+    store, tally, wide = Store(tmp_path / "store"), tmp_path / "tally", 4
+    command = [sys.executable, "-m", "toys.study", str(store.root), "slurm", "2", "0.5", str(tally), str(wide)]
+    driver = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(HERE)}, stdout=subprocess.DEVNULL)
+    while not list(store.fingerprints()):
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    from toys.study import study
+
+    notes: list[str] = []
+    plan = study(pause=0.5, tally=str(tally), wide=wide)
+    assert execute(plan, store, slurm, events=lambda event, state: notes.append(str(event.get("note")))).ok
+    assert any(note.startswith("in the queue since an earlier run: job ") for note in notes)
+    ran = Counter(tally.read_text().splitlines())
+    assert len(ran) == 1 + 2 * wide and set(ran.values()) == {1}  # the jobs went on without their driver
+
+
+@pytest.mark.slow
+def test_the_time_of_a_job_is_up_before_its_stage_ends(slurm_cluster: Path, step: Step, store: Store) -> None:
+    """It is told and puts itself back into the queue. SLURM lets it wait there for two minutes, this test does not."""
+    engine = Slurm({"cpu": Profile(time="00:01:00", warning=55), "gpu": Profile()}, look=0.5)
+    stage = step(id="long", steps=900, pause=0.1, resources=LONG)
+    notes: list[str] = []
+
+    def events(event: dict[str, Any], state: Any) -> None:
+        notes.append(str(event.get("note")))
+        if "BeginTime" in notes[-1] or "its time was up" in notes[-1]:
+            engine.close(cancel=True)
+            raise KeyboardInterrupt("SIGINT")
+
+    outcome = execute(Plan([stage]), store, engine, events=events)
+    assert outcome.interrupted and any("its time was up" in note for note in notes)
+    assert list(store.root.glob("scratch/*/step"))
