@@ -28,10 +28,10 @@ def answers(results: Results) -> list[dict[str, Any]]:
     for number, question in enumerate(results.study.question, 1):
         a, b = question.compare
         for model in [None] if question.against == "size" else results.study.models:
-            for source in results.study.source_languages:
+            for source in ["sources"] if question.sources else results.study.source_languages:
                 key = {
                     "number": number, "ask": question.ask, "kind": question.kind, "a": a, "b": b,
-                    "model": model or ", ".join(results.study.models), "source_language": source,
+                    "model": model or ", ".join(results.study.models), "source_language": " / ".join(question.sources or [source]),
                     "frozen": frozen[number - 1],
                 }  # fmt: skip
                 try:
@@ -54,11 +54,34 @@ def _answer(results: Results, question: Question, model: str | None, source: str
         raise InputError("nothing has been scored yet")
     if model is None:
         return _over_sizes(results, question, source)
+    if question.sources:
+        return _between_sources(results, question, model)
     return stats.answer(
         question, results.scores, results.study, model=model, source_language=source, untrained=untrained(results),
         rehearsal=results.rehearsal, outcomes=outcomes.reader(results),
         known=known.of(results, question, model=model, source_language=source) if question.kind == "trend" else None,
         chosen=chosen_on_dev(results, question, model, source) if question.choose == "dev" else None,
+    )  # fmt: skip
+
+
+def _between_sources(results: Results, question: Question, model: str) -> Any:
+    """Two source languages of the target stage as two arms. What nothing was trained for has none, and stays out."""
+    import pandas
+
+    from waystage import stats
+
+    assert question.sources is not None
+    frame, free = results.scores, untrained(results)
+    frame = frame[~frame["target"].isin(free)]
+    parts, names, both = [], [], " / ".join(question.sources)
+    for arm, source in zip(question.compare, question.sources, strict=True):
+        part = frame[(frame["intermediate"] == arm) & (frame["source_language"] == source)]
+        names.append(f"{arm} from {source}")
+        parts.append(part.assign(intermediate=names[-1], source_language=both))
+    a, b = names
+    return stats.answer(
+        question.model_copy(update={"compare": (a, b)}), pandas.concat(parts), results.study, model=model,
+        source_language=both, untrained=free, rehearsal=results.rehearsal,
     )  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def contrast(
     """
     rows = scores[scores["headline"].astype(bool) & (scores["model"] == model)]
     free = frozenset(untrained if untrained is not None else deterministic_targets(rows))
-    rows = rows[rows["intermediate"].isin((a, b)) & rows["target"].isin(targets)]
+    rows = _crossed(rows[rows["intermediate"].isin((a, b)) & rows["target"].isin(targets)])
     repeated = rows[rows.duplicated([*KEY[:-1]], keep=False)]
     if len(repeated):
         where = ", ".join(f"{key} {repeated.iloc[0][key]}" for key in KEY[:-1])
@@ -147,6 +147,17 @@ def contrast(
         raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{why}")
     found = Contrast(a, b, model, source_language, tuple(pairs), free, tuple(left_out))
     return _with_common_seeds(found)
+
+
+def _crossed(rows: Any) -> Any:
+    """Where each intermediate seed met several target seeds, their mean: the checkpoint is the unit of an average."""
+    if "target_seed" not in rows or rows.groupby([*KEY[:-1]])["target_seed"].nunique().max() in (0, 1):
+        return rows
+    if rows.duplicated([*KEY[:-1], "target_seed"]).any():
+        return rows  # something else is there twice, which is named below
+    means = rows.groupby([*KEY[:-1]])["value"].transform("mean")
+    same = rows.groupby([*KEY[:-1]])["stage"].transform("first")
+    return rows.assign(value=means, stage=same).drop_duplicates([*KEY[:-1]])
 
 
 def deterministic_targets(rows: Any) -> set[str]:

@@ -237,7 +237,8 @@ def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
             if arms and name not in arms:
                 yield Problem(path, f"there is no arm [intermediate.{name}]{did_you_mean(name, arms)}")
         pair = _get(question, "compare")
-        if isinstance(pair, (list, tuple)) and len(pair) == 2 and pair[0] == pair[1]:
+        sources = _list(_get(question, "sources"))
+        if isinstance(pair, (list, tuple)) and len(pair) == 2 and pair[0] == pair[1] and len(set(sources)) < 2:
             yield Problem(("question", i, "compare"), f"compares {pair[0]!r} with itself")
         for path, name in _strings(_get(question, "targets"), ("question", i, "targets")):
             if name not in targets and name not in own:
@@ -246,7 +247,7 @@ def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
 
 # Which keys of a question only one kind of question reads, and what the others would silently ignore.
 _OF_KIND = {
-    "difference": ("goal", "margin", "reading"),
+    "difference": ("goal", "margin", "reading", "sources"),
     "gap": ("high", "low"),
     "trend": ("against", "beside", "reference"),
     "best-of": ("among", "choose"),
@@ -268,6 +269,12 @@ def _questions(raw: dict[str, Any]) -> Iterator[Problem]:
                 (*path, "goal"),
                 f'"{goal}" needs `margin`, the smallest difference that would matter, such as margin = 1.0',
             )
+        known = _list(raw.get("source_languages")) or ["en"]
+        for place, code in _strings(_get(question, "sources"), (*path, "sources")):
+            if code not in known:
+                yield Problem(
+                    place, f"{code!r} is not among the study's source_languages ({', '.join(map(str, known))})"
+                )
         if kind == "trend":
             yield from _trend(question, path, raw)
         if kind == "best-of":
@@ -283,7 +290,7 @@ def _trend(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
     if against == "size" and beside:
         yield Problem((*path, "beside"), "a trend against size has one point per model: nothing can stand beside it")
     models = _list(raw.get("models"))
-    if against == "size" and len(models) == 1:
+    if against == "size" and len(models) == 1 and raw.get("source") != "world":  # a rehearsal may have one stand-in
         yield Problem((*path, "against"), f"a trend over sizes needs two models or more; the study has {models[0]!r}")
     reference = _get(question, "reference")
     if isinstance(reference, str) and reference not in ("source", "intermediate"):

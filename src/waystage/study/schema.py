@@ -118,6 +118,9 @@ class Study(Part):
     recipe: StudyRecipe = StudyRecipe()
     question: tuple[Question, ...] = ()
     task: dict[str, OwnTask] = Field(default_factory=dict)
+    selections: tuple[Literal["last", "source-dev", "target-dev"], ...] = Field(
+        (), description="also score the target's checkpoint that each of these keeps; target-dev is an oracle"
+    )
     translator: Translator = Translator()
     evaluate_on: Literal["test", "dev"] = "test"
     precision: Literal["fp32", "bf16"] = "bf16"

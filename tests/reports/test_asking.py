@@ -1,0 +1,77 @@
+"""Questions that need more than one table of scores: two source languages, dev choices, predictors from the store."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from synthetic import results, study
+
+from waystage.errors import StudyError
+from waystage.reports import asking, known
+from waystage.stats import contrast
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    questions = (
+        {"ask": "zh or en?", "compare": ("mnli", "mnli"), "sources": ("zh", "en"), "languages": ("de", "ar", "tr")},
+        {"ask": "trend", "kind": "trend", "against": "distance", "beside": ("text", "resource"),
+         "compare": ("mnli", "none")},
+        {"ask": "best", "kind": "best-of", "compare": ("best", "none"), "choose": "dev"},
+        {"ask": "gap", "kind": "gap", "compare": ("mnli", "none")},
+        {"ask": "halves", "kind": "best-of", "compare": ("best", "none"), "choose": "other-seeds-and-items"},
+    )  # fmt: skip
+    said = study(source_languages=("en", "zh"), question=questions, targets=("udpos", "xnli", "tatoeba"),
+                 seeds=(1, 2, 3, 4))  # fmt: skip
+    return results(tmp_path_factory.mktemp("asking"), said)
+
+
+def test_two_source_languages_are_compared_where_both_are_trained(found):
+    (answer,) = [one for one in asking.answers(found) if one["ask"] == "zh or en?"]
+    assert answer["answered"], answer
+    assert answer["a"] == "mnli" and answer["source_language"] == "zh / en"
+    assert "mnli from zh" in answer["sentence"] and "mnli from en" in answer["sentence"]
+    assert {line["what"] for line in answer["targets"]} == {"udpos", "xnli"}  # nothing is trained for tatoeba
+    by_hand = found.scores[(found.scores.target != "tatoeba") & found.scores.headline]
+    by_hand = by_hand[by_hand.intermediate.eq("mnli") & by_hand.language.isin(["de", "ar", "tr"])]
+    means = by_hand.groupby(["source_language", "target"])["value"].mean().groupby("source_language").mean()
+    assert answer["interval"]["estimate"] == pytest.approx(means["zh"] - means["en"])
+
+
+def test_every_kind_of_question_is_answered_or_says_why(found):
+    answers = {(one["ask"], one["source_language"]): one for one in asking.answers(found)}
+    assert len(answers) == 9
+    trend = answers["trend", "en"]
+    assert trend["answered"], trend
+    assert [slope["predictor"] for slope in trend["details"]["slopes"]] == ["distance", "text", "resource"]
+    assert not answers["best", "en"]["answered"]
+    assert "training never looked at dev" in answers["best", "en"]["why"]
+    assert answers["gap", "en"]["kind"] == "gap"
+    assert answers["halves", "en"]["details"]["chosen_on"].startswith("other seeds and the other half")
+
+
+def test_predictors_of_the_store(found):
+    predictors = known.of(found, found.study.question[1], model="xlm-roberta-base", source_language="en")
+    assert predictors["distance"]["de"] < predictors["distance"]["tr"]
+    assert predictors["text"]["sw"] == pytest.approx(0.204, abs=0.01)  # log10 of 1.6 GiB
+    assert predictors["fertility"]["de"] == 2.0 and predictors["fertility"]["zh"] is None
+
+
+def test_crossed_seeds_are_averaged_within_an_intermediate_seed():
+    rows = [
+        {"model": "m", "intermediate": arm, "target": "xnli", "source_language": "en", "language": "de", "seed": i,
+         "intermediate_seed": i, "target_seed": t, "metric": "accuracy", "value": 60 + gain + t + i, "headline": True,
+         "stage": f"{arm}{i}{t}"}
+        for arm, gain in (("none", 0), ("mnli", 3)) for i in (1, 2, 3) for t in (1, 2)
+    ]  # fmt: skip
+    both = contrast(pd.DataFrame(rows), "mnli", "none", model="m", source_language="en", targets=["xnli"],
+                    languages=["de"])  # fmt: skip
+    assert both.seeds == (1, 2, 3)
+    assert both.per_seed() == {1: 3.0, 2: 3.0, 3: 3.0}
+    assert float(both.pairs[0].a.loc[1, "de"]) == 65.5
+
+
+def test_sources_must_be_among_those_of_the_study():
+    question = {"compare": ("mnli", "mnli"), "sources": ("sw", "en")}
+    with pytest.raises(StudyError, match="'sw' is not among the study's source_languages"):
+        study(question=(question,))
