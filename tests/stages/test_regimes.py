@@ -199,3 +199,43 @@ def test_a_checkpoint_of_somebody_elses_is_adopted_or_refused(here: Path) -> Non
     (here / "other" / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(InputError, match="has another tokenizer"):
         adopt("strange", here / "other")
+
+
+# -- which weights are kept --------------------------------------------------------------------------------------------
+
+
+def test_every_selection_is_kept_from_one_run(here: Path) -> None:
+    """The same run, stopped where each selection stopped, gives the same weights."""
+    small.stored(here / "dev", "pairs", {"en": small.pairs(30, 7)}, ("no", "yes"))
+    small.stored(here / "target-dev", "pairs", {"de": small.pairs(30, 8)}, ("no", "yes"))
+    inputs: dict[str, Any] = {"tokens": [here / "pairs" / "tokens"]}
+    for name, data in (("dev", "dev"), ("target_dev", "target-dev")):
+        inputs |= {name: [here / data / "tokens"], f"{name}_rows": [here / data / "rows"]}
+    config = {
+        "model": small.LOCAL, "members": [NLI], "head_policy": "new", "seed": 1, "threads": 1, "precision": "fp32",
+        "recipe": {"batch": 8, "learning_rate": 3e-3, "steps": 12, "eval_every": 2, "select": "best"},
+        "selections": ["last", "target-dev"],
+    }  # fmt: skip
+    out = _stage(here, "selections", "train", config, inputs)
+    said = json.loads((out / "training.json").read_text())
+    looks = dict(said["looks"])
+    assert set(looks[2]) == {"nli/en", "target-dev nli/de"}
+    best = max(looks, key=lambda step: (looks[step]["nli/en"], -step))
+    oracle = max(looks, key=lambda step: (looks[step]["target-dev nli/de"], -step))
+    assert said["kept_step"] == best
+    plain = {key: value for key, value in config.items() if key != "selections"}
+    for folder, step in ((out, best), (out / "last", 12), (out / "target-dev", oracle)):
+        recipe = {**config["recipe"], "select": "last"}  # type: ignore[dict-item]
+        until = _stopped(here, f"until-{folder.name}", {**plain, "recipe": recipe}, inputs, step)
+        for name in ("encoder.safetensors", "heads.safetensors"):
+            assert (folder / name).read_bytes() == (until / name).read_bytes(), (folder.name, name)
+        assert (folder / "model.json").exists()
+
+
+def _stopped(here: Path, name: str, config: dict[str, Any], inputs: dict[str, Any], step: int) -> Path:
+    """The run of this schedule as it stood after so many steps."""
+    from waystage.training import loop
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "_patience_ended", lambda job, state: state.step >= step)
+        return _stage(here, name, "train", config, inputs)

@@ -247,3 +247,16 @@ def test_translating_needs_a_translator() -> None:
     with pytest.raises(StudyError, match="needs a translator: add"):
         study({"mt": ARMS["mnli_mt"]}, translator={})
     assert plan(study({"mt": ARMS["mnli_mt"]}, translator={}, source="world")).cells
+
+
+def test_selections_are_further_cells_of_the_same_training() -> None:
+    made = plan(study({}, selections=["last", "source-dev", "target-dev"], targets=["xnli", "xquad", "tatoeba"]))
+    cells = of(made, "mnli")
+    assert [cell.selection for cell in cells] == ["", "last", "target-dev"], "source-dev is what the recipe keeps"
+    assert len({checkpoint(cell).fingerprint for cell in cells}) == 1
+    (dev,) = checkpoint(cells[0]).inputs["target_dev_rows"]  # type: ignore[misc]
+    assert isinstance(dev, Stage)
+    assert set(dev.config["languages"]) == {"en", "de", "tr", "zh"}
+    assert [cell.selection for cell in of(made, "mnli", "xquad")] == ["", "last"]
+    assert [cell.selection for cell in of(made, "mnli", "tatoeba")] == [""]
+    assert any("target-dev: xquad" in why for why in made.left_out)

@@ -2,7 +2,7 @@
 
 config: model, task, form, labels, options, head, languages, precision, threads; for retrieval layer, pooling and sweep
 (the scores of every layer, as a file beside); only (some of the languages: the others are candidates of a search, or
-nothing).
+nothing); selection (which weights of the checkpoint, where it holds several).
 Without a `checkpoint` the model is taken as published, which only retrieval can use.
 """
 
@@ -35,6 +35,8 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     tokens = _folder(inputs, "tokens")
     checkpoint = inputs.get("checkpoint")
     assert not isinstance(checkpoint, list)
+    if checkpoint and config.get("selection"):
+        checkpoint = checkpoint / config["selection"]
     task = said(config, tokens)
     network, task = _network(config, task, checkpoint, context)
     (out / "predictions").mkdir(parents=True, exist_ok=True)

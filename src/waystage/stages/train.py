@@ -2,7 +2,8 @@
 
 config: model, members [{task, form, labels, options, head}], head_policy ("new" | "keep"), recipe, seed, threads,
 precision; for mixtures sampling, and replay {mlm, exponent} which gives the members of the form `masked` their share;
-exponent, where the members are of the form `masked` alone; steps_of, see `_steps`.
+exponent, where the members are of the form `masked` alone; steps_of, see `_steps`; selections ("last", "source-dev",
+"target-dev"): the weights that each would have kept, in folders of their names beside those that the recipe keeps.
 Members that name the same `head` share it. recipe.freeze keeps the embedding and so many layers from below unchanged.
 """
 
@@ -12,6 +13,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +64,7 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, mi
     members = _members(config, tasks, tokens, context)
     tuned = not any(link.state == "live" for link in chain)
     lower = config["recipe"].get("freeze")
-    whole = None if lower else _cut(backbone, members, _folders(inputs, "dev"))
+    whole = None if lower else _cut(backbone, members, _folders(inputs, "dev") + _folders(inputs, "target_dev"))
     if not tuned:
         _freeze(network)
     fixed = _freeze_lower(backbone, lower, config["precision"], tuned) if lower else {}
@@ -71,11 +73,20 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, mi
         setup.half(backbone)
     job = _job(config, inputs, network, members, tasks, context, micro)
     done = loop.train(job)
-    if tuned:
-        _write_encoder(out, job, done, whole, fixed)
-    else:
-        _write_adapters(out, config, chain, done, _start(inputs))
-    _write(out, config, tasks, job, done, chain if not tuned else ())
+
+    def write(to: Path, done: Trained) -> None:
+        if tuned:
+            _write_encoder(to, job, done, whole, fixed)
+        else:
+            _write_adapters(to, config, chain, done, _start(inputs))
+        _write_heads(to, config, tasks, job, done, chain if not tuned else ())
+
+    write(out, done)
+    _write_training(out, job, done)
+    for name, (step, weights) in done.others.items():
+        done.weights.master.copy_(weights)
+        done.weights.publish()
+        write(out / name, replace(done, step=step))
     context.log(f"kept the weights of step {done.step}")
     return done.facts
 
@@ -263,7 +274,8 @@ def _job(
         seed=config["seed"],
         precision=config["precision"],
         scratch=context.scratch,
-        dev=_dev(network, members, tasks, _folders(inputs, "dev"), _folders(inputs, "dev_rows")),
+        dev=_dev(network, members, tasks, inputs),
+        selections=tuple(config.get("selections", ())),
         micro_tokens=micro,
         checkpoint_seconds=setup.checkpoint_seconds(),
         progress=context.progress,
@@ -281,20 +293,23 @@ def _steps(config: dict[str, Any], inputs: Inputs, own: int) -> int:
 
 
 def _dev(
-    network: Network, members: tuple[Member, ...], tasks: list[Said], dev: list[Path], rows: list[Path]
+    network: Network, members: tuple[Member, ...], tasks: list[Said], inputs: Inputs
 ) -> Callable[[], dict[str, float]] | None:
+    from waystage.training.loop import ORACLE
     from waystage.training.predict import outputs
 
-    if not dev:
+    if not _folders(inputs, "dev"):
         return None
     looks = []
-    for member, task, folder, table in zip(members, tasks, dev, rows, strict=False):  # replay comes last, without dev
-        for language, arrays in encoded(folder):
-            looks.append((member, task, language, arrays, examples(table, language, task.form.NAME)))
+    for prefix, name in (("", "dev"), (f"{ORACLE} ", "target_dev")):
+        folders = zip(members, tasks, _folders(inputs, name), _folders(inputs, f"{name}_rows"), strict=False)
+        for member, task, folder, table in folders:  # replay comes last, without dev
+            for language, arrays in encoded(folder):
+                looks.append((prefix, member, task, language, arrays, examples(table, language, task.form.NAME)))
 
     def look() -> dict[str, float]:
         scores = {}
-        for member, task, language, arrays, gold in looks:
+        for prefix, member, task, language, arrays, gold in looks:
             raw = outputs(network, task.head_name, arrays, vocabulary=member.vocabulary)
             if task.form is retrieval and arrays.labels is not None:
                 found = {"accuracy": found_again(raw, arrays.labels)}
@@ -302,7 +317,7 @@ def _dev(
                 answers = task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
                 found = task.score(gold, answers, language)
             if found:  # nothing where the labels of dev are hidden
-                scores[f"{task.task}/{language}"] = headline(found, task.metric)
+                scores[f"{prefix}{task.task}/{language}"] = headline(found, task.metric)
         return scores
 
     return look
@@ -313,6 +328,7 @@ def _write_encoder(out: Path, job: Job, done: Trained, whole: Tensor | None, fix
     from waystage.training.weights import Adam, idle_decay
 
     out.mkdir(parents=True, exist_ok=True)
+    done.weights.shed()
     backbone = job.network.backbone
     weights = done.weights.named()
     if whole is not None:
@@ -336,10 +352,9 @@ def _write_adapters(out: Path, config: dict[str, Any], chain: Chain, done: Train
         shutil.copyfile(start / "encoder.safetensors", out / "encoder.safetensors")
 
 
-def _write(
+def _write_heads(
     out: Path, config: dict[str, Any], tasks: list[Said], job: Job, done: Trained, chain: Chain
 ) -> None:  # fmt: skip
-    from waystage.training import setup
     from waystage.training.checkpoint import save_weights
 
     heads = {n.removeprefix("heads."): t for n, t in done.weights.named().items() if n.startswith("heads.")}
@@ -352,6 +367,11 @@ def _write(
         mine["tasks"].append(task.task)
     model = {"model": config["model"], "config": job.network.backbone.described, "heads": described}
     _json(out / "model.json", model | ({"adapters": [link.described() for link in chain]} if chain else {}))
+
+
+def _write_training(out: Path, job: Job, done: Trained) -> None:
+    from waystage.training import setup
+
     state = done.state
     best = None if state.best == -math.inf else state.best
     _json(out / "training.json", {

@@ -189,10 +189,13 @@ class Data:
 
     def has_dev(self, target: Task, languages: tuple[str, ...]) -> bool:
         """Whether a threshold can be chosen on dev data; where it cannot, the scores say "oracle"."""
-        if "dev" not in target.splits or self.study.evaluate_on == "dev":
+        return self.study.evaluate_on != "dev" and self.has(target, "dev", languages)
+
+    def has(self, task: Task, split: str, languages: tuple[str, ...]) -> bool:
+        if split not in task.splits:
             return False
         try:
-            sources.identify(target, source_of(self.study, target.name), "dev", languages)
+            sources.identify(task, source_of(self.study, task.name), split, languages)
         except InputError:
             return False
         return True

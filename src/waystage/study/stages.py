@@ -94,7 +94,7 @@ class _Planner:
         elif not start:
             return
         crossed = bool(self.study.intermediate_seeds)
-        yield Cell(
+        cell = Cell(
             model=asked.model,
             intermediate=arm,
             target=target.name,
@@ -107,6 +107,9 @@ class _Planner:
             protocol=protocol(what.target),
             marks=self.data.once(("marks", arm, target.name), partial(leaks.marks, self.study, arm, target)),
         )
+        yield cell
+        for name in start[0].config.get("selections", ()) if start else ():
+            yield replace(cell, selection=name, evaluate=self.evaluate(asked, arm, target, languages, start, name))
 
     def omit(self, why: str, code: str = "") -> None:
         codes = self.left_out.setdefault(why, {})
@@ -156,7 +159,33 @@ class _Planner:
         if what.control == "more-steps" and last:
             config["steps_of"] = "add"
             inputs["steps_of"] = self.chains.counted(what, asked)
+        if last and self.study.selections and not what.target.shots:
+            self.select(asked, target, recipe, config, inputs)
         return self.of_target(f"train {target.name}", asked, arm, language, seed, config, inputs)
+
+    def select(
+        self, asked: Asked, target: Task, recipe: Recipe, config: dict[str, Any], inputs: dict[str, Stage | Chain]
+    ) -> None:
+        """Further checkpoints of the same run, each scored by itself: what choosing otherwise would have given."""
+        own = "last" if recipe.select == "last" else "source-dev"
+        wanted = [name for name in self.study.selections if name != own]
+        if "target-dev" in wanted:
+            languages = (asked.code,) if asked.code else self.target_languages(target)
+            codes = tuple(code for code in languages if self.has_own_dev(target, code))
+            if codes:
+                dev = self.data.tokens(asked.model, target, target.select_on, codes, recipe)
+                inputs |= {"target_dev": (dev,), "target_dev_rows": (rows_of(dev),)}
+            else:
+                wanted.remove("target-dev")
+                self.omit(f"target-dev: {target.name} has no dev data of its own in the evaluated languages")
+        if wanted:
+            config["selections"] = wanted
+
+    def has_own_dev(self, target: Task, code: str) -> bool:
+        split = target.select_on
+        if target.train_on or (split == "held" and code not in target.train_languages):
+            return False
+        return self.data.has(target, split, (code,)) if split != "held" else True
 
     def shots(self, asked: Asked, arm: str, target: Task, count: int, seed: int, start: Stage) -> Stage:
         """Goes on in the evaluated language with a few of its own examples, and keeps the head."""
@@ -186,7 +215,9 @@ class _Planner:
             temporary=self.study.keep == "default",
         )
 
-    def evaluate(self, asked: Asked, arm: str, target: Task, languages: tuple[str, ...], checkpoint: Chain) -> Stage:
+    def evaluate(
+        self, asked: Asked, arm: str, target: Task, languages: tuple[str, ...], checkpoint: Chain, selection: str = ""
+    ) -> Stage:
         data = self.data
         recipe = data.recipe("target", [target])
         tokens = data.tokens(asked.model, target, self.study.evaluate_on, languages, recipe)
@@ -204,12 +235,14 @@ class _Planner:
         }
         if asked.code:
             config["only"] = [asked.code]
+        if selection:
+            config["selection"] = selection
         if target.form == "retrieval":
             config |= {"layer": primary_layer(asked.model), "pooling": "mean"}
             if target.options.get("mode") == "margin" and data.has_dev(target, languages):
                 dev = data.tokens(asked.model, target, "dev", languages, recipe)
                 inputs |= {"dev_rows": rows_of(dev), "dev_tokens": dev}
-        where = f", {asked.code}" if asked.code else ""
+        where = (f", {asked.code}" if asked.code else "") + (f", by {selection}" if selection else "")
         name = f"evaluate {target.name} after {arm} on {short(asked.model)}{where}"
         return Stage(kind="evaluate", name=name, config=config, inputs=inputs, places=data.places(asked.model))
 

@@ -121,15 +121,16 @@ def load_best(scratch: Path, name: str) -> Tensor:
     return load_file(scratch / name)["master"]
 
 
-def forget_best(scratch: Path, current: str) -> None:
+def forget_best(scratch: Path, *current: str) -> None:
     """Drop the best weights that neither the run nor a kept checkpoint speaks of.
 
     A checkpoint that cannot be read will never be gone back to, so what it spoke of is not needed.
     """
-    spoken = {current}
+    spoken = set(current)
     for folder in _states(scratch):
         try:
-            spoken.add(str(json.loads((folder / "state.json").read_text(encoding="utf-8"))["best_file"]))
+            said = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            spoken |= {str(said["best_file"]), *(str(file) for *_, file in said.get("also", {}).values())}
         except (OSError, ValueError, KeyError, TypeError):
             continue
     for path in scratch.glob("best-*.safetensors"):

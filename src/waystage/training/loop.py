@@ -26,6 +26,7 @@ from waystage.training.weights import Adam, Weights, linear_rate
 
 DROPOUT = 0xD0  # the roles that a seed plays
 MASK = 0x3A5C
+ORACLE = "target-dev"  # scores in evaluated languages, which choose nothing that is not so named
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Job:
     precision: str
     scratch: Path
     dev: Callable[[], dict[str, float]] | None = None  # scores of the present weights; their mean selects
+    selections: tuple[str, ...] = ()  # weights to keep beside those that the recipe keeps, see `Trained.others`
     micro_tokens: int = 8192
     checkpoint_seconds: float = 300.0
     progress: Callable[[dict[str, Any]], None] = lambda _: None
@@ -70,6 +72,12 @@ class State:
     looks: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     tokens: int = 0
     units: int = 0
+    also: dict[str, list[Any]] = field(default_factory=dict)  # selection -> its best value, step and file
+
+    @property
+    def files(self) -> set[str]:
+        """The best weights that are still wanted."""
+        return {self.best_file, *(str(file) for *_, file in self.also.values())} - {""}
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class Trained:
     state: State
     step: int  # the step whose weights were kept
     facts: dict[str, Any]
+    others: dict[str, tuple[int, torch.Tensor]] = field(default_factory=dict)  # selection -> step, weights
 
 
 def train(job: Job) -> Trained:
@@ -102,7 +111,7 @@ def train(job: Job) -> Trained:
         if now - saved > job.checkpoint_seconds and state.step < steps:
             save(job, weights, state)
             saved = time.monotonic()
-    kept = state.step
+    kept, others = state.step, _others(job, weights, state)
     if state.best_file:
         kept = state.best_step
         weights.master.copy_(checkpoint.load_best(job.scratch, state.best_file))
@@ -114,7 +123,7 @@ def train(job: Job) -> Trained:
         "tokens_per_second": round((state.tokens - tokens) / max(seconds, 1e-9), 1),
         "micro_tokens": job.micro_tokens,
     }  # fmt: skip
-    return Trained(weights, state, kept, facts)
+    return Trained(weights, state, kept, facts, others)
 
 
 def full_precision(network: Network) -> Iterator[torch.nn.Parameter]:
@@ -208,16 +217,30 @@ def _look(job: Job, weights: Weights, state: State) -> None:
     scores = job.dev()
     if not scores:
         return
-    value = sum(scores.values()) / len(scores)
+    oracle = [score for name, score in scores.items() if name.startswith(ORACLE)]
+    source = [score for name, score in scores.items() if not name.startswith(ORACLE)]
+    value = sum(source) / len(source) if source else -math.inf
     state.looks.append((state.step, scores))
     job.log(f"step {state.step}: " + ", ".join(f"{name} {score:.4g}" for name, score in scores.items()))
     if value > state.best:
         state.best, state.best_step, state.stale = value, state.step, 0
         if job.recipe.get("select", "best") == "best":
             state.best_file = checkpoint.save_best(job.scratch, state.step, weights.master)
-            checkpoint.forget_best(job.scratch, state.best_file)
     else:
         state.stale += 1
+    found = {"source-dev": value, ORACLE: sum(oracle) / len(oracle) if oracle else -math.inf}
+    for name in job.selections:
+        if name in found and found[name] > state.also.get(name, [-math.inf])[0]:
+            state.also[name] = [found[name], state.step, checkpoint.save_best(job.scratch, state.step, weights.master)]
+    if state.files:
+        checkpoint.forget_best(job.scratch, *state.files)
+
+
+def _others(job: Job, weights: Weights, state: State) -> dict[str, tuple[int, torch.Tensor]]:
+    """The weights of each further selection; those of the last step where nothing could be looked at."""
+    last = (state.step, weights.master.clone()) if job.selections else None
+    kept = {name: (int(at), checkpoint.load_best(job.scratch, file)) for name, (_, at, file) in state.also.items()}
+    return {name: kept.get(name, last) for name in job.selections} if last else {}
 
 
 def _patience_ended(job: Job, state: State) -> bool:
@@ -230,8 +253,8 @@ def save(job: Job, weights: Weights, state: State) -> None:
     facts = {name: value for name, value in vars(state).items() if name not in ("losses", "norms", "step")}
     facts["best"] = None if state.best == -math.inf else state.best
     checkpoint.save(job.scratch, state.step, tensors, {**facts, "micro_tokens": job.micro_tokens})
-    if state.best_file:
-        checkpoint.forget_best(job.scratch, state.best_file)
+    if state.files:
+        checkpoint.forget_best(job.scratch, *state.files)
 
 
 def resume(job: Job, weights: Weights) -> State:
