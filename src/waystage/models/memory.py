@@ -13,7 +13,7 @@ from waystage.models.shapes import Shape
 
 Tuning = Literal["full", "lora", "qlora"]
 
-PROCESS = {"cpu": 550_000_000, "gpu": 900_000_000}  # python, torch and transformers; CUDA's own context and kernels
+PROCESS = {"cpu": 430_000_000, "gpu": 900_000_000}  # python, torch and transformers; CUDA's own context and kernels
 PADDED = 1.08  # rows of attention's blocks per row of the stream, see docs/engine.md
 FOUR_BITS = 0.516  # bytes of a weight in nf4 with its doubly quantised scales
 BLOCKS = {"rembert", "deberta"}  # families without an attention interface, which keep their scores
@@ -145,15 +145,20 @@ def _frozen(shape: Shape, model: int, work: Work, c: int) -> int:
 
 
 def _on_the_cpu(shape: Shape, work: Work, step: Memory, table: int) -> Memory:
-    """There the process also holds the whole embedding table, and it must load the model and write it."""
-    c = 4 if work.tuning == "full" or work.precision == "fp32" else 2
-    whole = shape.table * 4 if work.tuning == "full" and table < shape.table else 0
-    running = step.total + whole
-    loading = 2 * shape.backbone_parameters * c + step.rest
+    """There the pages of the model's file count too, and the process must load the model and write it.
+
+    transformers maps the file. What is trained or rounded is copied out of it; the mapping lives on with the embedding
+    table, which is put back whole at the end.
+    """
+    cut = table < shape.table
+    read = 4 * (shape.backbone_parameters - shape.table + table)
+    mapped = read if work.tuning == "full" and cut else 0
+    loading = (6 if work.precision == "bf16" else 4) * shape.backbone_parameters if work.tuning != "full" else 0
     writing = 0
     if work.tuning == "full":
-        writing = step.weights + whole + shape.backbone_parameters * 4 + step.rest
-    return replace(step, rest=step.rest + whole + max(0, max(loading, writing) - running))
+        writing = step.weights + 4 * shape.backbone_parameters * (2 if cut else 1) + (4 * shape.table if cut else 0)
+    running = step.total - step.rest + mapped
+    return replace(step, rest=step.rest + mapped + max(0, max(loading, writing) - running))
 
 
 def layer_bytes(shape: Shape, work: Work, layout: Layout, t: int) -> tuple[float, float]:

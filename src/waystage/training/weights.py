@@ -131,6 +131,14 @@ class Weights:
         """The fp32 weights by name."""
         return dict(zip(self.names, self.views, strict=True))
 
+    def shed(self) -> None:
+        """Let go of everything but the weights: they are copied once more when a stage writes them."""
+        nothing = torch.empty(0)
+        self.first = self.second = self.grads = nothing
+        self.grad_views.clear()
+        for slot in self.slots.values():
+            slot.grads = nothing
+
     def is_same(self, name: str, parameter: nn.Parameter) -> bool:
         return self.parameters[self.names.index(name)] is parameter
 
