@@ -80,7 +80,9 @@ def through(here: Path, family: str, name: str, attention: str, adapter: dict[st
     model = small.LOCAL | ({"attention": attention} if attention != "causal" else {})
     tag = f"{family}-{name}-{attention}-{adapter is None}"
     common = {"model": model, "threads": 1, "precision": "fp32"}
-    recipe = {"batch": 8, "learning_rate": 1e-2, "steps": 12} | ({"adapter": adapter} if adapter else {})
+    recipe: dict[str, Any] = {"batch": 8, "steps": 16, "learning_rate": 3e-3}
+    if adapter:
+        recipe |= {"adapter": adapter, "learning_rate": 1e-2}
     config = {**common, "members": [task], "head_policy": "new", "seed": 1, "recipe": recipe}
     context = Context(scratch=here / f"{tag}-scratch", places={"model": str(here / family)})
     tokens = here / name / ("paired" if form == "retrieval" else "tokens")
