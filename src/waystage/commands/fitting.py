@@ -29,7 +29,7 @@ def resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured], 
     usual = layout is None or layout.micro_tokens == placement.MICRO
     return Resources(
         devices=int(found.device == "gpu"),
-        memory=found.memory,
+        memory=int(found.memory),
         threads=int(stage.config.get("threads", 1)),
         seconds=found.seconds,
         micro_tokens=0 if usual or layout is None else layout.micro_tokens,
