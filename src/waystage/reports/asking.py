@@ -31,7 +31,8 @@ def answers(results: Results) -> list[dict[str, Any]]:
             for source in ["sources"] if question.sources else results.study.source_languages:
                 key = {
                     "number": number, "ask": question.ask, "kind": question.kind, "a": a, "b": b,
-                    "model": model or ", ".join(results.study.models), "source_language": " / ".join(question.sources or [source]),
+                    "model": model or ", ".join(results.study.models),
+                    "source_language": " / ".join(question.sources or [source]),
                     "frozen": frozen[number - 1],
                 }  # fmt: skip
                 try:

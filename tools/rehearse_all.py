@@ -1,0 +1,144 @@
+"""Rehearse the shipped studies and write docs/rehearsals.md: `python tools/rehearse_all.py [STUDY ...] [--jobs 2]`.
+
+Takes hours on two cores for all of them; what a killed call has finished is kept in --store and not made again, and
+the page is written from whatever is there (`--page` writes it and runs nothing). Wall time adds up over calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import waystage
+from waystage import claims
+from waystage.engines import get
+from waystage.engines.run import execute
+from waystage.graph.plan import Plan
+from waystage.reports import asking, comparisons
+from waystage.results import Results
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "rehearsals.md"
+HEAD = """# Rehearsals of the shipped studies
+
+Written by `python tools/rehearse_all.py`; every number comes from its store.
+
+**What a rehearsal may show**: that a study runs from end to end, that its statistics can be computed from what it
+leaves, that its questions get intervals, what it costs in stages. **What it may not show**: sign, size or rank of any
+effect in real languages. The languages are artificial and were made from typology, so that scores fall with distance is
+a property of their making; the models are a hundred times smaller and more; the spread over seeds is not that of a real
+study. No published claim gets a verdict here.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = sorted(path.stem for path in (ROOT / "studies").glob("*.toml"))
+    parser.add_argument("studies", nargs="*", metavar="STUDY", help=f"of {', '.join(names)} (default: all)")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--store", type=Path, default=ROOT / "build" / "rehearsals")
+    parser.add_argument("--page", action="store_true", help="write the page from what is there, run nothing")
+    said = parser.parse_args()
+    unknown = sorted(set(said.studies) - set(names))
+    if unknown:
+        parser.error(f"no study is called {', '.join(unknown)}; there are {', '.join(names)}")
+    for name in () if said.page else said.studies or names:
+        rehearse(name, said.store, said.jobs)
+        write(names, said.store)
+    write(names, said.store)
+
+
+def rehearse(name: str, store: Path, jobs: int) -> None:
+    results = loaded(name, store)
+    begun = time.monotonic()
+    where = get("local")(jobs=jobs)
+    try:
+        outcome = execute(Plan(results.plan.wanted), results.store, where, study=f"{name}-rehearsal")
+    finally:
+        where.close()
+        times = walls(store)
+        times[name] = {"seconds": times.get(name, {}).get("seconds", 0) + time.monotonic() - begun, "jobs": jobs}
+        (store / "wall.json").write_text(json.dumps(times))
+    print(f"{name}: {outcome.text()}", flush=True)
+
+
+def loaded(name: str, store: Path) -> Results:
+    return waystage.load(ROOT / "studies" / f"{name}.toml", rehearsal=True, store=store)
+
+
+def walls(store: Path) -> dict[str, Any]:
+    path = store / "wall.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write(names: list[str], store: Path) -> None:
+    """Only studies of which something has been scored stand on the page; the others are named."""
+    times, there, waiting = walls(store), [], []
+    for name in names:
+        results = loaded(name, store)
+        (there if results.done[0] else waiting).append((name, results))
+    lines = [HEAD, "| study | stages | evaluations | minutes, processes side by side | questions answered |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    parts = []
+    for name, results in there:
+        answers = asking.answers(results)
+        answered = sum(one["answered"] for one in answers)
+        done, of = results.done
+        took = f"{times[name]['seconds'] / 60:.1f}, {times[name]['jobs']}" if name in times else "-"
+        stages = len(Plan(results.plan.wanted))
+        lines.append(f"| {name} | {stages} | {done} of {of} | {took} | {answered} of {len(answers)} |")
+        parts += section(name, results, answers)
+    if waiting:
+        lines.append(f"\nNot rehearsed yet: {', '.join(name for name, _ in waiting)}.")
+    PAGE.write_text("\n".join([*lines, *parts]) + "\n", encoding="utf-8")
+    print(f"{PAGE}: {len(there)} studies", flush=True)
+
+
+def section(name: str, results: Results, answers: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"\n## {name}\n"
+    yield f"*{results.study.title}.* " + "; ".join(results.substitutions) + ".\n"
+    yield "What surprised:\n"
+    found = [f"- {line}" for line in surprises(results, answers)]
+    yield from found or ["- nothing that these rules look for"]
+    yield "\nAnswers (rehearsal, artificial languages):\n"
+    for one in answers:
+        said = one["sentence"] if one["answered"] else f"not answered: {one['why']}"
+        yield f"{one['number']}. {one['ask']} {said}"
+    words = Counter(one.in_rehearsal.split(" (")[0] for one in claims.verdicts(results) if one.measured)
+    if words:
+        listed = ", ".join(f"{count} '{word}'" for word, count in words.most_common())
+        yield f"\nClaims: none is judged here. With these numbers the machinery would say {listed}."
+
+
+def surprises(results: Results, answers: list[dict[str, Any]]) -> Iterator[str]:
+    """What a reader would not expect: failures, controls that help, gaps in answers, spread without a reason."""
+    done, of = results.done
+    if done < of:
+        yield f"{of - done} of {of} evaluations are missing"
+    for one in answers:
+        if not one["answered"]:
+            yield f"question {one['number']} has no answer: {one['why'].splitlines()[0]}"
+        else:
+            yield from (f"question {one['number']}: {warning}" for warning in one["warnings"])
+    controls = {name: arm.control for name, arm in results.study.intermediate.items() if arm.control}
+    for row in comparisons.of(results)["gains"]["rows"] if done else []:
+        control = controls.get(row["intermediate"])
+        if control == "zero-length" and row["gain"]:
+            yield f"{row['intermediate']} on {row['target']} differs from none by {row['gain']:+.2f}, and must not"
+        elif control in ("shuffled-labels", "mlm-only") and row["low"] is not None and row["low"] > 0:
+            yield f"the control {row['intermediate']} gains {row['gain']:+.2f} on {row['target']} beyond doubt"
+    scores = results.scores[results.scores["headline"].astype(bool)]
+    spread = (
+        scores.groupby(["intermediate", "target", "seed"])["value"].mean().groupby(["intermediate", "target"]).std()
+    )
+    for (arm, target), value in spread[spread > 10].items():
+        yield f"{target} after {arm} spreads by {value:.1f} points over seeds: some seeds stayed at chance"
+
+
+if __name__ == "__main__":
+    main()
