@@ -36,6 +36,7 @@ def waystage(*words: str, store: Path) -> subprocess.CompletedProcess[str]:
         ("list", "studies"),
         ("show", "xnli"),
         ("show", "sw"),
+        ("show", QUICKSTART),
         ("plan", QUICKSTART),
         ("plan", QUICKSTART, "--rehearsal", "--json"),
         ("status",),

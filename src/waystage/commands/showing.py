@@ -91,6 +91,8 @@ def show(name: str, json: bool) -> None:
     if json:
         as_json(facts)
         return
+    if name.endswith(".toml"):
+        facts = _study(name)
     table(["", name], [[key, _plain(value)] for key, value in facts.items() if value not in ("", (), {}, None)])
 
 
@@ -123,6 +125,34 @@ def _facts(name: str) -> dict[str, Any]:
         raise UnknownName(
             "task, benchmark, model or language", name, known, "`waystage list tasks` shows all"
         ) from None
+
+
+def _study(path: str) -> dict[str, Any]:
+    """A study as a person reads it: what is compared, on what, what is asked, and what else its file says."""
+    from waystage.reports.arms import described
+    from waystage.study import load
+    from waystage.study.lookup import find_task
+
+    study = load(path)
+    facts: dict[str, Any] = {
+        "title": study.title,
+        "models": study.models,
+        **{f"arm {name}": described(arm, lambda task: find_task(study, task).title)
+           for name, arm in study.intermediate.items()},
+        "targets": [f"{find_task(study, name).title} ({name})" for name in study.target_tasks()],
+        "languages": study.languages,
+        "trained in": study.source_languages,
+        "seeds": study.seeds,
+        **{f"question {number}": _asked(question) for number, question in enumerate(study.question, 1)},
+    }  # fmt: skip
+    told = {"title", "models", "targets", "intermediate", "languages", "source_languages", "seeds", "question"}
+    return facts | study.model_dump(mode="json", exclude_defaults=True, exclude=told)
+
+
+def _asked(question: Any) -> str:
+    kind = "" if question.kind == "difference" else f"{question.kind}, "
+    where = "" if question.languages == "all" else f", in {_plain(question.languages)}"
+    return f"{question.ask} ({kind}{' against '.join(question.compare)}{where})".strip()
 
 
 def data(name: str, source: str, limit: int, model: str, json: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from waystage.study.regimes import EACH, SOURCE, Intermediate, Languages, Step, TargetStage, listed
 
+FEW = 3  # tasks whose titles are spelled out; of more, their names
 SPOKEN = {EACH: "each evaluated language by itself", SOURCE: "the language of the target's training data"}
 CONTROLS = {
     "zero-length": "an intermediate stage of no steps",
@@ -45,7 +46,7 @@ def _start(arm: Intermediate) -> str:
 
 
 def _step(step: Step, title: Callable[[str], str]) -> str:
-    said = " + ".join(map(title, step.tasks))
+    said = " + ".join(step.tasks if len(step.tasks) > FEW else map(title, step.tasks))
     if step.language != "en":
         said += f" in {_codes(step.language)}"
     if step.translate:

@@ -43,7 +43,9 @@ def export(
     ]
     written = [path for cell in chosen for path in _cell(results, cell, folder)]
     if not written:
-        raise InputError(f"nothing of arm {arm!r}, seed {seed} has been evaluated yet: waystage run first")
+        raise InputError(
+            f"nothing of arm {arm!r}, seed {seed} has been evaluated yet. Type: waystage run {results.path or 'STUDY'}"
+        )
     return written
 
 
@@ -52,7 +54,8 @@ def _one(what: str, said: Any, known: tuple[Any, ...]) -> Any:
         return known[0]
     if said not in known:
         told = f"{said!r} is not among them" if said is not None else "say which"
-        raise InputError(f"the study has {what}s {', '.join(map(str, known))}: {told}")
+        option = f"--{what.partition(' ')[0]}"
+        raise InputError(f"the study has {what}s {', '.join(map(str, known))}: {told}, such as {option} {known[0]}")
     return said
 
 
