@@ -450,6 +450,40 @@ def store_pack(
     storing.pack(out, study or [], store)
 
 
+@app.command()
+def pretrain(
+    out: Annotated[Path, typer.Argument(help="folder for the checkpoint")],
+    shape: Annotated[str, typer.Option(help="LAYERSxWIDTH, such as 2x96 or 4x128")] = "2x128",
+    family: Annotated[str, typer.Option(help="xlm-r (reads both ways) or llama (a decoder)")] = "xlm-r",
+    languages: Annotated[str | None, typer.Option(help="an expression or codes; default: all that have text")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="LANGUAGE=FILE or a folder, in place of the world")] = None,
+    documents: Annotated[int, typer.Option(min=1, help="of English in the world; others by their share")] = 40_000,
+    first: Annotated[int, typer.Option(min=0, help="steps in one language alone, before all of them")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="optimizer steps in all languages")] = 1_000,
+    length: Annotated[int, typer.Option(min=8, max=512, help="tokens per sequence")] = 128,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="default: by the number of layers")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="sequences per step")] = 64,
+    tokenizer: Annotated[str, typer.Option(help="a model whose tokenizer it takes")] = "standin-m",
+    start: Annotated[str | None, typer.Option(help="a model to go on from; fewer layers are stacked")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of weights, order and masks")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="of one CPU stage; another count gives other floats")] = 1,
+    precision: Annotated[str, typer.Option(help="fp32, or bf16 where the CPU is fast at it")] = "fp32",
+    store: StoreDir = None,
+    quiet: Quiet = False,
+) -> None:
+    """Pretrain a small model, on text of the built-in world or your own.
+
+    Example: waystage pretrain my-model --shape 2x96 --languages en,de,sw --first 500 --steps 1000
+    """
+    from waystage.commands import pretraining
+
+    pretraining.pretrain(
+        out, said_shape=shape, family=family, languages=languages, text=text or [], documents=documents, first=first,
+        steps=steps, length=length, learning_rate=learning_rate, batch=batch, tokenizer=tokenizer, start=start,
+        seed=seed, threads=threads, precision=precision, store=store, quiet=quiet,
+    )  # fmt: skip
+
+
 world_app = typer.Typer(help="The built-in world of artificial languages, by itself.", no_args_is_help=True)
 app.add_typer(world_app, name="world")
 

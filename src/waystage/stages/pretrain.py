@@ -3,6 +3,7 @@
 config: shape {family: "xlm-r" | "llama", layers, hidden, heads, intermediate, positions?, kv_heads?}, tokenizer,
 recipe, seed, threads, precision, exponent (languages are sampled by size to this power), store ("fp32" | "bf16").
 inputs: tokens, and start, a checkpoint of this shape to go on from; one with fewer layers is stacked until it has them.
+A `start` in the config is a model by name and revision instead.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     tokenizer = load.tokenizer(config["tokenizer"], context.places)
     recipe = {"batch": 64, "learning_rate": 1e-3, "warmup": 0.05, "select": "last", **config["recipe"]}
     seed, dropout, start = config["seed"], recipe.get("dropout"), inputs.get("start")
+    if start is None and config.get("start"):
+        start = load.folder(config["start"], {"model": context.places.get("start", "")})
     if start is None:
         backbone = load.fresh(model_config(config["shape"], tokenizer), seed=seed, dropout=dropout)
         head = heads.make(Head("vocabulary", 0), backbone, drop=0.0, seed=seed)

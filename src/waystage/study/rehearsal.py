@@ -207,10 +207,12 @@ def _languages(study: Study) -> tuple[str, ...]:
     """The study's own choice for rehearsals, or the twelve most spread over family, script and word order."""
     arms = (code for arm in study.intermediate.values() for code in arm.codes)
     sources = tuple(dict.fromkeys((*study.source_languages, *arms)))
-    if study.rehearsal.languages:
-        return tuple(dict.fromkeys((*sources, *study.select(study.rehearsal.languages))))
-    chosen = set(study.select(study.languages))
     had = {code for name in study.target_tasks() for code in find_task(study, name).languages}
+    if study.rehearsal.languages:
+        said = study.select(study.rehearsal.languages)  # an expression may mean languages that no target has
+        kept = [c for c in said if c in had] if isinstance(study.rehearsal.languages, str) else said
+        return tuple(dict.fromkeys((*sources, *kept)))
+    chosen = set(study.select(study.languages))
     pool = [code for code in study.select("all") if code in chosen and code in had]
     named = [c for q in study.question if not isinstance(q.languages, str) for c in study.select(q.languages)]
     picked = list(dict.fromkeys((*sources, *named)))
