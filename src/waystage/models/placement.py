@@ -136,7 +136,8 @@ def _advice(shape: Shape, work: Work, where: Devices) -> str:
         if other.fits:
             line = f'[recipe] adapter = {{ kind = "{kind}" }}'
             needs = f"{other.memory.total / GB:.1f} GB per device"
-            return f"{line} would fit with {needs} (another result: it is identity); or more devices, [placement] devices = {_more(shape, work)}"
+            more = f"[placement] devices = {_more(shape, work)}"
+            return f"{line} would fit with {needs} (another result: it is identity); or more devices, {more}"
     if work.tuning == "qlora" and where.kind == "cpu":
         return 'qlora needs a CUDA device: [placement] devices = "80GB", or adapter = { kind = "lora" }'
     return f"nothing fits on {where}: name more or larger devices, such as [placement] devices = " + _more(shape, work)

@@ -66,6 +66,7 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, mi
     lower = config["recipe"].get("freeze")
     whole = None if lower else _cut(backbone, members, _folders(inputs, "dev") + _folders(inputs, "target_dev"))
     if not tuned:
+        whole = None  # never written: it would only take room
         _freeze(network)
     fixed = _freeze_lower(backbone, lower, config["precision"], tuned) if lower else {}
     setup.place(network, context.device)
@@ -305,6 +306,8 @@ def _dev(
         folders = zip(members, tasks, _folders(inputs, name), _folders(inputs, f"{name}_rows"), strict=False)
         for member, task, folder, table in folders:  # replay comes last, without dev
             for language, arrays in encoded(folder):
+                if not len(arrays.example):  # the held-out tenth of a very small data set may be empty
+                    continue
                 looks.append((prefix, member, task, language, arrays, examples(table, language, task.form.NAME)))
 
     def look() -> dict[str, float]:
