@@ -31,7 +31,7 @@ def _refuse_placeholder(task: str, gold: Path) -> None:
     except DataError:
         return  # the scorer says what is wrong with this file, and with all others at once
     if why:
-        raise InputError(f"{gold}: {why}. A score against it would mean nothing; --force prints it all the same")
+        raise InputError(f"{gold}: {why}\nA score against it would mean nothing; --force prints it all the same")
 
 
 def score_tree(
