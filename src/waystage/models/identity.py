@@ -9,6 +9,7 @@ from pathlib import Path
 from waystage.errors import InputError
 from waystage.models.shapes import STANDINS, is_standin, known
 
+DEFAULT = "standin-m"
 UNRESOLVED = "main"  # a hub branch: `check` and `run` replace it by the commit in STUDY.lock
 
 
@@ -26,7 +27,8 @@ def tokenizer(model: str) -> dict[str, str]:
     if not is_standin(model):
         return identity(model)
     mine = _content(STANDINS / model, ("tokenizer.json",))
-    for other in sorted(name for name in known() if is_standin(name)):
+    standins = [name for name in known() if is_standin(name)]
+    for other in sorted(standins, key=lambda name: (name != DEFAULT, name)):  # one more size renames nothing
         if _content(STANDINS / other, ("tokenizer.json",)) == mine:
             return {"name": other, "revision": mine}
     raise AssertionError(f"{model} is not among the shipped stand-ins")
