@@ -10,7 +10,8 @@ from waystage.errors import InputError
 from waystage.stats import equivalence, items, words
 from waystage.stats import languages as readings
 from waystage.stats import verdict as verdicts
-from waystage.stats.average import Contrast
+from waystage.stats.average import Contrast, spread
+from waystage.stats.components import components
 from waystage.stats.interval import Interval
 from waystage.stats.multiple import holm
 from waystage.stats.seeds import sign_flip
@@ -218,6 +219,11 @@ def _variants(found: Contrast) -> list[tuple[str, Contrast]]:
         without = [target for target in found.targets if target not in free]
         parts.append((f"without untrained retrieval ({', '.join(free)})", found.of(without)))
         parts.append((f"untrained retrieval alone ({', '.join(free)})", found.of(free)))
+    marked = [pair.target for pair in found.pairs if pair.marks]
+    if marked and len(marked) < len(found.targets):
+        without = [target for target in found.targets if target not in marked]
+        parts.append((f"without marked cells ({', '.join(marked)})", found.of(without)))
+        parts.append((f"marked cells alone ({', '.join(marked)})", found.of(marked)))
     if found.source_language in found.languages:
         others = found.in_languages([code for code in found.languages if code != found.source_language])
         if others:
@@ -244,7 +250,19 @@ def warnings(found: Contrast) -> tuple[str, ...]:
 
 
 def _notes(found: Contrast) -> tuple[str, ...]:
-    said = []
+    said = [f"{pair.target}: {mark}" for pair in found.pairs for mark in pair.marks]
+    grid, parts = found.grid, components(found) if len(found.seeds) > 2 else None
+    if grid is not None:
+        first, second, rest = spread(grid.to_numpy()).parts
+        said.append(
+            f"standard deviation of one intermediate seed {first:.2f}, of one target seed {second:.2f}, "
+            f"of their meeting {rest:.2f} points ({grid.shape[0]} x {grid.shape[1]} seeds: rough)"
+        )
+    elif parts is not None:
+        said.append(
+            f"standard deviation over seeds: {parts.checkpoint:.2f} points shared by all targets (the intermediate "
+            f"checkpoint), {parts.target:.2f} of a target's own training ({parts.seeds} seeds: rough)"
+        )
     if len({pair.languages for pair in found.pairs}) > 1:
         said.append("targets have different languages: each target counts once, whatever the number of its languages")
     if len(found.seeds) > 2:

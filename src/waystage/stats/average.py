@@ -8,11 +8,14 @@ languages; what lacks is named instead of averaged over.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from waystage.errors import InputError
 from waystage.stats import seeds as over_seeds
+from waystage.stats.crossed import combined
 from waystage.stats.interval import Interval
 
 KEY = ("model", "intermediate", "target", "source_language", "language", "seed", "metric")
@@ -27,6 +30,8 @@ class Pair:
     a: Any  # pandas.DataFrame
     b: Any
     fixed: bool = False  # no seed enters one of the two: its one result stands in every row
+    marks: tuple[str, ...] = ()  # what training data of either arm have to do with the target's
+    meetings: Any = None  # where the two seeds are crossed: differences, (intermediate, target seed) by languages
 
     @property
     def difference(self) -> Any:
@@ -80,7 +85,19 @@ class Contrast:
         means = [pair.per_seed for pair in self.pairs]
         return {seed: sum(by_seed[seed] for by_seed in means) / len(means) for seed in self.seeds}
 
+    @property
+    def grid(self) -> Any:
+        """Where the two seeds are crossed: the average, intermediate seeds by target seeds. None where they are not."""
+        if any(pair.meetings is None for pair in self.pairs):
+            return None
+        means = [pair.meetings.mean(axis=1).unstack() for pair in self.pairs]
+        table = sum(means[1:], means[0]).loc[list(self.seeds)] / len(means)
+        return None if table.isna().any(axis=None) or min(table.shape) < 2 else table
+
     def interval(self, level: float = 0.95) -> Interval:
+        grid = self.grid
+        if grid is not None:
+            return over_both(grid.to_numpy(), level=level)
         values = list(self.per_seed().values())
         return over_seeds.mean(values, method=_method(all(pair.fixed for pair in self.pairs)), level=level)
 
@@ -94,7 +111,8 @@ class Contrast:
         for pair in self.pairs:
             kept = [code for code in pair.languages if code in languages]
             if kept:
-                pairs.append(Pair(pair.target, pair.metric, pair.a[kept], pair.b[kept], pair.fixed))
+                met = None if pair.meetings is None else pair.meetings[kept]
+                pairs.append(replace(pair, a=pair.a[kept], b=pair.b[kept], meetings=met))
         return self._with(tuple(pairs)) if pairs else None
 
     def _with(self, pairs: tuple[Pair, ...]) -> Contrast:
@@ -119,7 +137,8 @@ def contrast(
     """
     rows = scores[scores["headline"].astype(bool) & (scores["model"] == model)]
     free = frozenset(untrained if untrained is not None else deterministic_targets(rows))
-    rows = _crossed(rows[rows["intermediate"].isin((a, b)) & rows["target"].isin(targets)])
+    every = rows[rows["intermediate"].isin((a, b)) & rows["target"].isin(targets)]
+    rows = _crossed(every)
     repeated = rows[rows.duplicated([*KEY[:-1]], keep=False)]
     if len(repeated):
         where = ", ".join(f"{key} {repeated.iloc[0][key]}" for key in KEY[:-1])
@@ -141,7 +160,8 @@ def contrast(
         made, missing = _pair(target, (a, b), tables, own)
         left_out += missing
         if made:
-            pairs.append(made)
+            met = every[every["source_language"].isin(own["source_language"].unique()) & (every["target"] == target)]
+            pairs.append(replace(made, marks=_marks(own), meetings=_meetings(met, (a, b), made.languages)))
     if not pairs:
         why = "".join(f"\n  - {reason}" for reason in left_out)
         raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{why}")
@@ -158,6 +178,65 @@ def _crossed(rows: Any) -> Any:
     means = rows.groupby([*KEY[:-1]])["value"].transform("mean")
     same = rows.groupby([*KEY[:-1]])["stage"].transform("first")
     return rows.assign(value=means, stage=same).drop_duplicates([*KEY[:-1]])
+
+
+def _meetings(rows: Any, arms: tuple[str, str], languages: Sequence[str]) -> Any:
+    """Differences of every pair of seeds, where each intermediate seed met several target seeds."""
+    if "target_seed" not in rows or rows["target_seed"].nunique() < 2:
+        return None
+    a, b = (
+        rows[rows["intermediate"] == arm].pivot(index=["seed", "target_seed"], columns="language", values="value")
+        for arm in arms
+    )
+    met = (a - b)[list(languages)].dropna()
+    each = met.index.get_level_values("target_seed").nunique()
+    return met if each > 1 and len(met) == each * met.index.get_level_values("seed").nunique() else None
+
+
+def _marks(rows: Any) -> tuple[str, ...]:
+    return tuple(sorted({str(mark) for mark in rows["mark"]} - {""})) if "mark" in rows else ()
+
+
+def over_both(grid: np.ndarray, *, level: float = 0.95) -> Interval:
+    """Both seeds are samples: rows are intermediate seeds, columns target seeds, and all rows met the same columns."""
+    rows, columns = grid.shape
+    estimate, found = float(grid.mean()), spread(grid)
+    return combined(
+        estimate,
+        by_seed=(found.by_row / rows, rows - 1),
+        by_unit=(found.by_column / columns, columns - 1),
+        twice=found.alone / (rows * columns),
+        method="intermediate seeds crossed with target seeds, Satterthwaite t",
+        n=min(rows, columns),
+        note=over_seeds.TWO_SEEDS if min(rows, columns) == 2 else "",
+        level=level,
+    )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variances of a table of differences: of the row means, of the column means, and of what neither explains."""
+
+    by_row: float
+    by_column: float
+    alone: float
+    rows: int
+    columns: int
+
+    @property
+    def parts(self) -> tuple[float, float, float]:
+        """Standard deviations of one intermediate seed, one target seed, one meeting; never below zero."""
+        first = max(0.0, self.by_row - self.alone / self.columns)
+        second = max(0.0, self.by_column - self.alone / self.rows)
+        return first**0.5, second**0.5, self.alone**0.5
+
+
+def spread(grid: np.ndarray) -> Spread:
+    rows, columns = grid.shape
+    by_row, by_column = grid.mean(axis=1), grid.mean(axis=0)
+    rest = grid - by_row[:, None] - by_column[None, :] + grid.mean()
+    alone = float((rest**2).sum()) / ((rows - 1) * (columns - 1))
+    return Spread(float(by_row.var(ddof=1)), float(by_column.var(ddof=1)), alone, rows, columns)
 
 
 def deterministic_targets(rows: Any) -> set[str]:

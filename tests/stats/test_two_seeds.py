@@ -1,0 +1,112 @@
+"""Intermediate seeds crossed with target seeds: an interval for both, the spread of each; and marked cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from waystage.stats import answer
+from waystage.stats.average import contrast, over_both, spread
+
+TARGETS = {"xnli": ("de", "en", "sw"), "udpos": ("de", "en"), "panx": ("de", "sw")}
+
+
+def grids(count: int, rows: int, columns: int, parts: tuple[float, float, float], seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    first, second, rest = (
+        rng.normal(0, size, shape)
+        for size, shape in zip(
+            parts, [(count, rows, 1), (count, 1, columns), (count, rows, columns)], strict=True
+        )
+    )  # fmt: skip
+    return first + second + rest
+
+
+@pytest.mark.parametrize("parts", [(1.0, 0.0, 0.5), (0.0, 1.0, 0.5), (1.0, 1.0, 1.0), (0.3, 1.0, 0.1)])
+@pytest.mark.parametrize("shape", [(3, 3), (5, 3)])
+def test_the_interval_covers_both_kinds_of_seed(shape: tuple[int, int], parts: tuple[float, float, float]) -> None:
+    found = [over_both(grid) for grid in grids(800, *shape, parts)]
+    covered = np.mean([one.low <= 0 <= one.high for one in found])
+    assert 0.925 < covered <= 0.995
+
+
+def test_the_intermediate_seeds_alone_would_not_cover() -> None:
+    """What is lost where the target seeds, which all rows share, are taken for the whole world."""
+    from waystage.stats.seeds import mean
+
+    found = [mean(list(grid.mean(axis=1))) for grid in grids(400, 5, 3, (0.2, 1.0, 0.2))]
+    assert np.mean([one.low <= 0 <= one.high for one in found]) < 0.5
+
+
+def test_the_parts_of_the_spread_are_told_apart() -> None:
+    found = np.array([spread(grid).parts for grid in grids(300, 12, 12, (2.0, 1.0, 0.5))])
+    assert found.mean(axis=0) == pytest.approx((2.0, 1.0, 0.5), rel=0.1)
+
+
+def scores(first: tuple[int, ...], second: tuple[int, ...], marks: dict[str, str] | None = None) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    checkpoint = {seed: rng.normal(0, 1) for seed in first}
+    training = {(t, seed): rng.normal(0, 1) for t in TARGETS for seed in second}
+    rows: list[dict[str, Any]] = []
+    for arm in ("none", "mnli"):
+        for target, languages in TARGETS.items():
+            for i in first:
+                for t in second:
+                    gain = (2.0 + checkpoint[i]) * (arm == "mnli")
+                    rows += [
+                        {
+                            "model": "xlm-roberta-base", "intermediate": arm, "target": target, "source_language": "en",
+                            "language": code, "seed": i, "intermediate_seed": i, "target_seed": t, "metric": "f1",
+                            "value": 60 + gain + training[target, t] * (1 + (arm == "mnli")), "n": 100,
+                            "stage": f"{arm}-{target}-{t}" + (f"-{i}" if arm == "mnli" else ""), "headline": True,
+                            "mark": (marks or {}).get(target, "") if arm == "mnli" else "",
+                        }
+                        for code in languages
+                    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def found(table: pd.DataFrame) -> Any:
+    return contrast(
+        table, "mnli", "none", model="xlm-roberta-base", source_language="en", targets=tuple(TARGETS),
+        languages=set(table["language"]),
+    )  # fmt: skip
+
+
+def test_crossed_scores_give_a_grid_and_an_interval_over_both() -> None:
+    table = scores((1, 2, 3, 4), (11, 12, 13))
+    one = found(table)
+    assert one.grid.shape == (4, 3)
+    by_arm = table.groupby(["intermediate", "target"])["value"].mean().groupby("intermediate").mean()
+    assert one.interval().estimate == pytest.approx(by_arm["mnli"] - by_arm["none"])
+    assert "crossed with target seeds" in one.interval().method
+    first, second, rest = spread(one.grid.to_numpy()).parts
+    assert first > 0.3 and second > 0.1 and rest < 1e-6
+    assert one.in_languages(["de"]).grid.shape == (4, 3)
+    assert one.of(["xnli"]).grid.shape == (4, 3)
+
+
+def test_paired_seeds_have_no_grid(scores_of: Any) -> None:
+    assert found(scores_of(gains={"mnli": 1.0}, targets=TARGETS)).grid is None
+
+
+def test_an_answer_says_where_the_spread_comes_from(study_of: Any, question_of: Any) -> None:
+    crossed = answer(question_of(), scores((1, 2, 3), (11, 12, 13)), study_of(tuple(TARGETS)))
+    assert any("one intermediate seed" in note and "one target seed" in note for note in crossed.notes)
+
+
+def test_paired_seeds_say_what_the_checkpoint_adds(scores_of: Any, study_of: Any, question_of: Any) -> None:
+    paired = answer(question_of(), scores_of(gains={"mnli": 1.0}, targets=TARGETS), study_of(tuple(TARGETS)))
+    assert any("shared by all targets" in note for note in paired.notes)
+
+
+def test_answers_are_given_with_and_without_marked_cells(study_of: Any, question_of: Any) -> None:
+    mark = "same training data (mnli:train -> xnli:train)"
+    marked = answer(question_of(), scores((1, 2, 3), (11, 12, 13), {"xnli": mark}), study_of(tuple(TARGETS)))
+    lines = {line.what: line for line in marked.variants}
+    assert lines["without marked cells (xnli)"].interval.estimate != marked.interval.estimate
+    assert "marked cells alone (xnli)" in lines
+    assert f"xnli: {mark}" in marked.notes
