@@ -56,6 +56,7 @@ class Ray:
             how = {"address": address}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a stage on the CPU sees no accelerator
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own 15 gives way to everything else on the machine
         self.attached = ray.is_initialized()  # by whoever uses Waystage as a library: theirs to end
         try:
             if not self.attached:
