@@ -17,7 +17,7 @@ import numpy as np
 
 from waystage.forms.examples import Example
 from waystage.results import Results
-from waystage.stats.average import Contrast, Pair
+from waystage.stats.average import Contrast
 from waystage.stats.items import Block
 from waystage.study.stages import Cell, find_task
 from waystage.tasks.task import Task
@@ -27,39 +27,51 @@ Names = dict[str, tuple[str, str]]  # id -> item and cluster
 
 
 def reader(results: Results) -> Callable[[Contrast], dict[str, list[Block]]]:
-    """Blocks by target for any contrast of these results; targets without kept answers or without sums are absent."""
-    cells = {
-        (cell.model, cell.intermediate, cell.target, cell.source_language, cell.seed): cell
-        for cell in results.plan.cells
-    }
+    """Blocks by target for any contrast of these results.
 
+    Absent are targets without kept answers or without sums, and studies whose two seeds are crossed: there a row of a
+    contrast is a mean over several trained models.
+    """
+    if results.study.intermediate_seeds:
+        return lambda found: {}
+    cells = {
+        (cell.model, cell.intermediate, cell.target, cell.source_language, cell.seed, code): cell
+        for cell in results.plan.cells
+        for code in cell.languages
+    }
     by_stage = {cell.evaluate.fingerprint: cell for cell in results.plan.cells}
+    sources = dict.fromkeys(results.study.source_languages)
 
     @cache
     def items_of(fingerprint: str, language: str) -> Items | None:
         return _read(results, by_stage[fingerprint], language)
 
+    def cell_of(found: Contrast, arm: str, target: str, seed: int, code: str) -> Cell:
+        """Targets without training data have one row for all source languages, under the first of them."""
+        tried = [found.source_language, *sources]
+        keys = ((found.model, arm, target, source, seed, code) for source in tried)
+        return next(cells[key] for key in keys if key in cells)
+
     def blocks(found: Contrast) -> dict[str, list[Block]]:
         made = {}
         for pair in found.pairs:
-            sides = [[_cell(cells, found, arm, pair, seed) for seed in found.seeds] for arm in (found.a, found.b)]
+            where = {
+                code: [
+                    [cell_of(found, arm, pair.target, seed, code) for seed in found.seeds] for arm in (found.a, found.b)
+                ]
+                for code in pair.languages
+            }
             read = {
                 code: [[items_of(cell.evaluate.fingerprint, code) for cell in side] for side in sides]
-                for code in pair.languages
+                for code, sides in where.items()
             }
             if all(one is not None for table in read.values() for side in table for one in side):
                 task = find_task(results.study, pair.target)
-                names = {code: _names(results, sides[0][0], code) for code in pair.languages}
+                names = {code: _names(results, sides[0][0], code) for code, sides in where.items()}
                 made[pair.target] = _blocks(task, read, names)
         return made
 
     return blocks
-
-
-def _cell(cells: Mapping[Any, Cell], found: Contrast, arm: str, pair: Pair, seed: int) -> Cell:
-    """Targets without training data have one row for all source languages, under the first of them."""
-    sources = dict.fromkeys([found.source_language, *(key[3] for key in cells)])
-    return next(cells[key] for source in sources if (key := (found.model, arm, pair.target, source, seed)) in cells)
 
 
 def _blocks(task: Task, read: Mapping[str, Any], names: Mapping[str, Names]) -> list[Block]:
