@@ -33,6 +33,9 @@ def main() -> int:
     where = ["--store", str(said.store)] if said.store else []
     subprocess.run([sys.executable, "-m", *command, *where], check=True)
     results = waystage.load(said.study, rehearsal=True, store=said.store)
+    done, wanted = results.done
+    if done < wanted:
+        sys.exit(f"the rehearsal is not whole: {done} of {wanted} evaluations are in. Did its code change meanwhile?")
     name = Path(said.study).stem
     said.out.mkdir(parents=True, exist_ok=True)
     page = reports.write(results, said.out / f"{name}.html", command=" ".join(command))

@@ -201,7 +201,8 @@ def pinned(path: Path, overrides: list[str] | None, results: Results) -> Results
     from waystage.study import lock
 
     file = lock.beside(path)
-    lock.write(file, lock.complete(results.study, results.plan.hub_tasks, lock.read(file)))
+    found = lock.complete(results.study, results.plan.hub_tasks, lock.read(file), results.plan.hub_models)
+    lock.write(file, found)
     say(f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}")
     return load(path, store=results.store, overrides=overrides)
 
@@ -227,8 +228,7 @@ def _after(results: Results, outcome: Outcome, json: bool) -> None:
 
 def _page(results: Results, format: str) -> Path:
     """Beside the store, under the name of the study: a report can always be made again."""
-    suffix = next((short for short, name in SUFFIXES.items() if name == format), format)
-    return results.store.root / "reports" / f"{study_id(results)}.{suffix}"
+    return results.store.root / "reports" / f"{study_id(results)}.{'tex' if format == 'latex' else format}"
 
 
 def _command() -> str:

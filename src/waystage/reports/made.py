@@ -91,7 +91,7 @@ def _cost(name: str, members: list[dict[str, Any] | None], disk: int) -> dict[st
         "what": name,
         "stages": len(members),
         "done": len(done),
-        "seconds": sum(record["seconds"] for record in done),
+        "seconds": sum(record["seconds"] for record in done) if done else None,
         "median_seconds": median(record["seconds"] for record in done) if done else None,
         "per_second": median(rates) if rates else None,
         "peak_memory": max((record.get("peak_memory") or 0 for record in done), default=None),

@@ -66,8 +66,10 @@ def marked(table: Table, content: dict[str, Any]) -> Table:
 
 
 def shown(content: dict[str, Any]) -> dict[str, str]:
-    """How a code is written: `sw*` in a rehearsal."""
-    return {language["code"]: language["shown"] for language in content["languages"]}
+    """How a code is written: `sw*` in a rehearsal. A source language need not be evaluated itself."""
+    star = "*" if content["rehearsal"] else ""
+    sources = {code: f"{code}{star}" for code in content["study"]["source_languages"]}
+    return sources | {language["code"]: language["shown"] for language in content["languages"]}
 
 
 def several(content: dict[str, Any]) -> list[Column]:
