@@ -82,7 +82,7 @@ def stored(folder: Path, form: str, examples: dict[str, list[Example]], labels: 
     """rows/LANG.parquet and tokens/LANG of these examples."""
     (folder / "rows").mkdir(parents=True)
     for language, some in examples.items():
-        table.write(folder / "rows" / f"{language}.parquet", some)
+        table.write(folder / "rows" / f"{language}.parquet", some, form=form)
         encoded = forms.get(form).encode(some, tokenizer(), labels=labels, max_length=40)
         encoded.save(folder / "tokens" / language)
     return folder

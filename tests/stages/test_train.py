@@ -37,8 +37,8 @@ def _train(here: Path, name: str, members: list[tuple[dict[str, Any], str]], *, 
     inputs: dict[str, Any] = {"tokens": [here / data / "tokens" for _, data in members]}
     if more.get("start"):
         inputs["start"] = more.pop("start")
-    if more.pop("dev", False):
-        inputs |= {"dev": [here / "tags-dev" / "tokens"], "dev_rows": [here / "tags-dev" / "rows"]}
+    if dev := more.pop("dev", ""):
+        inputs |= {"dev": [here / dev / "tokens"], "dev_rows": [here / dev / "rows"]}
     config = {
         "model": small.LOCAL, "members": [m for m, _ in members], "head_policy": "new", "seed": 1, "threads": 1,
         "precision": "fp32", "recipe": {"batch": 16, "learning_rate": 3e-3, **recipe}, **more,
@@ -63,7 +63,7 @@ def _evaluate(here: Path, name: str, data: str, checkpoint: Path | None, **confi
 
 
 def test_tagging_is_learned_and_evaluated_in_all_languages(here: Path) -> None:
-    trained = _train(here, "learned", [(TAGS, "tags")], recipe={"epochs": 4, "eval_every": 25}, dev=True)
+    trained = _train(here, "learned", [(TAGS, "tags")], recipe={"epochs": 4, "eval_every": 25}, dev="tags-dev")
     out, scores = _evaluate(here, "learned-scores", "tags-dev", trained, **TAGS)
     assert scores["de", "token_accuracy"] > 95
     assert scores["en", "token_accuracy"] > 95
@@ -75,6 +75,13 @@ def test_tagging_is_learned_and_evaluated_in_all_languages(here: Path) -> None:
     assert looks == {25, 50, 52}
     _, rough = _evaluate(here, "learned-bf16", "tags-dev", trained, **{**TAGS, "precision": "bf16"})
     assert abs(rough["de", "token_accuracy"] - scores["de", "token_accuracy"]) < 3
+
+
+def test_without_any_dev_example_the_last_weights_are_kept(here: Path) -> None:
+    small.stored(here / "no-tags", "tags", {"en": []}, ("N", "V"))
+    out = _train(here, "no-dev", [(TAGS, "tags")], recipe={"steps": 4, "eval_every": 2}, dev="no-tags")
+    said = json.loads((out / "training.json").read_text())
+    assert (said["kept_step"], said["best"], said["looks"]) == (4, None, [])
 
 
 def test_a_stage_of_no_steps_changes_no_bit(here: Path) -> None:
