@@ -1,7 +1,8 @@
 """The built-in world, measured: is it learnable, graded and stable? Everything here is about artificial languages.
 
-    python -m benchmarks world                                        # runs what is missing, then prints Markdown
-    python -m benchmarks world --models standin-s standin-m standin-l # and the average over the sizes
+    python -m benchmarks.world                                        # runs what is missing, then prints Markdown
+    python -m benchmarks.world --models standin-s standin-m standin-l # and the average over the sizes
+    python -m benchmarks.world --quick                                # one cheap target, one seed: does it run?
 
 It runs `world.toml` beside it as a rehearsal, through the store, so that it goes on where it stopped. Source scores,
 zero-shot scores and their rank correlation with typological distance and amount of pretraining text are from models
@@ -23,7 +24,7 @@ from waystage.engines import inline
 from waystage.engines.run import execute
 from waystage.graph.plan import Plan
 from waystage.graph.store import Store
-from waystage.reports import svg
+from waystage.reports import figures, svg
 from waystage.results import REHEARSAL, Results, load
 from waystage.stats import seeds as over_seeds
 from waystage.world.sampling import amount
@@ -31,19 +32,28 @@ from waystage.world.stream import Stream
 
 STUDY = Path(__file__).with_suffix(".toml")
 SOURCE = "en"
-DRAWS = 2000  # of languages, for the intervals of correlations
+DRAWS = 1000  # of languages, for the intervals of correlations
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["standin-m"], help="the first one is described in full")
     parser.add_argument("--targets", nargs="+", help="some of them only")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--store", type=Path, default=Path("build/world"))
     parser.add_argument("--out", type=Path, help="folder for the plots")
     parser.add_argument("--only", action="store_true", help="show what exists, run nothing")
+    parser.add_argument(
+        "--curves", nargs="+", help="NAME=FOLDER[,FOLDER]: draw losses of pretraining, and nothing else"
+    )
     said = parser.parse_args()
+    if said.curves:
+        said.out.mkdir(parents=True, exist_ok=True)
+        (said.out / "pretraining.svg").write_text(learning(said.curves), encoding="utf-8")
+        return
     store = Store(said.store)
-    found = {model: results(model, said.targets, store) for model in said.models}
+    targets, more = (["udpos", "tatoeba"], ["seeds=[1]", "rehearsal.seeds=[1]"]) if said.quick else (said.targets, [])
+    found = {model: results(model, targets, store, more) for model in said.models}
     for model, each in found.items():
         sweep = (
             [replace(s, config={**s.config, "sweep": True}) for s in searches(each)]
@@ -60,9 +70,9 @@ def main() -> None:
         print(by_size(found))
 
 
-def results(model: str, targets: Sequence[str] | None, store: Store) -> Results:
+def results(model: str, targets: Sequence[str] | None, store: Store, more: Sequence[str] = ()) -> Results:
     said = [f'rehearsal.models=["{model}"]', *([f"targets={json.dumps(list(targets))}"] if targets else [])]
-    return load(STUDY, rehearsal=True, full=True, store=store, overrides=said)
+    return load(STUDY, rehearsal=True, full=True, store=store, overrides=[*said, *more])
 
 
 def searches(found: Results) -> list[Any]:
@@ -71,12 +81,13 @@ def searches(found: Results) -> list[Any]:
 
 
 def table(found: Results) -> dict[str, dict[str, dict[int, float]]]:
-    """target -> language -> seed -> headline score."""
+    """target -> language -> seed -> headline score; targets that lack a seed yet are left out."""
     out: dict[str, dict[str, dict[int, float]]] = {}
     for row in found.scores.to_dict("records"):
         if row["headline"]:
             out.setdefault(row["target"], {}).setdefault(row["language"], {})[row["seed"]] = row["value"]
-    return out
+    seeds = set(found.study.seeds)
+    return {target: by for target, by in out.items() if all(set(one) == seeds for one in by.values())}
 
 
 def described(found: Results, model: str, out: Path | None) -> str:
@@ -174,6 +185,22 @@ def by_size(found: Mapping[str, Results]) -> str:
         every = {s: mean(per[t][s] for t in targets) for s in seeds}
         lines.append(f"| {model} | " + " | ".join(shown(per[t]) for t in targets) + f" | {shown(every)} |")
     return "\n".join(lines)
+
+
+def learning(said: Sequence[str]) -> str:
+    """The loss of each model over its steps, phase after phase; each point is the mean of a hundred steps."""
+    import pyarrow.parquet as pq
+
+    lines = {}
+    for one in said:
+        name, _, folders = one.partition("=")
+        losses: list[float] = []
+        for folder in folders.split(","):
+            rows = pq.read_table(Path(folder) / "curve.parquet").to_pylist()
+            losses += [row["value"] for row in rows if row["name"] == "loss"]
+        groups = [losses[i : i + 100] for i in range(0, len(losses) - 99, 100)]
+        lines[name] = [[100.0 * (i + 1), mean(group)] for i, group in enumerate(groups)]
+    return svg.standalone(figures.curves(lines, title="Pretraining", y="loss", note=REHEARSAL))
 
 
 def mean(values: Iterable[float]) -> float:

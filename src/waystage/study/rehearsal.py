@@ -164,7 +164,8 @@ def _over(said: StudyRecipe, base: StudyRecipe, study: Study) -> StudyRecipe:
     """
     wide = Recipe(**said.said())
     tasks = dict(said.task)
-    if not any({"examples", "epochs", "steps"} & set(r.said()) for r in (wide, said.intermediate, said.target)):
+    own = study.rehearsal.recipe
+    if not any({"examples", "epochs", "steps"} & set(r.said()) for r in (own, own.intermediate, own.target)):
         for name in _trained(study):
             tasks[name] = tasks.get(name, Recipe()).over(sized(find_task(study, name)))
     phases = {phase: getattr(said, phase).over(wide).over(getattr(base, phase)) for phase in ("intermediate", "target")}

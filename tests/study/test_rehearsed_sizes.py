@@ -1,0 +1,39 @@
+"""How much of a task a stand-in sees: in the order of the originals' sizes, unless the study says otherwise."""
+
+from __future__ import annotations
+
+from waystage import tasks
+from waystage.study.recipe import Recipe, StudyRecipe
+from waystage.study.rehearsal import LEAST, MOST, rehearsed, sized
+from waystage.study.schema import Intermediate, Rehearsal, Study
+
+
+def study(**more: object) -> Study:
+    return Study(
+        title="sizes",
+        models=("xlm-roberta-base",),
+        targets=("xnli", "udpos", "xquad"),
+        intermediate={"none": Intermediate(), "qqp": Intermediate(tasks=("qqp",))},
+        **more,
+    )
+
+
+def test_sizes_keep_the_order_of_the_originals() -> None:
+    counts = [sized(tasks.get(name)).examples or 0 for name in ("mnli", "squad", "pawsx", "tydiqa")]
+    assert counts == sorted(counts, reverse=True) and len(set(counts)) == 4
+    assert min(counts) >= LEAST and max(counts) <= MOST
+    assert all((sized(task).epochs or 0) >= 1 for task in tasks.all_tasks())
+
+
+def test_every_task_of_a_study_gets_its_own() -> None:
+    recipe = rehearsed(study())[0].recipe
+    assert set(recipe.task) == {"xnli", "udpos", "squad", "qqp"}
+    assert recipe.task["squad"] == sized(tasks.get("squad"))
+
+
+def test_what_the_study_says_of_its_rehearsal_holds() -> None:
+    said = StudyRecipe(examples=50, task={"udpos": Recipe(epochs=2)})
+    recipe = rehearsed(study(rehearsal=Rehearsal(recipe=said)))[0].recipe
+    assert recipe.target.examples == 50 and recipe.task == {"udpos": Recipe(epochs=2)}
+    faster = rehearsed(study(rehearsal=Rehearsal(recipe=StudyRecipe(learning_rate=3e-3))))[0].recipe
+    assert faster.learning_rate == 3e-3 and faster.task["xnli"].examples == sized(tasks.get("xnli")).examples
