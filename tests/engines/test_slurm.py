@@ -89,6 +89,8 @@ def test_a_dry_run_writes_scripts_that_bash_understands(step: Step, store: Store
                  "--kill-on-invalid-dep=yes", "--job-name=train--wide", "exec srun", "PET_NNODES=2",
                  "module load cuda"):  # fmt: skip
         assert said in second
+    file.write_text("gpus_per_node = 0")
+    assert "--gres" not in dry_run(jobs_of(Plan([wide]), store), home, file)[1].read_text()
     assert "j1=$(sbatch --parsable --dependency=afterok:${j0%%;*}_0 0001.sh)" in written[2].read_text()
 
 
@@ -98,7 +100,8 @@ def test_a_dry_run_writes_scripts_that_bash_understands(step: Step, store: Store
         ('partitoin = "x"', UnknownName, r"'partitoin' \(did you mean 'partition'"),
         ("partition = 3", InputError, "partition = 3 is not a text"),
         ("options = ['a', 1]", InputError, "is not a list of texts"),
-        ("[gpu]\ngpus_per_node = 0", InputError, "gpus_per_node = 0 must be 1 or more"),
+        ("[gpu]\ngpus_per_node = -1", InputError, "gpus_per_node = -1 must be 0 or more"),
+        ("max_jobs = 0", InputError, "max_jobs = 0 must be 1 or more"),
         ("memory = 1", InputError, "memory = 1 is not true or false"),
         ("x", InputError, "slurm.toml"),
     ],

@@ -83,10 +83,11 @@ class Ray:
         total = memory.total() if self.own else int(has.get("memory", 0))
         return Node(name=name, slots=int(has.get("CPU", 0)), memory=total, devices=sizes)
 
-    @staticmethod
-    def _at(node: str) -> Any:
+    def _at(self, node: str) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+        if len(self.machines) == 1:
+            return "DEFAULT"  # which spares a question to the scheduler per task
         return NodeAffinitySchedulingStrategy(node, soft=True)  # where it is gone, another will do
 
     @property

@@ -51,7 +51,7 @@ class Profile:
     account: str = ""
     time: str = ""  # as SLURM writes it; a stage that takes longer goes on in a second job
     gres: str = "gpu"  # what accelerators are called there
-    gpus_per_node: int = 8
+    gpus_per_node: int = 8  # 0: this cluster has none, the CPU has to do
     cpus_per_gpu: int = 4
     memory: bool = True  # ask for memory; false where a cluster gives whole machines
     max_jobs: int = 500  # of this study in the queue at once
@@ -85,8 +85,9 @@ def _profile(body: dict[str, Any], path: Path) -> Profile:
         if type(value) is not wanted or (wanted is list and not all(isinstance(one, str) for one in value)):
             form = {str: "a text", int: "a number", bool: "true or false", list: "a list of texts"}[wanted]
             raise InputError(f"{path}: {key} = {value!r} is not {form}")
-        if wanted is int and value < 1:
-            raise InputError(f"{path}: {key} = {value} must be 1 or more")
+        least = 0 if key == "gpus_per_node" else 1
+        if wanted is int and value < least:
+            raise InputError(f"{path}: {key} = {value} must be {least} or more")
     return Profile(**{key: tuple(value) if isinstance(value, list) else value for key, value in body.items()})
 
 
@@ -150,8 +151,8 @@ def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     jobs = list(batch.jobs)
-    devices = jobs[0].devices
-    nodes = max(1, -(-devices // profile.gpus_per_node))
+    devices = jobs[0].devices if profile.gpus_per_node else 0
+    nodes = -(-devices // profile.gpus_per_node) if devices else 1
     each = -(-devices // nodes)
     memory = max(int(max(job.memory for job in jobs) * ROOM), LEAST) if not devices else SPARE * each
     names = list(dict.fromkeys(job.name for job in jobs))
