@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from waystage import tasks
+from waystage.graph.plan import Plan
 from waystage.study.recipe import Recipe, StudyRecipe
 from waystage.study.rehearsal import LEAST, MOST, rehearsed, sized
 from waystage.study.schema import Intermediate, Rehearsal, Study
@@ -37,3 +38,29 @@ def test_what_the_study_says_of_its_rehearsal_holds() -> None:
     assert recipe.target.examples == 50 and recipe.task == {"udpos": Recipe(epochs=2)}
     faster = rehearsed(study(rehearsal=Rehearsal(recipe=StudyRecipe(learning_rate=3e-3))))[0].recipe
     assert faster.learning_rate == 3e-3 and faster.task["xnli"].examples == sized(tasks.get("xnli")).examples
+
+
+def test_an_effect_can_be_planted_and_is_part_of_the_identity() -> None:
+    from waystage import sources
+    from waystage.study.stages import plan
+
+    plain = plan(rehearsed(study())[0])
+    said, changes = rehearsed(study(rehearsal=Rehearsal(plant={"qqp": "nothing"})))
+    assert "planted effect of training on qqp: nothing" in changes
+    planted = plan(said)
+
+    def rows(made: object, task: str, split: str) -> dict:
+        return next(
+            s.config for s in Plan(made.wanted).stages.values()
+            if s.kind == "rows" and (s.config["task"], s.config["split"]) == (task, split)
+        )  # fmt: skip
+
+    assert rows(planted, "qqp", "train")["source"] == rows(plain, "qqp", "train")["source"] | {"plant": "nothing"}
+    for task, split in (("qqp", "dev"), ("xnli", "train"), ("xnli", "test")):
+        assert rows(planted, task, split) == rows(plain, task, split)
+    task, made = tasks.get("qqp"), rows(planted, "qqp", "train")
+    notes = sources.Notes()
+    read = [list(sources.read(task, s, "train", "en", place={}, notes=notes, limit=60))
+            for s in (made["source"], rows(plain, "qqp", "train")["source"])]  # fmt: skip
+    assert [e.first for e in read[0]] == [e.first for e in read[1]]
+    assert [e.label for e in read[0]] != [e.label for e in read[1]]

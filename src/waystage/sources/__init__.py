@@ -110,7 +110,10 @@ def _read(
 ) -> Iterator[Example]:  # fmt: skip
     kind = identity["kind"]
     if kind == "world":
-        return world.read(task, split, language, seed=identity["seed"], limit=limit, languages=languages)
+        return world.read(
+            task, split, language, seed=identity["seed"], limit=limit, languages=languages,
+            plant=identity.get("plant", ""),
+        )  # fmt: skip
     if kind == "union":
         return _union(identity["members"], split, language, place, notes)
     if kind == "files":

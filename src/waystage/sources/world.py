@@ -20,16 +20,25 @@ def identify() -> dict[str, Any]:
 
 
 def read(
-    task: Task, split: str, language: str, *, seed: int, limit: int | None, languages: tuple[str, ...] = ()
+    task: Task,
+    split: str,
+    language: str,
+    *,
+    seed: int,
+    limit: int | None,
+    languages: tuple[str, ...] = (),
+    plant: str = "",
 ) -> Iterator[Example]:
     from waystage.world import World
 
     if task.options.get("mode") == "pool" and languages:
         task = replace(task, languages=languages)  # answers are those that the rows hold
+    names = task.members or (task.name,)
+    world = World(seed, plant=tuple((name, plant) for name in names) if plant else ())
     if not task.members:
-        yield from World(seed).examples(task, language, split, limit or DEFAULT)
+        yield from world.examples(task, language, split, limit or DEFAULT)
         return
     share = -(-(limit or DEFAULT) // len(task.members))
     for name in task.members:
-        for example in World(seed).examples(name, language, split, share):
+        for example in world.examples(name, language, split, share):
             yield replace(example, id=f"{name}/{example.id}")

@@ -69,6 +69,8 @@ class Data:
             }
             if source == "world":
                 config["limit"] = WORLD_TRAIN if split in TRAINING else self.study.rehearsal.test_examples
+                if split in TRAINING and task.name in self.study.rehearsal.plant:
+                    config["source"] = {**config["source"], "plant": self.study.rehearsal.plant[task.name]}
             return Stage(
                 kind="rows", name=f"rows {task.name} {split} {few(languages)}", config=config,
                 places=sources.places(task, source),
