@@ -249,7 +249,7 @@ class _Far:
         with self.files.open(target, "rb") as stream:
             while block := stream.read(BLOCK):
                 digest.update(block)
-        return digest.hexdigest() == item["sha256"]
+        return digest.hexdigest() == str(item["sha256"])
 
     def get(self, name: str, target: Path, item: dict[str, Any]) -> int:
         """Fetch a file, from where an earlier try stopped. Returns the bytes that travelled."""
