@@ -25,6 +25,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
     XLMRobertaForTokenClassification,
 )
+from transformers.utils import logging
 
 from engine_data import WORKS, config, corpus, ours
 from kept import keep
@@ -244,6 +245,8 @@ def main() -> None:
     if said.quick:
         said.shape, said.seeds, said.steps = "tiny", 2, 40
     warnings.filterwarnings("ignore")
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     torch.set_num_threads(said.threads)
     first = gradients(said.shape)
     print(f"one batch, {said.shape}            loss   away from fp32   cosine   relative error of the gradient")
