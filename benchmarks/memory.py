@@ -1,0 +1,128 @@
+"""Predicted against measured peak memory of training stages on the CPU: python benchmarks/memory.py [--json]
+
+Each configuration is a real `train` stage in a process of its own, on random weights and random tokens; its peak is the
+largest resident memory of that process, which holds python, torch and transformers too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from waystage.models.memory import Layout, Work, memory
+from waystage.models.shapes import shape_of
+
+LENGTH, UNITS, USED, VOCABULARY = 128, 16, 20_000, 60_000
+WIDE = {"hidden_size": 512, "num_hidden_layers": 8, "num_attention_heads": 8, "intermediate_size": 2048}
+ENCODER = {"model_type": "xlm-roberta", "type_vocab_size": 1, **WIDE}
+DECODER = {"model_type": "llama", "num_key_value_heads": 2, "tie_word_embeddings": True, **WIDE}
+LORA = {"kind": "lora", "rank": 16, "alpha": 32.0, "targets": "all-linear", "dropout": 0.0}
+
+# glibc keeps what is freed in the gaps between what is not, unless larger pieces are asked for and returned one by one.
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
+
+# model, adapter, precision, dropout, form, tokens at once, activations computed again
+CONFIGURATIONS: dict[str, tuple[dict[str, Any], bool, str, float, str, int, bool]] = {
+    "encoder, full, fp32": (ENCODER, False, "fp32", 0.0, "pairs", 1024, False),
+    "encoder, full, fp32, dropout": (ENCODER, False, "fp32", 0.1, "pairs", 1024, False),
+    "encoder, full, bf16, dropout": (ENCODER, False, "bf16", 0.1, "pairs", 1024, False),
+    "encoder, full, fp32, computed again": (ENCODER, False, "fp32", 0.0, "pairs", 2048, True),
+    "encoder, LoRA, fp32": (ENCODER, True, "fp32", 0.0, "pairs", 1024, False),
+    "encoder, MLM, fp32": (ENCODER, False, "fp32", 0.0, "masked", 1024, False),
+    "decoder, full, fp32": (DECODER, False, "fp32", 0.0, "pairs", 1024, False),
+    "decoder, LoRA, fp32": (DECODER, True, "fp32", 0.0, "pairs", 1024, False),
+    "decoder, LoRA, bf16": (DECODER, True, "bf16", 0.0, "pairs", 1024, False),
+}
+
+
+def predicted(name: str) -> int:
+    model, adapted, precision, dropout, form, micro, again = CONFIGURATIONS[name]
+    shape = shape_of({**model, "vocab_size": VOCABULARY, "max_position_embeddings": 514})
+    work = Work(
+        tuning="lora" if adapted else "full", precision=precision, batch=UNITS, unit=LENGTH, length=LENGTH,
+        head="vocabulary" if form == "masked" else "sequence", outputs=2, rows=USED, dropout=dropout > 0, rank=16,
+    )  # fmt: skip
+    return memory(shape, work, Layout(device="cpu", micro_tokens=micro, checkpointing=again)).total
+
+
+def prepare(folder: Path, model: dict[str, Any]) -> None:
+    """A checkpoint with random weights, and tokens."""
+    import numpy as np
+    from tokenizers import Tokenizer, models
+    from transformers import AutoConfig, AutoModel
+
+    from waystage.forms.encoded import Encoded
+
+    said = {k: v for k, v in model.items() if k != "model_type"}
+    config = AutoConfig.for_model(
+        model["model_type"], **said, vocab_size=VOCABULARY, max_position_embeddings=514, pad_token_id=1,
+        bos_token_id=0, eos_token_id=2,
+    )  # fmt: skip
+    AutoModel.from_config(config).save_pretrained(folder)
+    words = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4} | {f"w{i}": i for i in range(5, VOCABULARY)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    rng = np.random.default_rng(0)
+    count = 10 * UNITS  # every row of the table that is said to be used
+    ids = rng.permutation(np.resize(np.arange(5, USED), count * LENGTH)).astype(np.uint32)
+    offsets, units = np.arange(count + 1) * LENGTH, np.arange(count + 1)
+    labels = rng.integers(0, 2, count).astype(np.int32)
+    Encoded(ids, offsets, units, np.arange(count), labels).save(folder / "pairs" / "en")
+    starts = {"word_start": np.ones(len(ids), bool)}
+    Encoded(ids, offsets, units, np.arange(count), extra=starts).save(folder / "masked" / "en")
+
+
+def run(name: str, folder: Path) -> None:
+    """In a process of its own: the stage, then its peak on the last line."""
+    from waystage.engines.memory import peak
+    from waystage.stages import Context
+    from waystage.stages import run as stage
+
+    _, adapted, precision, dropout, form, micro, again = CONFIGURATIONS[name]
+    member = {"task": "t", "form": form, "labels": ["a", "b"] if form == "pairs" else [], "head": "h"}
+    recipe: dict[str, Any] = {"steps": 1, "batch": UNITS, "learning_rate": 1e-4, "dropout": dropout}
+    config = {
+        "model": {"name": "local", "revision": "-"}, "members": [member], "seed": 1, "threads": 1,
+        "precision": precision, "recipe": recipe | ({"adapter": LORA} if adapted else {}),
+    }  # fmt: skip
+    context = Context(
+        scratch=folder / "scratch", places={"model": str(folder)}, micro_tokens=micro, checkpointing=again
+    )
+    with tempfile.TemporaryDirectory() as out:
+        stage("train", config, {"tokens": [folder / form]}, Path(out), context)
+    print(peak())
+
+
+def measured(name: str, folder: Path) -> int:
+    code = [sys.executable, __file__, "--run", name, str(folder)]
+    said = subprocess.run(code, capture_output=True, text=True, check=True, env=os.environ | RETURNED).stdout
+    return int(said.strip().splitlines()[-1])
+
+
+def main() -> None:
+    if "--run" in sys.argv:
+        run(sys.argv[2], Path(sys.argv[3]))
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as root:
+        for name, (model, *_) in CONFIGURATIONS.items():
+            folder = Path(root) / model["model_type"]
+            if not folder.exists():
+                prepare(folder, model)
+            rows.append({"configuration": name, "predicted": predicted(name), "measured": measured(name, folder)})
+            if "--json" not in sys.argv:
+                error = rows[-1]["predicted"] / rows[-1]["measured"] - 1
+                print(f"{name:38} predicted {rows[-1]['predicted'] / 1e9:.2f} GB, measured "
+                      f"{rows[-1]['measured'] / 1e9:.2f} GB, {error:+.1%}", flush=True)  # fmt: skip
+    if "--json" in sys.argv:
+        print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()
