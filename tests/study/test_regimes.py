@@ -260,3 +260,44 @@ def test_selections_are_further_cells_of_the_same_training() -> None:
     assert [cell.selection for cell in of(made, "mnli", "xquad")] == ["", "last"]
     assert [cell.selection for cell in of(made, "mnli", "tatoeba")] == [""]
     assert any("target-dev: xquad" in why for why in made.left_out)
+
+
+def test_hub_names_of_arms_and_of_the_translator_are_pinned_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from waystage.study import lock
+
+    monkeypatch.setattr(lock, "_commit", lambda name: f"commit of {name}")
+    said = study({name: ARMS[name] for name in ("theirs", "mnli_mt")})
+    made = plan(said)
+    assert set(made.hub_models) == {"xlm-roberta-base", "org/xlm-roberta-base-squad2", TRANSLATOR["model"]}
+    pinned = lock.complete(said, (), lock.Lock(), made.hub_models)
+    again = plan(said, pinned)
+    assert again.hub_models == ()
+    (adopted,) = lineage(of(again, "theirs")[0], "adopt")
+    assert adopted.config["checkpoint"]["revision"] == "commit of org/xlm-roberta-base-squad2"
+
+
+def test_a_translator_for_each_pair_of_languages() -> None:
+    made = plan(
+        study({"mt": ARMS["mnli_mt"]}, translator={"model": "org/opus-{source}-{target}", "codes": {"sw": "swa"}})
+    )
+    found = {s.config["into"]: s.config["translator"] for s in lineage(of(made, "mt")[0], "translate")}
+    assert {into: one["model"]["name"] for into, one in found.items()} == {
+        "de": "org/opus-en-de",
+        "sw": "org/opus-en-sw",
+    }
+    assert found["sw"]["target"] == "swa" and "target" not in found["de"]
+
+
+def test_folders_of_arms_are_meant_from_the_folder_of_the_study(tmp_path: Path) -> None:
+    from waystage.study import load
+
+    for name in ("mine", "nllb"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "s.toml").write_text(
+        'title = "t"\nmodels = ["xlm-roberta-base"]\ntargets = ["xnli"]\n'
+        '[translator]\nmodel = "./nllb"\n'
+        '[intermediate.mine]\ncheckpoint = "./mine"\nprovenance = "me"\n'
+    )
+    said = load(tmp_path / "s.toml")
+    assert said.translator.model == str(tmp_path / "nllb")
+    assert said.intermediate["mine"].checkpoint == str(tmp_path / "mine")

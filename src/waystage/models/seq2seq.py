@@ -45,6 +45,7 @@ class Seq2Seq:
         self.beams, self.longest = int(said.get("beams", 1)), int(said.get("max_length", 256))
         self.batch = int(places.get("batch", "32"))
         self.prefix = said.get("prefix", "")
+        self.cut = 0  # sentences that were longer than `max_length`, of which the end is lost
         self.first = self._languages(name, said, source, into)
 
     def _languages(self, name: str, said: Mapping[str, Any], source: str, into: str) -> int | None:
@@ -81,6 +82,7 @@ class Seq2Seq:
                 [self.prefix + text for text in part], return_tensors="pt", padding=True, truncation=True,
                 max_length=self.longest,
             ).to(self.device)  # fmt: skip
+            self.cut += int((read["attention_mask"].sum(1) >= self.longest).sum())
             out = self.model.generate(
                 input_ids=read["input_ids"], attention_mask=read["attention_mask"], num_beams=self.beams,
                 do_sample=False, max_new_tokens=self.longest, **more,

@@ -48,13 +48,15 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     done = list(work.of(examples))
     kept = [example for example in done if not isinstance(example, Dropped)]
     table.write(out / f"{config['into']}.parquet", kept, form=config["form"])
-    audit = _audit(examples, done)
+    audit = {**_audit(examples, done), "sentences cut": work.cut}
     _json(out / "audit.json", audit)
     facts = {"languages": {config["into"]: {"examples": len(kept), "dropped": audit["dropped"]}}, "examples": len(kept)}
     _json(out / "facts.json", facts)
     context.log(f"{config['task']} {config['from']} -> {config['into']}: kept {len(kept)} of {len(examples)}")
     for why, count in audit["dropped"].items():
         context.log(f"dropped {count}: {why}")
+    if work.cut:
+        context.log(f"{work.cut} sentences were cut at max_length; translate with a larger one to keep their ends")
     return {"examples": len(kept), "dropped": len(examples) - len(kept)}
 
 
@@ -64,7 +66,13 @@ class _Work:
     def __init__(self, config: dict[str, Any], labels: list[str], translate: Translate, context: Context):
         self.source, self.into = config["from"], config["into"]
         self.labels, self.kinds = labels, projection.kinds(labels)
+        self.translator = translate
         self.translate = _kept(translate, context)
+
+    @property
+    def cut(self) -> int:
+        """How many sentences were too long for the translator."""
+        return int(getattr(self.translator, "cut", 0))
 
     def of(self, examples: list[Any]) -> Iterator[Example | Dropped]:
         if not examples:

@@ -52,6 +52,11 @@ class StudyPlan:
         names = {c["task"]: None for c in rows if c["source"]["kind"] in ("hub", "union")}
         return tuple(find_task(self.study, name) for name in names)
 
+    @property
+    def hub_models(self) -> tuple[str, ...]:
+        """Models of the hub that no lock pins yet: backbones, adopted checkpoints, translators."""
+        return tuple(name for name in self.unresolved if "@" not in name)
+
     def headline(self, target: str) -> str:
         """The metric that stands for a target."""
         return find_task(self.study, target).metric

@@ -51,10 +51,10 @@ def hub_models(study: Study) -> list[str]:
     return [m for m in study.models if not is_standin(m) and local_folder(m) is None]
 
 
-def complete(study: Study, tasks: Iterable[Task], lock: Lock) -> Lock:
-    """The lock with what it lacks. Asks the network, once for each name."""
+def complete(study: Study, tasks: Iterable[Task], lock: Lock, further: Iterable[str] = ()) -> Lock:
+    """The lock with what it lacks; `further` are models that arms name. Asks the network, once for each name."""
     models, data = dict(lock.models), dict(lock.data)
-    for name in hub_models(study):
+    for name in dict.fromkeys([*hub_models(study), *further]):
         if name not in models:
             models[name] = _commit(name)
     for task in tasks:

@@ -95,6 +95,12 @@ def _at_home(values: dict[str, Any], home: Path) -> None:
             values[key] = moved(values[key], name=True)
     if isinstance(values.get("models"), list):
         values["models"] = [moved(m, name=True) if str(m).startswith(".") else m for m in values["models"]]
+    arms = values.get("intermediate")
+    for table, key in [(arm, "checkpoint") for arm in (arms.values() if isinstance(arms, dict) else ())] + [
+        (values.get("translator"), "model")
+    ]:
+        if isinstance(table, dict) and str(table.get(key)).startswith("."):
+            table[key] = moved(table[key], name=True)
 
 
 def _in_plain_words(error: tomllib.TOMLDecodeError) -> str:
