@@ -63,8 +63,7 @@ def test_the_verdicts_are_right(monkeypatch, tmp_path):
         interval = found[ask]["interval"]
         assert interval["low"] < truth < interval["high"], ask
     (items,) = found["positive"]["items"]
-    assert items["interval"]["low"] > 0
-    assert items["interval"]["se"] > found["positive"]["interval"]["se"]  # other items vary too
+    assert 0 < items["interval"]["low"] < 6.0 < items["interval"]["high"]
 
 
 @pytest.mark.slow
