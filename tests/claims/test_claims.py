@@ -196,3 +196,24 @@ def test_a_broken_file_says_what_to_mend(old, new, said, tmp_path):
     with pytest.raises(StudyError, match=said.replace("?", r"\?")) as caught:
         load(path)
     assert caught.value.exit_code == 2
+
+
+def test_the_table_shows_what_was_measured_and_on_what(monkeypatch, capsys, tmp_path):
+    from waystage.commands import claiming
+
+    for source, expected in (
+        ("hub", ["1-squad", "+8.2", "reproduced", "by target xnli", "without untrained retrieval", "not stated of"]),
+        ("world", ["[rehearsal, artificial languages]", "not tested"]),
+    ):
+        found = results(study(source=source), dict.fromkeys(ARMS, 8.2))
+        monkeypatch.setattr(claiming, "results_of", lambda *_, found=found, **__: found)
+        claiming.claims(
+            tmp_path / "s.toml", overrides=None, store=tmp_path, rehearsal=False, full=False, file=None, json=False
+        )
+        printed = capsys.readouterr().out
+        assert all(one in printed for one in expected), [one for one in expected if one not in printed]
+    claiming.claims(
+        tmp_path / "s.toml", overrides=None, store=tmp_path, rehearsal=False, full=False, file=None, json=True
+    )
+    said = json.loads(capsys.readouterr().out)
+    assert said["rehearsal"] and {one["verdict"]["word"] for one in said["claims"]} == {"not tested"}
