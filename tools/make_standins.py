@@ -31,7 +31,7 @@ STANDINS: dict[str, tuple[str, str, tuple[int, int], str | None]] = {
     "standin-l": ("8x128", "xlm-r", (0, 1_500), "standin-m"),
     "standin-decoder-s": ("2x128", "llama", (1_000, 1_500), None),
     "standin-decoder-m": ("4x128", "llama", (0, 300), "standin-decoder-s"),
-    "standin-decoder-l": ("8x128", "llama", (0, 200), "standin-decoder-m"),
+    "standin-decoder-l": ("8x128", "llama", (0, 150), "standin-decoder-m"),
 }
 FIRST_RATES = {2: 3e-3, 4: 1e-3}  # in English; by layers
 
