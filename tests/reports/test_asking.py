@@ -29,7 +29,7 @@ def found(tmp_path_factory):
 def test_two_source_languages_are_compared_where_both_are_trained(found):
     (answer,) = [one for one in asking.answers(found) if one["ask"] == "zh or en?"]
     assert answer["answered"], answer
-    assert answer["a"] == "mnli" and answer["source_language"] == "zh / en"
+    assert answer["a"] == "mnli from zh" and answer["source_language"] == "zh / en"
     assert "mnli from zh" in answer["sentence"] and "mnli from en" in answer["sentence"]
     assert {line["what"] for line in answer["targets"]} == {"udpos", "xnli"}  # nothing is trained for tatoeba
     by_hand = found.scores[(found.scores.target != "tatoeba") & found.scores.headline]

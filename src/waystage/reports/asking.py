@@ -26,7 +26,7 @@ def answers(results: Results) -> list[dict[str, Any]]:
     asked: list[dict[str, Any]] = []
     given: list[Answer] = []
     for number, question in enumerate(results.study.question, 1):
-        a, b = question.compare
+        a, b = _names(question)
         for model in [None] if question.against == "size" else results.study.models:
             for source in ["sources"] if question.sources else results.study.source_languages:
                 key = {
@@ -74,16 +74,24 @@ def _between_sources(results: Results, question: Question, model: str) -> Any:
     assert question.sources is not None
     frame, free = results.scores, untrained(results)
     frame = frame[~frame["target"].isin(free)]
-    parts, names, both = [], [], " / ".join(question.sources)
-    for arm, source in zip(question.compare, question.sources, strict=True):
+    parts, both = [], " / ".join(question.sources)
+    for name, arm, source in zip(_names(question), question.compare, question.sources, strict=True):
         part = frame[(frame["intermediate"] == arm) & (frame["source_language"] == source)]
-        names.append(f"{arm} from {source}")
-        parts.append(part.assign(intermediate=names[-1], source_language=both))
-    a, b = names
+        parts.append(part.assign(intermediate=name, source_language=both))
+    a, b = _names(question)
     return stats.answer(
         question.model_copy(update={"compare": (a, b)}), pandas.concat(parts), results.study, model=model,
         source_language=both, untrained=free, rehearsal=results.rehearsal,
     )  # fmt: skip
+
+
+def _names(question: Question) -> tuple[str, str]:
+    """The two sides of a question; the same arm from two source languages is two sides."""
+    a, b = question.compare
+    if question.sources is None:
+        return a, b
+    first, second = question.sources
+    return f"{a} from {first}", f"{b} from {second}"
 
 
 def _over_sizes(results: Results, question: Question, source: str) -> Any:
