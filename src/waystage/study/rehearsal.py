@@ -182,13 +182,13 @@ def _trained(study: Study) -> list[str]:
 
 
 def _models(models: tuple[str, ...]) -> tuple[str, ...]:
-    """Smallest to smallest: the order of sizes is kept, and decoders stay decoders."""
+    """The order of sizes is kept, and decoders stay decoders. A model alone becomes the middle one."""
     shipped = {name: shape for name, shape in shapes.known().items() if shapes.is_standin(name)}
     chosen: dict[str, str] = {}
     for decoder in (False, True):
         ladder = sorted((n for n, s in shipped.items() if s.decoder == decoder), key=lambda n: shipped[n].parameters)
         wanted = sorted((m for m in models if _is_decoder(m) == decoder), key=_size)
-        for rank, model in enumerate(wanted):
+        for rank, model in enumerate(wanted, start=int(len(wanted) == 1 and len(ladder) > 1)):
             if model in shipped:
                 chosen[model] = model
             elif ladder:
