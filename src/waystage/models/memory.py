@@ -122,8 +122,10 @@ def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
     logits = _logits(shape, work, t, c)
     gathered = 2 * shape.layer_parameters * c + table * c if n > 1 else 0
     of_pass = of_pass // n + (shape.layer_parameters * c if n > 1 and work.tuning == "full" else 0)
-    # gradients of a pass fill up while its activations go: the larger of the two counts
-    extra = max(0, of_pass - (activations - working) - logits)
+    # Gradients of a pass fill up while its activations go: the larger of the two counts. What one layer is computed
+    # again with is there to the end.
+    going = activations - working - (layer if layout.checkpointing else 0)
+    extra = int(max(0, of_pass - going - logits))
     found = Memory(
         weights=(4 * trained + copies) // n,
         frozen=frozen // n,

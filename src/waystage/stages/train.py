@@ -59,6 +59,8 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, mi
     tasks = [said(member, folder) for member, folder in zip(config["members"], tokens, strict=True)]
     chain = _chain(config, inputs, context)
     backbone = _backbone(config, inputs, context, chain)
+    if context.checkpointing:
+        backbone.forget_activations()
     heads = _heads(config, tasks, inputs, backbone, context)
     network = Network(backbone, heads)
     members = _members(config, tasks, tokens, context)
