@@ -51,7 +51,7 @@ def test_a_gap_closes_only_where_the_low_side_gains(low, high, word, scores_of, 
 
 def test_the_gap_to_the_source_language(scores_of, study_of, question_of):
     scores = scores_of(gains={"mnli": 0.0}, targets=TARGETS, seeds=SEEDS, noise=0.3, seed_noise=0.3)
-    everyone = {code: 4.0 for code in "ar de hi sw tr ur".split()}
+    everyone = dict.fromkeys("ar de hi sw tr ur".split(), 4.0)
     asked = question_of(kind="gap", high="source", low=("ar", "de", "sw", "ur", "hi", "tr"))
     found = answer(asked, moved(scores, "mnli", everyone), study_of(tuple(TARGETS)))
     assert found.verdict.word == "closes the gap"
