@@ -96,6 +96,12 @@ def test_retrieval_takes_the_intermediate_model_directly() -> None:
     assert len(none) == 1  # nothing random happens: one row serves all seeds
 
 
+def test_a_sweep_is_asked_of_searches_alone_and_only_when_said() -> None:
+    said = plan(study(targets=["tatoeba", "xnli"], sweep=True))
+    assert {c.target for c in said.cells if c.evaluate.config.get("sweep")} == {"tatoeba"}
+    assert not any("sweep" in c.evaluate.config for c in plan(study(targets=["tatoeba"])).cells)
+
+
 def test_reading_targets_train_on_squad_and_choice_targets_on_two_tasks_in_a_row() -> None:
     made = plan(study(targets=["xquad", "xcopa"], languages="all", intermediate={"none": {}}, seeds=[1]))
     cells = {cell.target: cell.evaluate for cell in made.cells}

@@ -134,6 +134,7 @@ class Study(Part):
     threads: Count = Field(1, description="per stage on a CPU; another count gives other floats, so it is identity")
     low_resource: str = Field("resource:0-2", description="what `low-resource` means in this study")
     placement: Placing = Placing()
+    sweep: bool = Field(False, description="score every layer of searches too: a report, never a choice of the layer")
     keep: Literal["default", "all"] = Field("default", description="all: keep the checkpoints of target stages too")
     rehearsal: Rehearsal = Rehearsal()
 

@@ -239,6 +239,8 @@ class _Planner:
             config["selection"] = selection
         if target.form == "retrieval":
             config |= {"layer": primary_layer(asked.model), "pooling": "mean"}
+            if self.study.sweep:
+                config["sweep"] = True
             if target.options.get("mode") == "margin" and data.has_dev(target, languages):
                 dev = data.tokens(asked.model, target, "dev", languages, recipe)
                 inputs |= {"dev_rows": rows_of(dev), "dev_tokens": dev}
