@@ -35,6 +35,7 @@ EngineName = Annotated[str, typer.Option("--engine", help="inline | local | ray 
 Address = Annotated[
     str | None, typer.Option("--address", help="--engine ray: a running cluster; 'auto': this machine's")
 ]
+Dashboard = Annotated[bool, typer.Option("--dashboard", help="--engine ray: Ray's own pages, on loopback")]
 Profile = Annotated[Path | None, typer.Option("--profile", help="--engine slurm: partition, account, time (TOML)")]
 DryRun = Annotated[
     Path | None, typer.Option("--dry-run", metavar="FOLDER", help="--engine slurm: write the scripts, submit nothing")
@@ -43,6 +44,8 @@ Existing = Annotated[str, typer.Option("--existing", help="what exists: reuse | 
 Only = Annotated[str | None, typer.Option("--only", help="run stages whose name matches, and what they need")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="stop after so many stages")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, only the end")]
+Rehearsal = Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")]
+OwnClaims = Annotated[Path | None, typer.Option("--file", help="claims of your own (TOML)", show_default=False)]
 Full = Annotated[bool, typer.Option("--full", help="all languages and seeds of the study")]
 
 
@@ -72,6 +75,7 @@ def rehearse(
     jobs: Jobs = 0,
     engine: EngineName = "local",
     address: Address = None,
+    dashboard: Dashboard = False,
     profile: Profile = None,
     dry_run: DryRun = None,
     existing: Existing = "reuse",
@@ -90,7 +94,7 @@ def rehearse(
 
     studies.run(study, rehearsal=True, full=full, overrides=set_, store=store, jobs=jobs, engine=engine,
                  existing=existing, only=only, limit=limit, quiet=quiet, json=json, address=address,
-                 profile=profile, dry_run=dry_run)  # fmt: skip
+                 dashboard=dashboard, profile=profile, dry_run=dry_run)  # fmt: skip
 
 
 @app.command()
@@ -101,6 +105,7 @@ def run(
     jobs: Jobs = 1,
     engine: EngineName = "local",
     address: Address = None,
+    dashboard: Dashboard = False,
     profile: Profile = None,
     dry_run: DryRun = None,
     existing: Existing = "reuse",
@@ -117,7 +122,7 @@ def run(
 
     studies.run(study, rehearsal=False, full=True, overrides=set_, store=store, jobs=jobs, engine=engine,
                  existing=existing, only=only, limit=limit, quiet=quiet, json=json, address=address,
-                 profile=profile, dry_run=dry_run)  # fmt: skip
+                 dashboard=dashboard, profile=profile, dry_run=dry_run)  # fmt: skip
 
 
 @app.command()
@@ -146,7 +151,7 @@ def check(
     study: StudyFile,
     set_: Set = None,
     store: StoreDir = None,
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    rehearsal: Rehearsal = False,
     limit: Annotated[int, typer.Option(min=0, help="look at so many examples per split and language; 0: all")] = 1000,
     batch: Annotated[bool, typer.Option("--batch/--no-batch", help="try one step of every training stage")] = True,
     json: Json = False,
@@ -165,7 +170,7 @@ def report(
     study: StudyFile,
     set_: Set = None,
     store: StoreDir = None,
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    rehearsal: Rehearsal = False,
     full: Full = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="the page to write")] = None,
     text: Annotated[bool, typer.Option("--text", help="the main tables in the terminal")] = False,
@@ -197,7 +202,7 @@ def questions(
     study: StudyFile,
     set_: Set = None,
     store: StoreDir = None,
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    rehearsal: Rehearsal = False,
     full: Full = False,
     json: Json = False,
 ) -> None:
@@ -215,9 +220,9 @@ def claims(
     study: StudyFile,
     set_: Set = None,
     store: StoreDir = None,
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="of the rehearsal instead of the real run")] = False,
+    rehearsal: Rehearsal = False,
     full: Full = False,
-    file: Annotated[Path | None, typer.Option("--file", help="claims of your own (TOML)", show_default=False)] = None,
+    file: OwnClaims = None,
     json: Json = False,
 ) -> None:
     """Published claims beside what the study measured, a verdict each: reproduced, same direction, contradicted, ...
@@ -234,7 +239,7 @@ def freeze(
     study: StudyFile,
     set_: Set = None,
     store: StoreDir = None,
-    file: Annotated[Path | None, typer.Option("--file", help="claims of your own (TOML)", show_default=False)] = None,
+    file: OwnClaims = None,
     json: Json = False,
 ) -> None:
     """Write down questions, margins, what is analysed and claims before any score is seen, in STUDY.frozen.

@@ -45,6 +45,8 @@ def test_what_cannot_be_sent(tmp_path: Path) -> None:
 
 
 def test_options_of_another_engine_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--dashboard is an option of --engine ray, not of local"):
+        placing.engine("local", jobs=1, dashboard=True)
     with pytest.raises(InputError, match="--address is an option of --engine ray, not of local"):
         placing.engine("local", jobs=1, address="auto", profile=None)
     with pytest.raises(InputError, match="--profile is an option of --engine slurm, not of inline"):

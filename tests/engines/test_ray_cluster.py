@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,23 @@ def test_no_cluster_there() -> None:
     pytest.importorskip("ray")
     with pytest.raises(InputError, match=r"no Ray cluster answers at '127.0.0.1:1'"):
         engines.get("ray")(jobs=1, address="127.0.0.1:1")
+
+
+def test_another_cluster_keeps_its_own_dashboard() -> None:
+    with pytest.raises(InputError, match=r"the one at '10.0.0.1:6379' has its own or none"):
+        engines.get("ray")(jobs=1, address="10.0.0.1:6379", dashboard=True)
+
+
+@pytest.mark.slow
+def test_a_cluster_of_our_own_has_a_dashboard_where_it_is_asked_for(step: Step, store: Store) -> None:
+    pytest.importorskip("ray")
+    from ray.util.state import list_tasks
+
+    with contextlib.closing(engines.get("ray")(jobs=1, dashboard=True)) as engine:
+        assert execute(Plan([step(name="a stage with a name")]), store, engine).ok
+        assert engine.page.startswith("http://127.0.0.1:")  # type: ignore[attr-defined]
+        while "a stage with a name" not in {task.name for task in list_tasks()}:
+            time.sleep(0.2)  # workers report about once a second
 
 
 def test_without_ray_the_pip_line_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

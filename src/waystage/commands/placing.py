@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from waystage.commands.output import say
 from waystage.errors import InputError
 from waystage.graph.plan import Plan
@@ -28,7 +30,10 @@ def engine(name: str, *, jobs: int, **options: Any) -> Engine:
         if option not in inspect.signature(start).parameters:
             able = [other for other in engines.names() if option in inspect.signature(engines.get(other)).parameters]
             raise InputError(f"--{option} is an option of --engine {' and '.join(able)}, not of {name}")
-    return start(jobs=jobs, **said)
+    started = start(jobs=jobs, **said)
+    if page := getattr(started, "page", ""):
+        typer.echo(f"Ray's dashboard: {page}", err=True)  # not between the lines of --json
+    return started
 
 
 def dry_run(

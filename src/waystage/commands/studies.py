@@ -158,7 +158,8 @@ def _licences(results: Results) -> list[str]:
 def run(
     path: Path, *, rehearsal: bool, full: bool, overrides: list[str] | None, store: Path | None, jobs: int,
     engine: str, existing: str, only: str | None, limit: int | None, quiet: bool, json: bool,
-    address: str | None = None, profile: Path | None = None, dry_run: Path | None = None,
+    address: str | None = None, dashboard: bool = False, profile: Path | None = None,
+    dry_run: Path | None = None,
 ) -> None:  # fmt: skip
     from waystage.commands import placing
     from waystage.engines.progress import show
@@ -187,7 +188,8 @@ def run(
         )  # fmt: skip
         return
     count = jobs or os.cpu_count() or 1
-    with closing(placing.engine(engine, jobs=count, address=address, profile=profile)) as where:
+    options = {"address": address, "dashboard": dashboard or None, "profile": profile}
+    with closing(placing.engine(engine, jobs=count, **options)) as where:
         outcome = execute(
             Plan(results.plan.wanted), results.store, where,
             existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),

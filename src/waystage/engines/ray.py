@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,19 @@ GRACE = 10.0  # seconds that a stage has to stop by itself
 OBJECTS = 100 * 2**20  # bytes of shared memory for a cluster of our own: what travels is names and JSON
 
 
-def start(*, jobs: int = 1, address: str | None = None) -> Ray:
-    """`address` of a running cluster ("auto": that of this machine); without it, one for `jobs` stages on loopback."""
-    return Ray(jobs=jobs or os.cpu_count() or 1, address=address)
+SPARED = ("start_api_server", "start_monitor", "start_log_monitor")  # the dashboard, the autoscaler, tailing of logs
+
+
+def start(*, jobs: int = 1, address: str | None = None, dashboard: bool | None = None) -> Ray:
+    """`address` of a running cluster ("auto": that of this machine); without it, one for `jobs` stages on loopback.
+
+    `dashboard`: Ray's pages about the cluster on loopback, for some seconds more at the start.
+    """
+    if dashboard and address is not None:
+        raise InputError(
+            f"--dashboard is for a cluster that this run starts; the one at {address!r} has its own or none"
+        )
+    return Ray(jobs=jobs or os.cpu_count() or 1, address=address, dashboard=bool(dashboard))
 
 
 @dataclass(eq=False)
@@ -40,7 +51,14 @@ class Task:
 class Ray:
     ahead = False
 
-    def __init__(self, *, jobs: int = 1, address: str | None = None, accelerators: int | None = None):
+    def __init__(
+        self,
+        *,
+        jobs: int = 1,
+        address: str | None = None,
+        dashboard: bool = False,
+        accelerators: int | None = None,
+    ):
         try:
             import ray
         except ModuleNotFoundError:
@@ -49,7 +67,7 @@ class Ray:
         self.own = address is None
         if self.own:
             here = len(devices.visible()) if accelerators is None else accelerators
-            how = {"address": "local", "num_cpus": jobs, "num_gpus": here, "include_dashboard": False,
+            how = {"address": "local", "num_cpus": jobs, "num_gpus": here, "include_dashboard": dashboard,
                    "object_store_memory": OBJECTS, "_node_ip_address": "127.0.0.1"}  # fmt: skip
         else:
             _knock(str(address))
@@ -58,9 +76,12 @@ class Ray:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own 15 gives way to everything else on the machine
         self.attached = ray.is_initialized()  # by whoever uses Waystage as a library: theirs to end
+        self.page = ""  # where the dashboard is
         try:
             if not self.attached:
-                ray.init(log_to_driver=False, logging_level="error", **how)
+                with _lean() if self.own and not dashboard else nullcontext():
+                    said = ray.init(log_to_driver=False, logging_level="error", **how)
+                self.page = f"http://{said.dashboard_url}" if dashboard else ""
         except (ConnectionError, ValueError) as error:
             raise InputError(
                 f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
@@ -200,6 +221,24 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
             assist(job, device=device)
             return {"event": "assisted"}
         return perform(job, engine="ray", device=device, tell=teller(job))
+
+
+@contextmanager
+def _lean() -> Iterator[None]:
+    """A cluster begins without what nobody looks at: it takes half as long. Ray has no switch for these.
+
+    It always starts the dashboard's process, and waits for it, even where it is told that there shall be no dashboard.
+    """
+    from ray._private.node import Node
+
+    before = {name: getattr(Node, name) for name in SPARED if hasattr(Node, name)}
+    for name in before:
+        setattr(Node, name, lambda self, **how: None)
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(Node, name, function)
 
 
 def _knock(address: str) -> None:
