@@ -23,13 +23,12 @@ def _by_torch(rows: list[Tensor], lengths: np.ndarray, layout, heads: int, p: fl
     size = q.shape[1] // heads
     out = torch.zeros_like(q)
     first = 0
-    for group, mask in zip(layout.groups, layout.keys, strict=True):
-        n, length = group
+    for number, (n, length) in enumerate(layout.groups):
         into = layout.into[first : first + n * length]
         first += n * length
         qg, kg, vg = (x[into].view(n, length, heads, size).transpose(1, 2) for x in (q, k, v))
         scores = qg @ kg.transpose(2, 3) * size**-0.5
-        seen_by = _seen(mask, length, seen.get("window"), seen.get("causal", False), q.device)
+        seen_by = _seen(layout, None, number, seen.get("window"), seen.get("causal", False))
         if seen_by is not None:
             scores = scores.masked_fill(~seen_by, -torch.inf)
         shares = scores.softmax(-1)
@@ -51,12 +50,12 @@ def test_attention_and_its_gradient(sizes: list[int], heads: int, causal: bool, 
     layout = plan(lengths, total)
     torch.manual_seed(0)
     rows = [torch.randn(total, heads * 8, dtype=torch.float32).requires_grad_() for _ in range(3)]
-    seen = [_seen(m, n, window, causal, rows[0].device) for m, (_, n) in zip(layout.keys, layout.groups, strict=True)]
+    seen = [_seen(layout, None, number, window, causal) for number in range(len(layout.groups))]
     weight = torch.randn(total, heads * 8)
     weight[int(lengths.sum()) :] = 0  # nobody reads the tail
     noise = Noise()
     noise.seed(1)
-    mine = attend((rows[0], rows[1], rows[2]), layout, seen, heads=heads, scale=8**-0.5, p=p, noise=noise)
+    mine = attend((rows[0], rows[1], rows[2]), layout, layout, seen, heads=heads, scale=8**-0.5, p=p, noise=noise)
     found = torch.autograd.grad((mine * weight).sum(), rows)
     noise.seed(1)
     theirs = _by_torch(rows, lengths, layout, heads, p, noise, window=window, causal=causal)

@@ -9,9 +9,9 @@ from __future__ import annotations
 VERSIONS = {
     "rows": 1,
     "tokens": 1,
-    "train": 2,
-    "evaluate": 1,
-    "pretrain": 2,
+    "train": 3,
+    "evaluate": 2,
+    "pretrain": 3,
     "translate": 1,
     "alter": 1,
     "merge": 1,

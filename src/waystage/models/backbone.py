@@ -13,7 +13,9 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from waystage.models import dropout
+from waystage.models.asked import Asked, ask, filled, rounded
 from waystage.models.families import Family
+from waystage.models.last import FEW, Last
 from waystage.models.packed import Stream, back_to_stream
 from waystage.models.table import Table
 
@@ -26,6 +28,7 @@ class Backbone(nn.Module):
         self.model = model
         self.family = family
         self.noise = dropout.Noise()
+        self.last: Last | None = None
         self.rows: np.ndarray | None = None  # token id -> row, while the embedding table is cut
         dropout.replace(model, self.noise)
         table = model.get_input_embeddings()
@@ -49,12 +52,29 @@ class Backbone(nn.Module):
         positions = getattr(self.config, "max_position_embeddings", None)
         return None if positions is None else int(positions) - self.offset
 
-    def forward(self, stream: Stream, layers: Sequence[int] = ()) -> Tensor | list[Tensor]:
-        """[T, hidden] of the last layer, or a list of them: layer 0 is the embedding."""
-        read = self._packed if self.family.packed else self._padded
-        return read(stream, layers)
+    def forward(
+        self, stream: Stream, layers: Sequence[int] = (), *, rows: np.ndarray | None = None
+    ) -> Tensor | list[Tensor]:  # fmt: skip
+        """[T, hidden] of the last layer, or a list of them: layer 0 is the embedding.
 
-    def _packed(self, stream: Stream, layers: Sequence[int]) -> Tensor | list[Tensor]:
+        With `rows` of the stream, ascending: their vectors, and some more that fill up to one of a few sizes.
+        """
+        read = self._packed if self.family.packed else self._padded
+        if rows is None:
+            return read(stream, layers)
+        assert not layers
+        if self.family.last is None or len(rows) > FEW * stream.layout.tokens:
+            hidden = read(stream, ())
+            assert isinstance(hidden, Tensor)
+            chosen = filled(rows, rounded(len(rows) + 1), len(stream.ids) - 1)
+            return hidden.index_select(0, torch.from_numpy(chosen).to(hidden.device))
+        return self._packed(stream, (), ask(rows, stream.lengths, stream.layout, device=stream.ids.device))
+
+    def _packed(self, stream: Stream, layers: Sequence[int], asked: Asked | None = None) -> Tensor | list[Tensor]:
+        if self.last is None and self.family.last is not None:
+            self.last = Last(self.model, self.family.last)  # only now: adapters take the place of layers
+        if self.last is not None:
+            self.last.asked = asked
         out = self.model(
             input_ids=stream.ids[None],
             position_ids=(stream.positions + self.offset)[None],

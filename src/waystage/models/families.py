@@ -31,6 +31,27 @@ _BERT_HEAD = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class LastLayer:
+    """Where `models.last` takes hold of the last layer; names of modules inside it."""
+
+    layers: str  # the list of layers, inside the model
+    whole: str  # first of what keys and values are made by
+    query: str = ""  # the projection to queries; none where one matrix makes keys and values too
+    out: str  # the projection behind attention
+
+
+_BERT_LAST = LastLayer(
+    layers="encoder.layer", whole="attention.self", query="attention.self.query", out="attention.output.dense"
+)
+_XL_LAST = LastLayer(
+    layers="encoder.layer", whole="attention.self_attn_layer_norm", query="attention.self.query",
+    out="attention.output.dense",
+)  # fmt: skip
+_MODERN_LAST = LastLayer(layers="layers", whole="attn_norm", out="attn.Wo")
+_LLAMA_LAST = LastLayer(layers="layers", whole="input_layernorm", query="self_attn.q_proj", out="self_attn.o_proj")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Family:
     packed: bool = True
     causal: bool = False  # a sequence is then read at its last token, not at its first
@@ -40,24 +61,27 @@ class Family:
     dropouts: tuple[str, ...] = _BERT_DROPOUT
     vocabulary: dict[str, str] = field(default_factory=dict)
     prefix: str = ""  # of the encoder's weights in a checkpoint with a language-model head
+    last: LastLayer | None = None  # where the last layer can be left out at tokens that nobody reads
 
 
 FAMILIES: dict[str, Family] = {
-    "xlm-roberta": Family(after_padding=True, pooler=True, vocabulary=_XLMR_HEAD, prefix="roberta."),
-    "roberta": Family(after_padding=True, pooler=True, vocabulary=_XLMR_HEAD, prefix="roberta."),
-    "xlm-roberta-xl": Family(after_padding=True, pooler=True, vocabulary=_XLMR_HEAD, prefix="roberta."),
-    "bert": Family(types=True, pooler=True, vocabulary=_BERT_HEAD, prefix="bert."),
+    "xlm-roberta": Family(after_padding=True, pooler=True, vocabulary=_XLMR_HEAD, prefix="roberta.", last=_BERT_LAST),
+    "roberta": Family(after_padding=True, pooler=True, vocabulary=_XLMR_HEAD, prefix="roberta.", last=_BERT_LAST),
+    "xlm-roberta-xl": Family(after_padding=True, pooler=True, vocabulary=_XLMR_HEAD, prefix="roberta.", last=_XL_LAST),
+    "bert": Family(types=True, pooler=True, vocabulary=_BERT_HEAD, prefix="bert.", last=_BERT_LAST),
     "rembert": Family(packed=False, types=True, prefix="rembert."),
     "deberta-v2": Family(packed=False, prefix="deberta."),
-    "modernbert": Family(dropouts=("embedding_dropout", "mlp_dropout", "attention_dropout"), prefix="model."),
-    "eurobert": Family(dropouts=("attention_dropout",), prefix="model."),
-    "llama": Family(causal=True, dropouts=("attention_dropout",), prefix="model."),
-    "mistral": Family(causal=True, dropouts=("attention_dropout",), prefix="model."),
-    "qwen2": Family(causal=True, dropouts=("attention_dropout",), prefix="model."),
-    "qwen3": Family(causal=True, dropouts=("attention_dropout",), prefix="model."),
-    "gemma": Family(causal=True, dropouts=("attention_dropout",), prefix="model."),
-    "gemma2": Family(causal=True, dropouts=("attention_dropout",), prefix="model."),
-    "gemma3_text": Family(causal=True, dropouts=("attention_dropout",), prefix="model."),
+    "modernbert": Family(
+        dropouts=("embedding_dropout", "mlp_dropout", "attention_dropout"), prefix="model.", last=_MODERN_LAST
+    ),
+    "eurobert": Family(dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
+    "llama": Family(causal=True, dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
+    "mistral": Family(causal=True, dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
+    "qwen2": Family(causal=True, dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
+    "qwen3": Family(causal=True, dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
+    "gemma": Family(causal=True, dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
+    "gemma2": Family(causal=True, dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
+    "gemma3_text": Family(causal=True, dropouts=("attention_dropout",), prefix="model.", last=_LLAMA_LAST),
 }
 
 

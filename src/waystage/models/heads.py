@@ -28,10 +28,17 @@ from waystage.models.vocabulary import cross_entropy
 
 @dataclass(frozen=True)
 class Reads:
-    """Where in the stream a head looks."""
+    """Which rows of a stream stand before a head: the first of `hidden` are these, whatever comes after only fills up.
+
+    Without `rows` they are all tokens.
+    """
 
     lengths: np.ndarray  # tokens of each sequence
-    where: Tensor | None  # rows of the stream, for token and vocabulary
+    rows: np.ndarray | None
+
+    @property
+    def count(self) -> int:
+        return int(self.lengths.sum()) if self.rows is None else len(self.rows)
 
 
 class HeadLayer(nn.Module):
@@ -44,17 +51,21 @@ class HeadLayer(nn.Module):
         if kind in ("sequence", "option", "token", "span"):
             self.out = nn.Linear(hidden, {"option": 1, "span": 2}.get(kind, size))
 
+    def reads(self, lengths: np.ndarray, where: np.ndarray | None) -> Reads:
+        if self.kind in ("sequence", "option"):
+            ends = np.cumsum(lengths)
+            return Reads(lengths, ends - 1 if self.causal else ends - lengths)
+        return Reads(lengths, where if self.kind == "token" else None)
+
     def forward(self, hidden: Tensor, reads: Reads, table: Tensor | None = None) -> Tensor:
-        if self.kind == "token":
-            return self.out(self.drop(hidden[reads.where].to(self.out.weight.dtype)))
-        if self.kind == "span":
-            return self.out(hidden[: int(reads.lengths.sum())].to(self.out.weight.dtype))
         if self.kind == "embed":
             return mean(hidden, reads.lengths)
-        ends = np.cumsum(reads.lengths)
-        at = ends - 1 if self.causal else ends - reads.lengths
-        pooled = hidden[torch.from_numpy(at).to(hidden.device)].to(self.out.weight.dtype)
-        logits = self.out(self.drop(torch.tanh(self.dense(self.drop(pooled)))))
+        x = hidden[: reads.count].to(self.out.weight.dtype)
+        if self.kind == "token":
+            return self.out(self.drop(x))
+        if self.kind == "span":
+            return self.out(x)
+        logits = self.out(self.drop(torch.tanh(self.dense(self.drop(x)))))
         return logits[:, 0] if self.kind == "option" else logits
 
 
@@ -73,24 +84,28 @@ class VocabularyHead(nn.Module):
             self.bias = nn.Parameter(torch.zeros(vocabulary))
         self.table: nn.Parameter | None = None  # where the checkpoint does not tie it to the embedding
 
+    def reads(self, lengths: np.ndarray, where: np.ndarray | None) -> Reads:
+        return Reads(lengths, where)
+
     def forward(self, hidden: Tensor, reads: Reads, table: Tensor | None = None) -> Tensor:
-        x = self._read(hidden, reads)
+        x = self._transformed(hidden[: reads.count])
         own = table if self.table is None else self.table
         assert own is not None
         return linear(x, own.to(x.dtype), self.bias.to(x.dtype) if self.transform else None)
 
     def losses(self, hidden: Tensor, reads: Reads, table: nn.Embedding, labels: Tensor) -> Tensor:
         """[P]: the cross-entropy of each position, without an array of all logits."""
-        x, bias = self._read(hidden, reads), self.bias if self.transform else None
+        x, bias = self._transformed(hidden), self.bias if self.transform else None
+        answers = labels.new_full((len(x),), -100)  # the rows that only fill up keep the number of shapes small
+        answers[: len(labels)] = labels
         if self.table is not None:
-            return cross_entropy(x, self.table, bias, labels)
-        return cross_entropy(x, table.weight, bias, labels, getattr(table, "slot", None))
+            return cross_entropy(x, self.table, bias, answers)[: len(labels)]
+        return cross_entropy(x, table.weight, bias, answers, getattr(table, "slot", None))[: len(labels)]
 
-    def _read(self, hidden: Tensor, reads: Reads) -> Tensor:
-        x = hidden[reads.where]
+    def _transformed(self, x: Tensor) -> Tensor:
         if not self.transform:
             return x
-        return self.norm(gelu(self.dense(x.to(self.dense.weight.dtype)))).to(hidden.dtype)
+        return self.norm(gelu(self.dense(x.to(self.dense.weight.dtype)))).to(x.dtype)
 
 
 def mean(hidden: Tensor, lengths: np.ndarray) -> Tensor:

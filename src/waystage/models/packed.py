@@ -18,6 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from waystage.models.asked import Asked, pick, place
 from waystage.models.attend import attend
 from waystage.models.dropout import Noise
 
@@ -37,6 +38,7 @@ class Layout:
     keys: tuple[Tensor | None, ...]  # per group: which keys are real, [sequences, 1, 1, length]
     bounds: Tensor  # int32, offsets of the sequences, for kernels that take ragged input; the tail is the last one
     longest: int
+    members: tuple[np.ndarray, ...]  # per group: which sequences
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def plan(lengths: np.ndarray, total: int, *, device: str | torch.device = "cpu")
     starts = np.cumsum(lengths) - lengths
     real = int(lengths.sum())
     groups, into, keys = [], [], []
-    for members in _blocks(lengths):
+    blocks = _blocks(lengths)
+    for members in blocks:
         size = -(-int(lengths[members].max()) // ROUND_GROUP) * ROUND_GROUP
         column = np.arange(size)
         there = column < lengths[members][:, None]
@@ -101,6 +104,7 @@ def plan(lengths: np.ndarray, total: int, *, device: str | torch.device = "cpu")
         keys=tuple(keys),
         bounds=torch.from_numpy(np.r_[0, np.cumsum(lengths), total].astype(np.int32)).to(device),
         longest=max(int(lengths.max()), total - real),
+        members=tuple(blocks),
     )
 
 
@@ -116,7 +120,7 @@ def _blocks(lengths: np.ndarray) -> list[np.ndarray]:
 
 class _Into(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, layout: Layout) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, layout: Layout | Asked) -> Tensor:
         ctx.layout = layout
         return rows.index_select(0, layout.into)
 
@@ -129,7 +133,7 @@ class _Into(torch.autograd.Function):
 
 class _Back(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, layout: Layout) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, layout: Layout | Asked) -> Tensor:
         ctx.layout = layout
         out = rows.index_select(0, layout.back)
         out[layout.tokens :] = 0
@@ -140,12 +144,12 @@ class _Back(torch.autograd.Function):
         return grads[0].index_select(0, ctx.layout.into), None  # padding gets the tail's gradient, which is zero
 
 
-def into_groups(rows: Tensor, layout: Layout) -> Tensor:
+def into_groups(rows: Tensor, layout: Layout | Asked) -> Tensor:
     out: Tensor = _Into.apply(rows, layout)
     return out
 
 
-def back_to_stream(rows: Tensor, layout: Layout) -> Tensor:
+def back_to_stream(rows: Tensor, layout: Layout | Asked) -> Tensor:
     out: Tensor = _Back.apply(rows, layout)
     return out
 
@@ -153,32 +157,36 @@ def back_to_stream(rows: Tensor, layout: Layout) -> Tensor:
 def attention(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *,
     layout: Layout, noise: Noise, dropout: float = 0.0, scaling: float | None = None, sliding_window: int | None = None,
-    softcap: float | None = None, **_: Any,
+    softcap: float | None = None, asked: Asked | None = None, **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """Called by transformers in every layer: query [1, heads, T, size] -> [1, T, heads, size]."""
+    """Called by transformers in every layer: query [1, heads, T, size] -> [1, T, heads, size].
+
+    With `asked` only these queries are answered; the other rows are zero.
+    """
     causal = bool(getattr(module, "is_causal", False))
     if query.is_cuda and query.dtype != torch.float32 and dropout == 0 and softcap is None:
         return _ragged(query, key, value, layout, scaling, sliding_window, causal), None
+    rows = _rows(query) if asked is None else pick(_rows(query), asked)
+    seen = [_seen(layout, asked, group, sliding_window, causal) for group in range(len(layout.groups))]
     if dropout > 0 and softcap is None and key.shape[1] == query.shape[1]:
-        seen = [
-            _seen(mask, size, sliding_window, causal, query.device)
-            for mask, (_, size) in zip(layout.keys, layout.groups, strict=True)
-        ]
-        rows = _rows(query), _rows(key), _rows(value)
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        joined = attend(rows, layout, seen, heads=query.shape[1], scale=scale, p=dropout, noise=noise)
-        return joined.view(1, query.shape[2], query.shape[1], -1), None
-    q, k, v = (into_groups(_rows(x), layout) for x in (query, key, value))
-    sizes = [n * size for n, size in layout.groups]
-    parts = []
-    for group, mask, qg, kg, vg in zip(
-        layout.groups, layout.keys, q.split(sizes), k.split(sizes), v.split(sizes), strict=True
-    ):
-        qg, kg, vg = (_blocked(x, group, y.shape[1]) for x, y in ((qg, query), (kg, key), (vg, value)))
-        out = _padded(qg, kg, vg, mask, noise, dropout, scaling, sliding_window, softcap, causal)
-        parts.append(out.transpose(1, 2).reshape(group[0] * group[1], -1))
-    joined = parts[0] if len(parts) == 1 else torch.cat(parts)
-    return back_to_stream(joined, layout).view(1, query.shape[2], query.shape[1], -1), None
+        out = attend(
+            (rows, _rows(key), _rows(value)), asked or layout, layout, seen, heads=query.shape[1], scale=scale,
+            p=dropout, noise=noise,
+        )  # fmt: skip
+    else:
+        q = _blocks_of(rows, asked or layout, query.shape[1])
+        k, v = (_blocks_of(_rows(x), layout, x.shape[1]) for x in (key, value))
+        plain = causal and asked is None
+        parts = [
+            _padded(qg, kg, vg, mask, noise, dropout, scaling, softcap, plain and _reaches(sliding_window, kg.shape[2]))
+            for qg, kg, vg, mask in zip(q, k, v, seen, strict=True)
+        ]
+        flat = [part.transpose(1, 2).reshape(-1, rows.shape[1]) for part in parts]
+        out = back_to_stream(flat[0] if len(flat) == 1 else torch.cat(flat), asked or layout)
+    if asked is not None:
+        out = place(out, asked, query.shape[2])
+    return out.view(1, query.shape[2], query.shape[1], -1), None
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -186,22 +194,21 @@ def _rows(x: Tensor) -> Tensor:
     return x.transpose(1, 2).reshape(x.shape[2], -1)
 
 
-def _blocked(rows: Tensor, group: tuple[int, int], heads: int) -> Tensor:
-    return rows.view(*group, heads, -1).transpose(1, 2)
+def _blocks_of(rows: Tensor, layout: Layout | Asked, heads: int) -> list[Tensor]:
+    """[T, heads * size] -> [sequences, heads, length, size] of each group."""
+    cut = into_groups(rows, layout).split([n * length for n, length in layout.groups])
+    return [part.view(*group, heads, -1).transpose(1, 2) for part, group in zip(cut, layout.groups, strict=True)]
 
 
 def _padded(
-    q: Tensor, k: Tensor, v: Tensor, keys: Tensor | None, noise: Noise, dropout: float, scaling: float | None,
-    window: int | None, softcap: float | None, causal: bool,
+    q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None, noise: Noise, dropout: float, scaling: float | None,
+    softcap: float | None, only_causal: bool,
 ) -> Tensor:  # fmt: skip
     if k.shape[1] != q.shape[1]:
         k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], dim=1) for x in (k, v))
-    size = q.shape[2]
-    if softcap is None and dropout == 0 and causal and (window is None or window >= size):
-        return scaled_dot_product_attention(q, k, v, is_causal=True, scale=scaling)
-    seen = _seen(keys, size, window, causal, q.device)
     if softcap is None and dropout == 0:
-        return scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scaling)
+        mask = None if only_causal else seen
+        return scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=only_causal, scale=scaling)
     scores = torch.matmul(q * (scaling or q.shape[-1] ** -0.5), k.transpose(2, 3))
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
@@ -210,10 +217,21 @@ def _padded(
     return torch.matmul(noise.drop(torch.softmax(scores, dim=-1), dropout), v)
 
 
-def _seen(keys: Tensor | None, size: int, window: int | None, causal: bool, device: torch.device) -> Tensor | None:
-    """Which key a query of a block may look at; None: every one."""
-    if not causal and (window is None or window >= size):
+def _reaches(window: int | None, size: int) -> bool:
+    return window is None or window >= size
+
+
+def _seen(layout: Layout, asked: Asked | None, group: int, window: int | None, causal: bool) -> Tensor | None:
+    """Which key a query of a block may look at, [sequences, 1, 1 or queries, keys] or [keys, keys]; None: every one."""
+    keys, size, device = layout.keys[group], layout.groups[group][1], layout.into.device
+    if not causal and _reaches(window, size):
         return keys
+    if asked is not None:
+        distance = asked.at[group][:, None, :, None] - torch.arange(size, device=device)
+        near = distance.abs() < (size if window is None else window)
+        near = near & (distance >= 0) if causal else near
+        # a query that only fills up stands at the first token, which is always real
+        return near if keys is None or causal else near & keys
     band = _band(size, size if window is None else window, causal, device)
     # behind a causal mask padding is hidden already; elsewhere a query of the padding must see at least itself
     return band if keys is None or causal else (keys & band) | _band(size, 1, True, device)

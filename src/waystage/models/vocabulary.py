@@ -23,6 +23,8 @@ BLOCK = {"cpu": 1 << 19, "cuda": 1 << 27}  # logits of one block
 def cross_entropy(x: Tensor, table: Tensor, bias: Tensor | None, labels: Tensor, slot: Slot | None = None) -> Tensor:
     """[P] in fp32: the loss of every row of `x` [P, D]. The products are made in the precision of `x`.
 
+    What comes out for a row with the label -100 means nothing, and must get no gradient.
+
     The gradient of the table goes into the slot where there is one.
     """
     out: Tensor = _CrossEntropy.apply(x, table, bias, labels, slot)
@@ -36,7 +38,7 @@ class _CrossEntropy(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         top = torch.full((len(x),), -torch.inf, device=x.device)
         total = torch.zeros_like(top)
-        right = torch.empty_like(top)
+        right = torch.zeros_like(top)
         ctx.logits = []
         for first, rows in _blocks(len(x), table):
             logits = torch.nn.functional.linear(x, rows.to(x.dtype), _part(bias, first, rows, x))

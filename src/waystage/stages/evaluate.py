@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from waystage.forms.encoded import Encoded
     from waystage.training.network import Network
 
-VERSION = 1
+VERSION = 2
 
 
 def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:

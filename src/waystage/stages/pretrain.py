@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from waystage.models.backbone import Backbone
 
-VERSION = 2
+VERSION = 3
 HEAD = "language model"
 LAYER = re.compile(r"\.(\d+)\.")  # the number of a layer within a weight's name
 

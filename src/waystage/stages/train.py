@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from waystage.training.loop import Job, Member, Trained
     from waystage.training.network import Network
 
-VERSION = 2
+VERSION = 3
 MICRO = 8192  # tokens that go through the model at once, halved when memory does not suffice
 
 

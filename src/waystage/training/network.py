@@ -31,7 +31,9 @@ class Network(nn.Module):
 
     def forward(self, batch: Batch, head: str) -> Tensor:
         """The outputs of a head, as `models.heads` lists them."""
-        return self.read(self.backbone(self.stream(batch)), batch, head)
+        hidden, reads = self._vectors(batch, head)
+        out: Tensor = self.head(head)(hidden, reads, self.backbone.embedding.weight)
+        return out
 
     def loss(self, batch: Batch, head: str, form: ModuleType) -> tuple[Tensor, Tensor]:
         """The summed loss of a batch and how many terms it sums."""
@@ -43,20 +45,18 @@ class Network(nn.Module):
 
     def guesses(self, batch: Batch, head: str) -> Tensor:
         """The loss of each guess of a language model."""
-        hidden, labels = self.backbone(self.stream(batch)), torch.from_numpy(np.asarray(batch.labels)).to(self.device)
-        losses: Tensor = self.head(head).losses(hidden, self._reads(batch), self.backbone.embedding, labels)
+        hidden, reads = self._vectors(batch, head)
+        labels = torch.from_numpy(np.asarray(batch.labels)).to(self.device)
+        losses: Tensor = self.head(head).losses(hidden, reads, self.backbone.embedding, labels)
         return losses
+
+    def _vectors(self, batch: Batch, head: str) -> tuple[Tensor, Reads]:
+        reads: Reads = self.head(head).reads(batch.lengths, batch.where)
+        return self.backbone(self.stream(batch), rows=reads.rows), reads
 
     def stream(self, batch: Batch) -> Stream:
         ids = batch.ids if self.backbone.rows is None else self.backbone.rows[batch.ids]
         return stream(ids, batch.lengths, types=batch.types, device=self.device)
-
-    def read(self, hidden: Tensor, batch: Batch, head: str) -> Tensor:
-        out: Tensor = self.head(head)(hidden, self._reads(batch), self.backbone.embedding.weight)
-        return out
-
-    def _reads(self, batch: Batch) -> Reads:
-        return Reads(batch.lengths, None if batch.where is None else torch.from_numpy(batch.where).to(self.device))
 
     def targets(self, batch: Batch) -> Targets:
         return Targets(
