@@ -8,7 +8,7 @@ from waystage.world.clauses import HOW_MANY, Clause, Phrase, named
 from waystage.world.facts import DOMAINS, facts
 from waystage.world.language import Language, language
 from waystage.world.names import Pool, pool
-from waystage.world.stream import Stream
+from waystage.world.stream import Stream, begun
 
 
 class Teller:
@@ -33,7 +33,7 @@ class Teller:
 
 def document(seed: int, code: str, number: int, *, role: str = "pretrain", tongue: Language | None = None) -> str:
     """Document `number` of a language. Numbers of different languages are different documents: nothing is parallel."""
-    plan = Stream("document", seed, code, role, number)
+    plan = Stream(number, after=begun("document", seed, code, role))
     tongue = tongue or language(seed, code)
     teller = Teller(tongue, plan)
     names = pool(seed, role)

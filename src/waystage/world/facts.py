@@ -27,6 +27,11 @@ class Facts:
         self.objects = {f.verb: self._preferred(f.verb, "object", f.objects) for f in frames if f.objects}
         self.object_sets = {f.verb: frozenset(f.objects) for f in frames}
         self.transitive = {d: zipf_table([f for f in frames if f.domain == d and f.objects], offset=5) for d in DOMAINS}
+        to_persons = {f.verb for f in frames if any(self.is_person[o] for o in f.objects)}
+        general = [f for f in self.transitive["general"] if f.verb in to_persons]
+        self.between_persons = {d: [f for f in self.transitive[d] if f.verb in to_persons] or general for d in DOMAINS}
+        giving = {f.verb for f in frames if any(self.is_person[o] for o in (*f.goals, *f.sources))}
+        self.giving = [f for f in self.transitive["general"] if f.verb in giving]
         name = it.by_name
         self.when = tuple(name[w] for w in ("yesterday", "always", "often"))
         self.weekdays, self.months, self.seasons = it.kind("weekday"), it.kind("month"), it.kind("season")

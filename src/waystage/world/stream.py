@@ -7,15 +7,17 @@ used. Nothing here depends on `random`, numpy or `hash`, all of which may change
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
 _M = (1 << 64) - 1
+START = 0x9E3779B97F4A7C15
 
 
-def mix(*parts: int | str) -> int:
-    """64 well-mixed bits of the parts, in order."""
-    state = 0x9E3779B97F4A7C15
+def mix(*parts: int | str, after: int = START) -> int:
+    """64 well-mixed bits of the parts, in order. `mix(a, b)` is `mix(b, after=mix(a))`."""
+    state = after
     for part in parts:
         number = part if isinstance(part, int) else int.from_bytes(part.encode(), "little")
         while True:
@@ -29,13 +31,16 @@ def mix(*parts: int | str) -> int:
     return state & _M
 
 
+begun = cache(mix)  # what the streams of a task have in common is mixed once
+
+
 class Stream:
     """A sequence of draws. Cheap: one multiplication and one shift per draw."""
 
     __slots__ = ("state",)
 
-    def __init__(self, *parts: int | str):
-        self.state = mix(*parts)
+    def __init__(self, *parts: int | str, after: int = START):
+        self.state = mix(*parts, after=after)
 
     def below(self, n: int) -> int:
         """An integer in [0, n)."""
@@ -51,7 +56,8 @@ class Stream:
         return self.below(100) < percent
 
     def pick(self, items: Sequence[T]) -> T:
-        return items[self.below(len(items))]
+        self.state = state = (self.state * 6364136223846793005 + 1442695040888963407) & _M
+        return items[((state >> 32) * len(items)) >> 32]  # `below`, without a call: most draws are picks
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         out = list(items)

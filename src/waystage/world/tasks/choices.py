@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from waystage.forms.examples import Choice
 from waystage.world.clauses import PRESENT, Clause, Phrase, named
@@ -139,11 +140,17 @@ def knowledge(setting: Setting, n: int, *, options: int = 5) -> Iterator[Choice]
 
 def _wrong(draw: Stream, facts: Facts, good: tuple[int, ...], options: int) -> list[int]:
     """Nouns of other kinds than the good ones."""
+    return draw.sample(_others(facts, good), options - 1)
+
+
+@cache
+def _others(facts: Facts, good: tuple[int, ...]) -> tuple[int, ...]:
     kinds = {facts.ontology.concepts[noun].type for noun in good}
     pool = [noun for kind, nouns in facts.ontology.types.items() if kind not in kinds for noun in nouns[:12]]
-    return draw.sample([noun for noun in pool if noun not in good], options - 1)
+    return tuple(noun for noun in pool if noun not in good)
 
 
+@cache
 def _frames(facts: Facts, domain: str, what: str) -> list[Frame]:
     mine = [f for f in facts.verbs[domain] if getattr(f, what)]
     return mine or [f for f in facts.verbs["general"] if getattr(f, what)]
@@ -212,11 +219,11 @@ def reading(setting: Setting, n: int, *, options: int = 4) -> Iterator[Choice]:
         plan, voice = setting.plan(passage), setting.voice(passage)
         told = passage_of(plan, setting.facts, setting.names, setting.domain, 5)
         context, spans = tell(voice, told)
+        every = {spans(i, role)[1] for i, clause in enumerate(told) for role in _roles(clause)}
         for turn in range(min(QUESTIONS, n - passage * QUESTIONS)):
             asked = ask(plan, setting.facts, setting.names, told, 0, False)
             right = spans(asked.clause, asked.role)[1]
-            pool = [spans(i, role)[1] for i, clause in enumerate(told) for role in _roles(clause)]
-            wrong = plan.sample(sorted(set(pool) - {right}), options - 1)
+            wrong = plan.sample(sorted(every - {right}), options - 1)
             at = plan.below(options)
             yield Choice(
                 id=setting.name(passage * QUESTIONS + turn),

@@ -66,14 +66,12 @@ def swap_pair(draw: Stream, facts: Facts, names: Pool, domain: str, same: bool) 
         one, two = names.person(draw), names.person(draw)
         if one != two:
             break
-    frames = [f for f in facts.transitive[domain] if any(facts.is_person[o] for o in f.objects)]
-    frames = frames or [f for f in facts.transitive["general"] if any(facts.is_person[o] for o in f.objects)]
-    giving = [f for f in facts.transitive["general"] if any(facts.is_person[o] for o in (*f.goals, *f.sources))]
     if draw.below(2):
-        clause = facts.event(draw, names, frame=draw.pick(frames))._replace(subject=named(one), object=named(two))
+        clause = facts.event(draw, names, frame=draw.pick(facts.between_persons[domain]))
+        clause = clause._replace(subject=named(one), object=named(two))
         other = clause._replace(subject=named(two), object=named(one))
     else:
-        frame = draw.pick(giving)
+        frame = draw.pick(facts.giving)
         relation = "to" if frame.goals else "from"
         clause = facts.event(draw, names, frame=frame)
         clause = clause._replace(subject=named(one), others=((relation, named(two)),))

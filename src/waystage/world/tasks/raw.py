@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waystage.forms.examples import Pair, Text
+from waystage.world.concepts import Frame
 from waystage.world.documents import document
+from waystage.world.facts import Facts
 from waystage.world.sampling import amount
 from waystage.world.tasks.setting import Setting
 
@@ -25,13 +27,11 @@ def texts(setting: Setting, n: int) -> Iterator[Text]:
 def topics(setting: Setting, n: int) -> Iterator[Pair]:
     """Which kinds of things a text is about: the kinds are dealt out to the labels in turn."""
     facts = setting.facts
-    kinds = sorted(facts.ontology.types)
+    about = [_about(facts, label, len(setting.labels)) for label in range(len(setting.labels))]
     for number in range(n):
         plan, voice = setting.plan(number), setting.voice(number)
         label = plan.below(len(setting.labels))
-        mine = [kind for i, kind in enumerate(kinds) if i % len(setting.labels) == label]
-        nouns = frozenset(noun for kind in mine for noun in facts.ontology.types[kind])
-        frames = [f for table in facts.transitive.values() for f in table if nouns.intersection(f.objects)]
+        nouns, frames = about[label]
         said = []
         for _ in range(3):
             frame = plan.pick(frames)
@@ -39,3 +39,11 @@ def topics(setting: Setting, n: int) -> Iterator[Pair]:
             clause = facts.event(plan, setting.names, frame=frame)
             said.append(voice.say(clause._replace(object=facts.phrase(plan, favourites[0]))))
         yield Pair(id=setting.name(number), first=voice.tongue.join(said), label=setting.labels[label])
+
+
+def _about(facts: Facts, label: int, labels: int) -> tuple[frozenset[int], list[Frame]]:
+    """The nouns of a label's kinds, and what can be done with one of them."""
+    mine = [kind for i, kind in enumerate(sorted(facts.ontology.types)) if i % labels == label]
+    nouns = frozenset(noun for kind in mine for noun in facts.ontology.types[kind])
+    verbs = {verb for verb, objects in facts.object_sets.items() if nouns & objects}
+    return nouns, [f for table in facts.transitive.values() for f in table if f.verb in verbs]

@@ -15,7 +15,7 @@ from waystage.world.facts import Facts, facts
 from waystage.world.forms import Token
 from waystage.world.language import Language, english
 from waystage.world.names import Pool, pool
-from waystage.world.stream import Stream
+from waystage.world.stream import Stream, begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,11 @@ class Setting:
 
     def plan(self, number: int, *more: str) -> Stream:
         language = "" if self.parallel else self.planned_in or self.language
-        return Stream("plan", self.seed, self.task, self.split, language, *more, number)
+        return Stream(number, after=begun("plan", self.seed, self.task, self.split, language, *more))
 
     def voice(self, number: int) -> Voice:
-        return Voice(self.tongue, Stream("voice", self.seed, self.task, self.split, self.language, number), self.error)
+        wording = Stream(number, after=begun("voice", self.seed, self.task, self.split, self.language))
+        return Voice(self.tongue, wording, self.error)
 
     def name(self, number: int) -> str:
         return f"{self.task}-{self.split}-{number}" if self.parallel else f"{self.language}-{self.split}-{number}"
