@@ -25,6 +25,7 @@ from waystage.models.dropout import Noise
 ROUND = 128  # tokens of a stream are a multiple: few shapes, so that kernels are compiled once
 ROUND_GROUP = 16  # lengths of a group likewise
 LOOSE = 0.7  # a group takes sequences down to this share of its length
+SHORT, TOGETHER = 128, 4  # sequences no longer than that are grouped by four, again for few shapes
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,10 @@ def _blocks(lengths: np.ndarray) -> list[np.ndarray]:
     order = np.argsort(-lengths, kind="stable")
     blocks, first = [], 0
     for i in range(1, len(order) + 1):
-        if i == len(order) or lengths[order[i]] < LOOSE * lengths[order[first]] - ROUND_GROUP / 2:
+        longest = lengths[order[first]]
+        if i < len(order) and longest <= SHORT and (i - first) % TOGETHER:
+            continue
+        if i == len(order) or lengths[order[i]] < LOOSE * longest - ROUND_GROUP / 2:
             blocks.append(order[first:i])
             first = i
     return blocks
