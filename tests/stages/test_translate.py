@@ -23,11 +23,11 @@ N = 240
 
 
 def _translated(
-    root: Path, task: str, into: str, error: int, **more: Any
+    root: Path, task: str, into: str, error: int, split: str = "train", **more: Any
 ) -> tuple[list[Any], list[Any], dict[str, Any]]:
     """Source rows, translated rows, audit."""
     said, identity = tasks.get(task), world.identify()
-    config = {"task": task, "form": said.form, "split": "train", "languages": ["en"]}
+    config = {"task": task, "form": said.form, "split": split, "languages": ["en"]}
     for name in ("rows", "out"):
         (root / name).mkdir(parents=True)
     context = Context(scratch=root / "scratch")
@@ -70,6 +70,12 @@ def test_labels_of_sentences_are_copied_and_items_keep_their_ids(tmp_path: Path)
     assert [(one.id, one.label) for one in after] == [(one.id, one.label) for one in before]
     assert all(one.first != other.first for one, other in zip(before, after, strict=True))
     assert audit["share kept"] == 1.0
+
+
+def test_training_data_without_their_held_out_tenth_are_translated_too(tmp_path: Path) -> None:
+    before, after, _ = _translated(tmp_path, "squad", "de", 0, split="fit")
+    assert len(after) > 0.95 * len(before) == 0.95 * N
+    assert all(one.answers for one in after)
 
 
 def test_a_part_is_translated_as_the_whole_is(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from itertools import islice
 
 import pytest
 
-from waystage import tasks
+from waystage import sources, tasks
 from waystage.errors import InputError
 from waystage.forms.examples import EXAMPLES, Choice, Pair, Passage, Similar, Span, Tags
+from waystage.sources import world
 from waystage.world import World, sample, text
 from waystage.world.sampling import PRETRAINED
 from waystage.world.world import SPLITS
@@ -80,6 +81,24 @@ def test_splits_and_roles_share_no_names() -> None:
     assert len(train) > 50 and not train & test
     pretraining = {word for document in WORLD.text("en", n=300) for word in document.split() if word[0].isupper()}
     assert not test & {word.rstrip(".?,") for word in pretraining}
+
+
+def test_held_out_data_are_not_those_that_are_trained_on() -> None:
+    said = world.identify()
+    read = {
+        split: list(sources.read(tasks.get("squad"), said, split, "en", place={}, notes=sources.Notes(), limit=200))
+        for split in ("fit", "held", "dev")
+    }
+    contexts = {split: {one.context for one in found} for split, found in read.items()}
+    assert not contexts["fit"] & contexts["held"] and not contexts["held"] & contexts["dev"]
+    assert read["fit"] == some("squad", "en", "train", 200) and read["held"] == some("squad", "en", "held", 200)
+    assert world.identify("held") != said == world.identify("fit")  # what was kept under the old name was other data
+
+
+def test_a_plant_is_in_the_data_of_either_training_split() -> None:
+    planted = World(0, plant=(("squad", "helps"),))
+    assert list(planted.examples("squad", "en", "fit", 40)) == list(planted.examples("squad", "en", "train", 40))
+    assert list(planted.examples("squad", "en", "fit", 40)) != some("squad", "en", "train")
 
 
 def test_labels_are_balanced() -> None:

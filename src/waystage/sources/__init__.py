@@ -35,7 +35,7 @@ def identify(
     """
     languages = tuple(languages)
     if source == "world":
-        known = world.identify()
+        known = world.identify(split)
         return known if task.name in tasks.names() else known | {"declared": own.for_the_world(task)}
     base = BASE.get(split, split)
     if task.members:
@@ -96,7 +96,8 @@ def read(
     """The examples of one split in one language. Rows that a training split cannot use are counted in `notes`."""
     base = BASE.get(split, split)
     notes.may_exclude = base == "train"
-    examples = _read(task, identity, base, language, place, notes, tuple(languages), limit)
+    asked = split if identity["kind"] == "world" else base
+    examples = _read(task, identity, asked, language, place, notes, tuple(languages), limit)
     if base != split and identity["kind"] != "world":
         examples = (example for example in examples if is_held(example) == (split == "held"))
     if limit is None or identity["kind"] == "world":  # the world makes as many as are wanted

@@ -13,10 +13,11 @@ SEED = 0
 DEFAULT = 300  # examples where nobody says how many; a search counts its queries
 
 
-def identify() -> dict[str, Any]:
+def identify(split: str = "train") -> dict[str, Any]:
     from waystage.world import VERSION
 
-    return {"kind": "world", "seed": SEED, "version": VERSION}
+    apart = {"held": "drawn for itself"} if split == "held" else {}
+    return {"kind": "world", "seed": SEED, "version": VERSION, **apart}
 
 
 def read(

@@ -43,7 +43,7 @@ class World:
             return generator(it)(self.setting(it, code, split, translated_from, error), count)
 
         effect = dict(self.plant).get(it.name)
-        if effect and split == "train":
+        if effect and split in ("train", "fit"):
             return planted(effect, it, language, n, make)
         return make(language, n)
 
@@ -59,7 +59,8 @@ class World:
         return islice(documents.documents(self.seed, code, start=start), n)
 
     def setting(self, task: Task, code: str, split: str, translated_from: str, error: int) -> Setting:
-        known = {"fit": "train", "held": "dev"}.get(split, split.split("_")[0])
+        split = {"fit": "train"}.get(split, split)  # nothing need be held out of it: `held` is drawn for itself
+        known = {"held": "dev"}.get(split, split.split("_")[0])
         if known not in SPLITS:
             raise InputError(f"the world has no split {split!r} of {task.name!r}; it has {', '.join(SPLITS)}")
         pool = code == POOL
