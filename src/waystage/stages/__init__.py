@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from waystage.graph.seat import ONLY, Seat
+
 Inputs = dict[str, Path | list[Path]]
 
 
@@ -28,6 +30,7 @@ class Context:
     device: str = "cpu"
     micro_tokens: int = 0  # most tokens that go through the model at once; 0: as the stage has it
     checkpointing: bool = False  # compute activations again in the backward pass
+    seat: Seat = ONLY  # which of the processes that share the stage this is
     progress: Callable[[dict[str, Any]], None] = field(
         default=_silent
     )  # {"step": 3, "of": 100, "loss": 1.2, "rate": 250.0}

@@ -24,22 +24,29 @@ if TYPE_CHECKING:
 
     from waystage.forms.encoded import Encoded
     from waystage.training.network import Network
+    from waystage.training.ranks import Ranks
 
 VERSION = 2
 
 
 def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     from waystage.training import setup
+    from waystage.training.ranks import together
 
     setup.threads(config["threads"])
+    with together(context.seat, context.device) as ranks:
+        return _run(config, inputs, out, context, ranks)
+
+
+def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, ranks: Ranks) -> dict[str, Any]:
     tokens = _folder(inputs, "tokens")
     checkpoint = inputs.get("checkpoint")
     assert not isinstance(checkpoint, list)
     if checkpoint and config.get("selection"):
         checkpoint = checkpoint / config["selection"]
     task = said(config, tokens)
-    network, task = _network(config, task, checkpoint, context)
-    (out / "predictions").mkdir(parents=True, exist_ok=True)
+    network, task = _network(config, task, checkpoint, context, ranks)
+    (out / "predictions").mkdir(parents=True, exist_ok=True)  # of the other processes' own, which stays empty
     scores: list[dict[str, Any]] = []
     begun, languages, tokens_read = time.monotonic(), encoded(tokens), 0
     work = _searches if task.head.kind == "embed" and task.form is retrieval else _answers
@@ -51,9 +58,11 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
         scores += [{"language": language, "metric": m, "value": v, "n": number} for m, v in sorted(found.items())]
         tokens_read += len(arrays.ids)
         context.log(f"{task.task} {language}: " + ", ".join(f"{m} {v:.2f}" for m, v in sorted(found.items())))
-    _json(out / "scores.json", scores)
-    if config.get("sweep"):
-        _json(out / "sweep.json", _sweep(network, task, config, inputs, languages, context))
+    swept = _sweep(network, task, config, inputs, languages, context) if config.get("sweep") else None
+    if ranks.first:
+        _json(out / "scores.json", scores)
+        if swept is not None:
+            _json(out / "sweep.json", swept)
     seconds = time.monotonic() - begun
     return {
         "seconds": round(seconds, 3), "tokens": tokens_read,
@@ -74,6 +83,8 @@ def _answers(
     for language, arrays in _asked(config, languages):
         gold = examples(_folder(inputs, "rows"), language, task.form.NAME)
         raw = outputs(network, task.head_name, arrays)
+        if not network.ranks.first:
+            continue  # the first process has what all of them computed, and goes on alone
         yield language, arrays, gold, task.form.predict(raw, arrays, gold, labels=task.labels, **task.options)
 
 
@@ -101,7 +112,7 @@ def _searches(
         dev_rows = examples_of(_folder(inputs, "dev_rows"), dev_tokens)
         for code, arrays in dev_tokens:
             dev[code] = (embeddings(network, arrays, layers=layers)[0], _shown(arrays, dev_rows[code]))
-    for language, arrays in _asked(config, languages):
+    for language, arrays in _asked(config, languages) if network.ranks.first else ():
         yield language, arrays, rows[language], _search(task, config, language, languages, rows, found, dev, context)
 
 
@@ -128,7 +139,7 @@ def _sweep(
     rows = examples_of(_folder(inputs, "rows"), languages)
     every = {code: embeddings(network, arrays, layers=layers) for code, arrays in languages}
     scores = []
-    for layer in layers:
+    for layer in layers if network.ranks.first else ():
         vectors = {code: found[layer] for code, found in every.items()}
         for code, _ in languages:
             answers = _search(task, config, code, languages, rows, vectors, {}, context)
@@ -157,7 +168,7 @@ def _folder(inputs: Inputs, name: str) -> Path:
 
 
 def _network(
-    config: dict[str, Any], task: Said, checkpoint: Path | None, context: Context
+    config: dict[str, Any], task: Said, checkpoint: Path | None, context: Context, ranks: Ranks
 ) -> tuple[Network, Said]:  # fmt: skip
     """The trained network, and the task with the labels that its head was trained on."""
     from dataclasses import replace
@@ -197,8 +208,9 @@ def _network(
         weights = load_file(checkpoint / "heads.safetensors")
         made.load_state_dict({k.removeprefix(mine): v for k, v in weights.items() if k.startswith(mine)})
     network = Network(backbone, {task.head_name: made})
+    network.requires_grad_(False)
     setup.compute(network, config["precision"])
-    setup.place(network, context.device)
+    setup.place(network, context.device, ranks)
     return network, task
 
 

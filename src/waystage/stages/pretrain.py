@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from waystage.models.backbone import Backbone
+    from waystage.training.ranks import Ranks
 
 VERSION = 3
 HEAD = "language model"
@@ -29,6 +30,15 @@ LAYER = re.compile(r"\.(\d+)\.")  # the number of a layer within a weight's name
 
 
 def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
+    from waystage.training import setup
+    from waystage.training.ranks import together
+
+    setup.threads(config["threads"])
+    with together(context.seat, context.device) as ranks:
+        return _run(config, inputs, out, context, ranks)
+
+
+def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, ranks: Ranks) -> dict[str, Any]:
     from waystage.forms.encoded import Head
     from waystage.models import heads, load
     from waystage.training import setup
@@ -37,7 +47,6 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
     from waystage.training.mixture import Mixture
     from waystage.training.network import Network
 
-    setup.threads(config["threads"])
     tokenizer = load.tokenizer(config["tokenizer"], context.places)
     recipe = {"batch": 64, "learning_rate": 1e-3, "warmup": 0.05, "select": "last", **config["recipe"]}
     seed, dropout, start = config["seed"], recipe.get("dropout"), inputs.get("start")
@@ -51,7 +60,7 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
         backbone = started(start, model_config(config["shape"], tokenizer), seed=seed, dropout=dropout)
         head = load.vocabulary_head(backbone, start, seed=seed)
     network = Network(backbone, {HEAD: head})
-    setup.place(network, context.device)
+    setup.place(network, context.device, ranks, precision=config["precision"])
     if config["precision"] == "bf16":
         setup.half(backbone)
 
@@ -76,8 +85,10 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
         log=context.log,
     )
     done = train(job)
-    write(out, network, done.weights.named(), tokenizer, store=config.get("store", "fp32"))
-    setup.curve(out / "curve.parquet", job, done.state)
+    weights = done.weights.named()
+    if ranks.first:
+        write(out, network, weights, tokenizer, store=config.get("store", "fp32"))
+        setup.curve(out / "curve.parquet", job, done.state)
     last = done.state.losses[-100:]
     return {**done.facts, "loss": sum(last) / len(last), "sequences": len(corpus)}
 

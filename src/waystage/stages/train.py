@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from waystage.models.backbone import Backbone
     from waystage.training.loop import Job, Member, Trained
     from waystage.training.network import Network
+    from waystage.training.ranks import Ranks
 
 VERSION = 3
 MICRO = 8192  # tokens that go through the model at once, halved when memory does not suffice
@@ -36,22 +37,29 @@ MICRO = 8192  # tokens that go through the model at once, halved when memory doe
 
 def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> dict[str, Any]:
     from waystage.training import checkpoint, setup
+    from waystage.training.ranks import StartAgain, together
 
     setup.threads(config["threads"])
-    micro = checkpoint.micro_tokens(context.scratch, context.micro_tokens or MICRO)
-    while True:
-        try:
-            return _run(config, inputs, out, context, micro)
-        except (MemoryError, RuntimeError) as problem:
-            if not _out_of_memory(problem):
-                raise
-            _can_halve(config, micro, problem)
-            micro //= 2
-            context.log(f"out of memory: starting again with micro-batches of {micro} tokens")
-            checkpoint.keep_micro_tokens(context.scratch, micro)
+    with together(context.seat, context.device) as ranks:
+        micro = ranks.told(checkpoint.micro_tokens(context.scratch, context.micro_tokens or MICRO))
+        while True:
+            try:
+                return _run(config, inputs, out, context, micro, ranks)
+            except (MemoryError, RuntimeError) as problem:
+                if not _out_of_memory(problem):
+                    raise
+                _can_halve(config, micro, problem)
+                micro //= 2
+                said = f"out of memory: starting again with micro-batches of {micro} tokens"
+                checkpoint.keep_micro_tokens(context.scratch, micro)
+                if ranks.size > 1:  # the others wait for this one in the middle of a step
+                    raise StartAgain(said) from problem
+                context.log(said)
 
 
-def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, micro: int) -> dict[str, Any]:
+def _run(
+    config: dict[str, Any], inputs: Inputs, out: Path, context: Context, micro: int, ranks: Ranks
+) -> dict[str, Any]:  # fmt: skip
     from waystage.training import loop, setup
     from waystage.training.network import Network
 
@@ -70,25 +78,31 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, mi
     if not tuned:
         whole = None  # never written: it would only take room
         _freeze(network)
-    fixed = _freeze_lower(backbone, lower, config["precision"], tuned) if lower else {}
-    setup.place(network, context.device)
+    fixed = _freeze_lower(backbone, lower, config["precision"], tuned, ranks) if lower else {}
+    setup.place(network, context.device, ranks, precision=config["precision"])
     if config["precision"] == "bf16":
         setup.half(backbone)
     job = _job(config, inputs, network, members, tasks, context, micro)
     done = loop.train(job)
 
+    done.weights.shed()
+
     def write(to: Path, done: Trained) -> None:
+        weights = done.weights.named()
+        encoder = _encoder(job, weights, fixed, ranks) if tuned else {}
+        if not ranks.first:
+            return
         if tuned:
-            _write_encoder(to, job, done, whole, fixed)
+            _write_encoder(to, job, done, encoder, whole)
         else:
-            _write_adapters(to, config, chain, done, _start(inputs))
-        _write_heads(to, config, tasks, job, done, chain if not tuned else ())
+            _write_adapters(to, config, chain, weights, _start(inputs))
+        _write_heads(to, config, tasks, job, weights, chain if not tuned else ())
 
     write(out, done)
-    _write_training(out, job, done)
-    for name, (step, weights) in done.others.items():
-        done.weights.master.copy_(weights)
-        done.weights.publish()
+    if ranks.first:
+        _write_training(out, job, done)
+    for name, (step, flat) in done.others.items():
+        done.weights.take(flat)
         write(out / name, replace(done, step=step))
     context.log(f"kept the weights of step {done.step}")
     return done.facts
@@ -133,8 +147,13 @@ def _freeze(network: Network) -> None:
             table.requires_grad_(False)
 
 
-def _freeze_lower(backbone: Backbone, count: int, precision: str, tuned: bool) -> dict[str, Tensor]:
-    """The embedding and the lowest layers are not trained. Gives them as they were, where they compute in bf16."""
+def _freeze_lower(
+    backbone: Backbone, count: int, precision: str, tuned: bool, ranks: Ranks
+) -> dict[str, Tensor]:  # fmt: skip
+    """The embedding and the lowest layers are not trained. Gives them as they were, where they compute in bf16.
+
+    Where the weights are in parts they stay fp32: layers are rounded when they are put together.
+    """
     from waystage.models.layers import lower
 
     if not tuned:
@@ -142,7 +161,7 @@ def _freeze_lower(backbone: Backbone, count: int, precision: str, tuned: bool) -
     fixed = {}
     for name, parameter in lower(backbone.model, count, int(backbone.config.num_hidden_layers)):
         parameter.requires_grad_(False)
-        if precision == "bf16" and parameter is not backbone.embedding.weight:
+        if precision == "bf16" and parameter is not backbone.embedding.weight and not ranks.sharded:
             fixed[name] = parameter.data
             parameter.data = parameter.data.bfloat16()
     return fixed
@@ -316,6 +335,8 @@ def _dev(
         scores = {}
         for prefix, member, task, language, arrays, gold in looks:
             raw = outputs(network, task.head_name, arrays, vocabulary=member.vocabulary)
+            if not network.ranks.first:
+                continue
             if task.form is retrieval and arrays.labels is not None:
                 found = {"accuracy": found_again(raw, arrays.labels)}
             else:
@@ -328,41 +349,52 @@ def _dev(
     return look
 
 
-def _write_encoder(out: Path, job: Job, done: Trained, whole: Tensor | None, fixed: dict[str, Tensor]) -> None:
+def _encoder(job: Job, trained: dict[str, Tensor], fixed: dict[str, Tensor], ranks: Ranks) -> dict[str, Tensor]:
+    """The encoder by name, in fp32, put together where it is in parts; `fixed` are parts of it as they were."""
+    from waystage.training.sharding import whole
+
+    named = {f"backbone.model.{n}": t for n, t in job.network.backbone.model.state_dict().items()}
+    kept = {name for name, p in job.network.named_parameters() if p.requires_grad}
+    frozen = {n: t for n, t in named.items() if n not in kept}
+    before = {f"backbone.model.{n}": t for n, t in fixed.items()}
+    every = {**(whole(frozen, keep=ranks.first) if ranks.sharded else frozen), **before, **trained}
+    return {n: t for n, t in every.items() if n.startswith("backbone.model.")}
+
+
+def _write_encoder(
+    out: Path, job: Job, done: Trained, encoder: dict[str, Tensor], whole: Tensor | None
+) -> None:  # fmt: skip
     from waystage.training.checkpoint import save_weights
     from waystage.training.weights import Adam, idle_decay
 
     out.mkdir(parents=True, exist_ok=True)
-    done.weights.shed()
     backbone = job.network.backbone
-    weights = done.weights.named()
     if whole is not None:
         warmup = float(job.recipe.get("warmup", 0.1))
         decayed = idle_decay(Adam.of(job.recipe), job.mixture.steps, warmup, done.step)
-        name = next(n for n in weights if done.weights.is_same(n, backbone.embedding.weight))
-        weights[name] = backbone.whole_table(whole, weights[name], decayed)
-    frozen = {f"backbone.model.{n}": b for n, b in {**backbone.model.state_dict(), **fixed}.items()}
-    every = {**frozen, **weights}
-    encoder = {n.removeprefix("backbone.model."): t for n, t in every.items() if n.startswith("backbone.model.")}
-    save_weights(out / "encoder.safetensors", encoder)
+        name = done.weights.name_of(backbone.embedding.weight)
+        encoder[name] = backbone.whole_table(whole, encoder[name], decayed)
+    save_weights(out / "encoder.safetensors", {n.removeprefix("backbone.model."): t for n, t in encoder.items()})
 
 
-def _write_adapters(out: Path, config: dict[str, Any], chain: Chain, done: Trained, start: Path | None) -> None:
+def _write_adapters(
+    out: Path, config: dict[str, Any], chain: Chain, weights: dict[str, Tensor], start: Path | None
+) -> None:
     """The adapters alone. A model that was tuned before goes along: nobody could publish it."""
     from waystage.models import adapters
 
-    trained = {n.removeprefix("backbone.model."): t for n, t in done.weights.named().items()}
+    trained = {n.removeprefix("backbone.model."): t for n, t in weights.items()}
     adapters.write(out, chain, trained, config["model"])
     if start is not None and (start / "encoder.safetensors").exists():
         shutil.copyfile(start / "encoder.safetensors", out / "encoder.safetensors")
 
 
 def _write_heads(
-    out: Path, config: dict[str, Any], tasks: list[Said], job: Job, done: Trained, chain: Chain
+    out: Path, config: dict[str, Any], tasks: list[Said], job: Job, weights: dict[str, Tensor], chain: Chain
 ) -> None:  # fmt: skip
     from waystage.training.checkpoint import save_weights
 
-    heads = {n.removeprefix("heads."): t for n, t in done.weights.named().items() if n.startswith("heads.")}
+    heads = {n.removeprefix("heads."): t for n, t in weights.items() if n.startswith("heads.")}
     save_weights(out / "heads.safetensors", heads)
     described: dict[str, Any] = {}
     for task in tasks:

@@ -1,4 +1,8 @@
-"""Exact checkpoints of a running stage: whole or absent, verified when read, the last two kept."""
+"""Exact checkpoints of a running stage: whole or absent, verified when read, the last two kept.
+
+Where the weights are in parts, each process writes a file of its own: its flat arrays, and `spans`, which says where
+among all weights each piece of them lies. So they can be read by any number of processes.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,20 @@ import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from waystage.graph.points import reach
+from waystage.training.ranks import ALONE, Ranks
+
+Span = tuple[int, int]
 
 KEPT = 2
 MICRO = "micro-tokens"
@@ -32,20 +40,36 @@ POINTS = (
 )
 
 
-def save(scratch: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def save(
+    scratch: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], *, spans: Sequence[Span] = (),
+    ranks: Ranks = ALONE,
+) -> None:  # fmt: skip
+    """`spans`: of the flat arrays among all weights, where the processes hold parts of them."""
     final = scratch / f"state-{step:09d}"
     work = scratch / f"writing-{step:09d}"
-    shutil.rmtree(work, ignore_errors=True)
-    if final.exists():
-        _remove(final)
-    work.mkdir(parents=True)
-    reach("state-begun")
-    save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, work / "tensors.safetensors")
-    reach("state-tensors")
-    said = {"step": step, "crc": _crc(work / "tensors.safetensors"), **facts}
-    (work / "state.json").write_text(json.dumps(said), encoding="utf-8")
-    for path in work.iterdir():
+    if ranks.first:
+        shutil.rmtree(work, ignore_errors=True)
+        if final.exists():
+            _remove(final)
+        work.mkdir(parents=True)
+        reach("state-begun")
+    names = _parts("tensors", ranks)
+    if ranks.sharded:
+        ranks.wait()
+        tensors = {**tensors, "spans": torch.tensor(spans)}
+    crc = 0
+    if ranks.sharded or ranks.first:
+        path = work / names[ranks.rank]
+        save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, path)
+        reach("state-tensors")
         sync(path)
+        crc = _crc(path)
+    crcs = ranks.sum(*(crc if number == ranks.rank else 0 for number in range(len(names))))
+    if not ranks.first:
+        return
+    said = {"step": step, "files": {name: int(one) for name, one in zip(names, crcs, strict=True)}, **facts}
+    (work / "state.json").write_text(json.dumps(said), encoding="utf-8")
+    sync(work / "state.json")
     reach("state-json")
     work.rename(final)
     sync(scratch)
@@ -55,18 +79,63 @@ def save(scratch: Path, step: int, tensors: Mapping[str, Tensor], facts: Mapping
     reach("state-rotated")
 
 
-def newest(scratch: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """The newest whole checkpoint; damaged ones are put away with a word."""
+def newest(scratch: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], list[Path]] | None:
+    """The newest whole checkpoint: what it says, and its files. Damaged ones are put away with a word."""
     for folder in reversed(_states(scratch)):
         try:
             said = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            if _crc(folder / "tensors.safetensors") != said["crc"]:
+            if any(_crc(folder / name) != crc for name, crc in said["files"].items()):
                 raise ValueError("its checksum is wrong")
-            return said, load_file(folder / "tensors.safetensors")
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as problem:
+            return said, [folder / name for name in said["files"]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
             log(f"checkpoint {folder.name} is damaged ({problem}): going back to the one before")
             _remove(folder)
     return None
+
+
+def only(path: Path, *names: str) -> dict[str, Tensor]:
+    """What every process' file of a checkpoint has alike."""
+    with safe_open(str(path), framework="pt") as stored:
+        return {name: stored.get_tensor(name) for name in names}
+
+
+def read(files: Iterable[Path], spans: Sequence[Span], names: Iterable[str]) -> dict[str, Tensor]:
+    """Flat arrays by name: the parts `spans` of all weights, whoever wrote them in whatever parts."""
+    length = sum(last - first for first, last in spans)
+    found = {name: torch.empty(length) for name in names}
+    begins = [0, *np.cumsum([last - first for first, last in spans]).tolist()]
+    for path in files:
+        with safe_open(str(path), framework="pt") as stored:
+            size = stored.get_slice(next(iter(found))).get_shape()[0]
+            theirs = stored.get_tensor("spans").tolist() if "spans" in stored.keys() else [[0, size]]  # noqa: SIM118
+            overlaps = list(_overlaps(theirs, spans, begins))
+            for name, array in found.items():
+                kept = stored.get_slice(name)
+                for source, target, count in overlaps:
+                    array[target : target + count] = kept[source : source + count]
+    return found
+
+
+def _overlaps(theirs: list[list[int]], spans: Sequence[Span], begins: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Where a piece begins in their array and in ours, and how long it is. Both lists ascend."""
+    at, number = 0, 0
+    for first, last in theirs:
+        while number < len(spans) and spans[number][1] <= first:
+            number += 1
+        for ours in range(number, len(spans)):
+            low, high = max(first, spans[ours][0]), min(last, spans[ours][1])
+            if spans[ours][0] >= last:
+                break
+            if high > low:
+                yield at + low - first, begins[ours] + low - spans[ours][0], high - low
+        at += last - first
+
+
+def _parts(name: str, ranks: Ranks) -> list[str]:
+    """The files of what is written together."""
+    if not ranks.sharded:
+        return [f"{name}.safetensors"]
+    return [f"{name}.{number:05d}.safetensors" for number in range(ranks.size)]
 
 
 def clear(scratch: Path, *, everything: bool = False) -> None:
@@ -88,7 +157,7 @@ def micro_tokens(scratch: Path, otherwise: int) -> int:
 def keep_micro_tokens(scratch: Path, tokens: int) -> None:
     """The run is to go on with this micro-batch also after a kill: another one gives other bits."""
     scratch.mkdir(parents=True, exist_ok=True)
-    work = scratch / f"writing-{MICRO}"
+    work = scratch / f"writing-{MICRO}-{os.getpid()}"  # several processes may come to this at once
     work.write_text(str(tokens), encoding="utf-8")
     sync(work)
     work.rename(scratch / MICRO)
@@ -104,21 +173,31 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(away)
 
 
-def save_best(scratch: Path, step: int, weights: Tensor) -> str:
+def save_best(
+    scratch: Path, step: int, weights: Tensor, *, spans: Sequence[Span] = (), ranks: Ranks = ALONE
+) -> str:  # fmt: skip
     """The best weights so far, kept beside the checkpoints until the stage ends."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    name = f"best-{step:09d}.safetensors"
-    work = scratch / f"writing-{name}"
-    save_file({"master": weights.cpu()}, work)
-    sync(work)
-    reach("best-written")
-    work.rename(scratch / name)
-    reach("best-renamed")
-    return name
+    name = f"best-{step:09d}" + (f"-of-{ranks.size}" if ranks.sharded else "")  # parts of two sizes never mix
+    if ranks.first or ranks.sharded:
+        scratch.mkdir(parents=True, exist_ok=True)
+        file = _parts(name, ranks)[ranks.rank]
+        work = scratch / f"writing-{file}"
+        save_file({"master": weights.cpu()} | ({"spans": torch.tensor(spans)} if ranks.sharded else {}), work)
+        sync(work)
+        reach("best-written")
+        work.rename(scratch / file)
+        reach("best-renamed")
+    ranks.wait()
+    return f"{name}.safetensors"
 
 
-def load_best(scratch: Path, name: str) -> Tensor:
-    return load_file(scratch / name)["master"]
+def load_best(scratch: Path, name: str, spans: Sequence[Span]) -> Tensor:
+    files = [path for path in scratch.glob("best-*.safetensors") if _best_name(path) == name]
+    return read(sorted(files), spans, ["master"])["master"]
+
+
+def _best_name(path: Path) -> str:
+    return f"{path.name.split('.')[0]}.safetensors"
 
 
 def forget_best(scratch: Path, *current: str) -> None:
@@ -134,7 +213,7 @@ def forget_best(scratch: Path, *current: str) -> None:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     for path in scratch.glob("best-*.safetensors"):
-        if path.name not in spoken:
+        if _best_name(path) not in spoken:
             path.unlink()
 
 

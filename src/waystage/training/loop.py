@@ -19,9 +19,10 @@ import torch
 
 from waystage.errors import TrainingDiverged
 from waystage.training import checkpoint, masking
-from waystage.training.corpus import Batch, Corpus, labels_of, micro_batches
+from waystage.training.corpus import Batch, Corpus
 from waystage.training.mixture import Mixture
 from waystage.training.network import Network
+from waystage.training.ranks import Share, share
 from waystage.training.weights import Adam, Weights, linear_rate
 
 DROPOUT = 0xD0  # the roles that a seed plays
@@ -91,7 +92,7 @@ class Trained:
 
 def train(job: Job) -> Trained:
     network, steps = job.network, job.mixture.steps
-    weights = Weights(network, precision=job.precision, full=full_precision(network))
+    weights = Weights(network, precision=job.precision, full=full_precision(network), ranks=network.ranks)
     state = resume(job, weights)
     adam = Adam.of(job.recipe)
     begun, first, units, tokens = time.monotonic(), state.step, state.units, state.tokens
@@ -108,14 +109,13 @@ def train(job: Job) -> Trained:
         if job.dev and (state.step % int(job.recipe.get("eval_every", 1000)) == 0 or state.step == steps):
             _look(job, weights, state)
             network.train()
-        if now - saved > job.checkpoint_seconds and state.step < steps:
+        if network.ranks.told(now - saved > job.checkpoint_seconds) and state.step < steps:
             save(job, weights, state)
             saved = time.monotonic()
     kept, others = state.step, _others(job, weights, state)
     if state.best_file:
         kept = state.best_step
-        weights.master.copy_(checkpoint.load_best(job.scratch, state.best_file))
-        weights.publish()
+        weights.take(checkpoint.load_best(job.scratch, state.best_file, weights.spans))
     seconds = time.monotonic() - begun
     facts = {
         "steps": state.step, "kept_step": kept, "resumed_at": first, "seconds": round(seconds, 3),
@@ -123,6 +123,8 @@ def train(job: Job) -> Trained:
         "tokens_per_second": round((state.tokens - tokens) / max(seconds, 1e-9), 1),
         "micro_tokens": job.micro_tokens,
     }  # fmt: skip
+    if network.ranks.size > 1:
+        facts |= {"processes": network.ranks.size, "sharded": network.ranks.sharded}
     return Trained(weights, state, kept, facts, others)
 
 
@@ -142,9 +144,10 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
     whole = member.corpus.gather(units)
     if member.vocabulary is not None:
         whole = masking.ask(whole, member.vocabulary, seed=job.seed ^ MASK, step=state.step)
-    parts = _parts(whole, kind, job.micro_tokens)
-    backward = _contrasted if kind == "embed" and len(parts) > 1 else _added_up
-    loss, count = backward(job, weights, member, whole, parts, state.step)
+    ranks = job.network.ranks
+    mine = share(whole, kind, job.micro_tokens, ranks)
+    backward = _contrasted if kind == "embed" and (len(mine.parts) > 1 or ranks.size > 1) else _added_up
+    loss, count = ranks.sum(*backward(job, weights, member, whole, mine, state.step))
     norm = weights.step(adam, rate, max(count, 1))
     mean = loss / max(count, 1)
     limit = 100 * max(1.0, state.losses[0]) if state.losses else math.inf
@@ -158,48 +161,56 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
 
 
 def _added_up(
-    job: Job, weights: Weights, member: Member, whole: Batch, parts: list[Batch], step: int
+    job: Job, weights: Weights, member: Member, whole: Batch, mine: Share, step: int
 ) -> tuple[float, int]:  # fmt: skip
-    """The loss of a batch and its count, with the gradient collected part by part."""
+    """The loss of this process' share of a batch and its count, with the gradient collected part by part."""
     loss, count = 0.0, 0
-    for index, batch in enumerate(parts):
+    for index, batch, counts in mine.passes:
         job.network.backbone.noise.seed(job.seed, DROPOUT, step, index)
         total, terms = job.network.loss(batch, member.head, member.form)
-        total.backward()
+        if counts:
+            total.backward()
+            loss, count = loss + float(total.detach()), count + int(terms)
+        else:
+            (total * 0.0).backward()
         weights.collect()
-        loss, count = loss + float(total.detach()), count + int(terms)
+    if not mine.parts:
+        weights.collect()  # a gradient of zeros
     return loss, count
 
 
 def _contrasted(
-    job: Job, weights: Weights, member: Member, whole: Batch, parts: list[Batch], step: int
+    job: Job, weights: Weights, member: Member, whole: Batch, mine: Share, step: int
 ) -> tuple[float, int]:  # fmt: skip
     """The same where units are judged against all others of the batch: vectors first, then each part once more.
 
     The loss of the whole batch gives every vector its gradient; a second pass, with the same dropout, takes it from
-    there to the weights. So what is contrasted does not depend on how much memory there is.
+    there to the weights. So what is contrasted depends neither on how much memory there is nor on how many processes.
     """
+    ranks = job.network.ranks
 
     def vectors(index: int, batch: Batch) -> torch.Tensor:
         job.network.backbone.noise.seed(job.seed, DROPOUT, step, index)
         return job.network(batch, member.head)
 
     with torch.no_grad():
-        every = torch.cat([vectors(index, batch) for index, batch in enumerate(parts)])
+        found = [(vectors(index, batch), counts) for index, batch, counts in mine.passes]
+        own = [rows for rows, counts in found if counts]
+        width = job.network.backbone.config.hidden_size
+        rows = torch.cat(own) if own else torch.zeros(0, width, device=job.network.device)
+        every = ranks.joined(rows, mine.sequences)
     every.requires_grad_()
     total, terms = member.form.loss(every, job.network.targets(whole))
     (pulls,) = torch.autograd.grad(total, every)
-    for index, (batch, pull) in enumerate(zip(parts, pulls.split([len(p.lengths) for p in parts]), strict=True)):
-        vectors(index, batch).backward(pull)
+    pulls = pulls.split(mine.sequences)[ranks.rank]
+    for index, batch, counts in mine.passes:
+        made = vectors(index, batch)
+        pull, pulls = pulls.split([len(made), len(pulls) - len(made)]) if counts else (torch.zeros_like(made), pulls)
+        made.backward(pull)
         weights.collect()
-    return float(total.detach()), int(terms)
-
-
-def _parts(batch: Batch, kind: str, budget: int) -> list[Batch]:
-    """What goes through the model at once."""
-    if len(batch.ids) <= budget:
-        return [batch]
-    return [batch.part(units, labels_of(kind)) for units in micro_batches(batch.tokens(), budget)]
+    if not mine.parts:
+        weights.collect()
+    return (float(total.detach()), int(terms)) if ranks.first else (0.0, 0)
 
 
 def _diverged(step: int, loss: float, norm: float, rate: float, member: Member, units: np.ndarray) -> TrainingDiverged:
@@ -214,7 +225,7 @@ def _diverged(step: int, loss: float, norm: float, rate: float, member: Member, 
 
 def _look(job: Job, weights: Weights, state: State) -> None:
     assert job.dev is not None
-    scores = job.dev()
+    scores = job.network.ranks.told(job.dev())
     if not scores:
         return
     oracle = [score for name, score in scores.items() if name.startswith(ORACLE)]
@@ -225,21 +236,34 @@ def _look(job: Job, weights: Weights, state: State) -> None:
     if value > state.best:
         state.best, state.best_step, state.stale = value, state.step, 0
         if job.recipe.get("select", "best") == "best":
-            state.best_file = checkpoint.save_best(job.scratch, state.step, weights.master)
+            state.best_file = _save_best(job, weights, state)
     else:
         state.stale += 1
     found = {"source-dev": value, ORACLE: sum(oracle) / len(oracle) if oracle else -math.inf}
     for name in job.selections:
         if name in found and found[name] > state.also.get(name, [-math.inf])[0]:
-            state.also[name] = [found[name], state.step, checkpoint.save_best(job.scratch, state.step, weights.master)]
-    if state.files:
+            state.also[name] = [found[name], state.step, _save_best(job, weights, state)]
+    _forget_best(job, state)
+
+
+def _save_best(job: Job, weights: Weights, state: State) -> str:
+    return checkpoint.save_best(
+        job.scratch, state.step, weights.flat(), spans=weights.spans, ranks=job.network.ranks
+    )  # fmt: skip
+
+
+def _forget_best(job: Job, state: State) -> None:
+    if state.files and job.network.ranks.first:
         checkpoint.forget_best(job.scratch, *state.files)
 
 
 def _others(job: Job, weights: Weights, state: State) -> dict[str, tuple[int, torch.Tensor]]:
     """The weights of each further selection; those of the last step where nothing could be looked at."""
-    last = (state.step, weights.master.clone()) if job.selections else None
-    kept = {name: (int(at), checkpoint.load_best(job.scratch, file)) for name, (_, at, file) in state.also.items()}
+    last = (state.step, weights.flat().clone()) if job.selections else None
+    kept = {
+        name: (int(at), checkpoint.load_best(job.scratch, file, weights.spans))
+        for name, (_, at, file) in state.also.items()
+    }
     return {name: kept.get(name, last) for name in job.selections} if last else {}
 
 
@@ -252,25 +276,38 @@ def save(job: Job, weights: Weights, state: State) -> None:
     tensors = {**weights.state(), "losses": checkpoint.floats(state.losses), "norms": checkpoint.floats(state.norms)}
     facts = {name: value for name, value in vars(state).items() if name not in ("losses", "norms", "step")}
     facts["best"] = None if state.best == -math.inf else state.best
-    checkpoint.save(job.scratch, state.step, tensors, {**facts, "micro_tokens": job.micro_tokens})
-    if state.files:
-        checkpoint.forget_best(job.scratch, *state.files)
+    facts |= {"micro_tokens": job.micro_tokens, "processes": job.network.ranks.size}
+    checkpoint.save(job.scratch, state.step, tensors, facts, spans=weights.spans, ranks=job.network.ranks)
+    _forget_best(job, state)
 
 
-def resume(job: Job, weights: Weights) -> State:
+def _found(job: Job) -> tuple[dict[str, Any], list[str]] | None:
+    """The checkpoint to go on from: what it says, and its files."""
     checkpoint.clear(job.scratch)
     found = checkpoint.newest(job.scratch, job.log)
     if found is None:
-        return State()
-    said, tensors = found
+        return None
+    said, files = found
     if said["micro_tokens"] != job.micro_tokens:
         job.log(f"the checkpoint was made with micro-batches of {said['micro_tokens']} tokens: starting afresh")
         checkpoint.clear(job.scratch, everything=True)  # later steps would be taken for newer ones
+        return None
+    return said, [str(path) for path in files]
+
+
+def resume(job: Job, weights: Weights) -> State:
+    ranks = job.network.ranks
+    found = ranks.told(_found(job) if ranks.first else None)
+    if found is None:
         return State()
-    weights.load(tensors)
+    said, files = found
+    small = checkpoint.only(Path(files[0]), "steps", "losses", "norms")
+    weights.load({**checkpoint.read(map(Path, files), weights.spans, ("master", "first", "second")), **small})
     said["best"] = -math.inf if said["best"] is None else said["best"]
     fields = {name: said[name] for name in vars(State()) if name in said}
-    state = State(**{**fields, "losses": tensors["losses"].tolist(), "norms": tensors["norms"].tolist()})
+    state = State(**{**fields, "losses": small["losses"].tolist(), "norms": small["norms"].tolist()})
     state.looks = [(step, scores) for step, scores in state.looks]
     job.log(f"going on at step {state.step} of {job.mixture.steps}")
+    if said["processes"] != ranks.size:
+        job.log(f"the checkpoint was made by {said['processes']}, and {ranks.size} go on: the same to float noise")
     return state

@@ -16,6 +16,7 @@ from waystage.models.backbone import Backbone
 from waystage.models.heads import Reads
 from waystage.models.packed import Stream, stream
 from waystage.training.corpus import Batch
+from waystage.training.ranks import ALONE
 
 
 class Network(nn.Module):
@@ -25,6 +26,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict({key(name): head for name, head in heads.items()})
         self.names = tuple(heads)
         self.device = torch.device("cpu")
+        self.ranks = ALONE
 
     def head(self, name: str) -> Any:
         return self.heads[key(name)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from waystage.models.heads import mean
 from waystage.training import masking
 from waystage.training.corpus import Batch
 from waystage.training.network import Network
+from waystage.training.ranks import Ranks
 
 BUDGET = 4096  # tokens of one pass
 
@@ -24,22 +25,29 @@ def outputs(
 ) -> np.ndarray:
     """fp32, one row per sequence, `where` entry or token, as the head has them, in the order of the Encoded.
 
+    Several processes take turns with the passes, which are the same ones as with one; the first one gets the result.
+
     With a `vocabulary`: the loss of a language model on masks that are always the same, and on how many tokens.
     """
     network.eval()
     kind = network.head(head).kind
     result: np.ndarray | None = None
     total = {"token": _entries(encoded), "span": len(encoded.ids)}.get(kind, len(encoded.sequences) - 1)
-    for sequences, batch in _passes(encoded, budget):
+
+    def compute(sequences: np.ndarray) -> np.ndarray:
+        batch = _batch(encoded, sequences)
         if vocabulary is not None:
-            out = _losses(network, head, masking.ask(batch, vocabulary, seed=0, step=int(sequences[0])))
-        else:
-            out = network(batch, head).float().cpu().numpy()
+            return _losses(network, head, masking.ask(batch, vocabulary, seed=0, step=int(sequences[0])))
+        found: np.ndarray = network(batch, head).float().cpu().numpy()
+        return found
+
+    def rows_of(sequences: np.ndarray) -> np.ndarray:
         if kind == "token":
             assert encoded.where_offsets is not None
-            rows = _within(encoded.where_offsets, sequences)
-        else:
-            rows = _within(encoded.sequences, sequences) if kind == "span" else sequences
+            return _within(encoded.where_offsets, sequences)
+        return _within(encoded.sequences, sequences) if kind == "span" else sequences
+
+    for rows, out in _in_turns(network.ranks, list(_passes(encoded, budget)), rows_of, compute):
         if result is None:
             result = np.empty((total, *out.shape[1:]), np.float32)
         result[rows] = out
@@ -54,11 +62,38 @@ def embeddings(
     network.eval()
     width = int(network.backbone.config.hidden_size)
     results = [np.empty((len(encoded.sequences) - 1, width), np.float32) for _ in layers or (None,)]
-    for sequences, batch in _passes(encoded, budget):
+
+    def compute(sequences: np.ndarray) -> np.ndarray:
+        batch = _batch(encoded, sequences)
         hidden = network.backbone(network.stream(batch), layers)
-        for result, vectors in zip(results, hidden if layers else [hidden], strict=True):
-            result[sequences] = mean(vectors, batch.lengths).cpu().numpy()
+        return np.stack([mean(h, batch.lengths).cpu().numpy() for h in (hidden if layers else [hidden])], axis=1)
+
+    for rows, vectors in _in_turns(network.ranks, list(_passes(encoded, budget)), lambda some: some, compute):
+        for number, result in enumerate(results):
+            result[rows] = vectors[:, number]
     return results
+
+
+Rows = Callable[[np.ndarray], np.ndarray]
+
+
+def _in_turns(
+    ranks: Ranks, passes: list[np.ndarray], rows_of: Rows, compute: Rows
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows of each pass and what was computed for them; of several processes the first one gets them.
+
+    All processes make equally many passes, because layers that are in parts are put together for all of them.
+    """
+    if ranks.size == 1 or not passes:
+        yield from ((rows_of(some), compute(some)) for some in passes)
+        return
+    shares = [passes[number :: ranks.size] for number in range(ranks.size)]
+    mine = shares[ranks.rank]
+    made = [compute(some) for some in mine] or [compute(passes[0])[:0]]
+    for _ in range(len(shares[0]) - max(len(mine), 1)):
+        compute(passes[0])
+    rows = [np.concatenate([rows_of(some) for some in theirs] or [passes[0][:0]]) for theirs in shares]
+    yield from zip(rows, ranks.brought(np.concatenate(made), list(map(len, rows))), strict=False)
 
 
 def _losses(network: Network, head: str, batch: Batch) -> np.ndarray:
@@ -70,7 +105,7 @@ def _losses(network: Network, head: str, batch: Batch) -> np.ndarray:
     return np.stack([np.bincount(unit, loss, count), np.bincount(unit, minlength=count)], axis=1)
 
 
-def _passes(encoded: Encoded, budget: int) -> Iterator[tuple[np.ndarray, Batch]]:
+def _passes(encoded: Encoded, budget: int) -> Iterator[np.ndarray]:
     """Sequences of similar length together, the longest first."""
     lengths = np.diff(encoded.sequences)
     order = np.argsort(-lengths, kind="stable")
@@ -79,8 +114,7 @@ def _passes(encoded: Encoded, budget: int) -> Iterator[tuple[np.ndarray, Batch]]
     while first < len(order):
         before = cuts[first - 1] if first else 0
         last = max(first + 1, int(np.searchsorted(cuts, before + budget, side="right")))
-        chosen = order[first:last]
-        yield chosen, _batch(encoded, chosen)
+        yield order[first:last]
         first = last
 
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from waystage.models.backbone import Backbone
 from waystage.training.loop import Job, State, full_precision
 from waystage.training.network import Network
+from waystage.training.ranks import ALONE, Ranks
+from waystage.training.sharding import shard
 from waystage.training.weights import Adam, linear_rate
 
 
@@ -25,11 +27,15 @@ def checkpoint_seconds() -> float:
     return float(os.environ.get("WAYSTAGE_CHECKPOINT_SECONDS", "300"))
 
 
-def place(network: Network, device: str) -> None:
+def place(network: Network, device: str, ranks: Ranks = ALONE, *, precision: str = "fp32") -> None:
+    """`precision` is that of the layers where the weights are in parts, which are put together in it."""
     if device.startswith("cuda"):
         _deterministic()
-    network.to(device)
+    network.ranks = ranks
     network.device = torch.device(device)
+    if ranks.sharded:
+        shard(network, device=device, precision=precision)
+    network.to(device)
 
 
 def _deterministic() -> None:

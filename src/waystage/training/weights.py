@@ -1,7 +1,8 @@
 """All trained weights as one flat fp32 array, with AdamW over it.
 
 The model computes with views of it (fp32) or with bf16 copies that are written anew after each step. One array makes
-the norm, the step and a checkpoint a handful of passes over memory, whatever the model is made of.
+the norm, the step and a checkpoint a handful of passes over memory, whatever the model is made of. Where the weights
+are in parts (`training.sharding`), this process steps on its own, and torch's FSDP holds them and makes the copies.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from waystage.models.table import Slot, Table
+from waystage.training.ranks import ALONE, Ranks
+from waystage.training.sharding import groups, local, spans, whole
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,11 @@ def undecayed(model: nn.Module) -> set[str]:
 
 
 class Weights:
-    def __init__(self, model: nn.Module, *, precision: str, full: Iterable[nn.Parameter] = ()):
+    def __init__(
+        self, model: nn.Module, *, precision: str, full: Iterable[nn.Parameter] = (), ranks: Ranks = ALONE
+    ):  # fmt: skip
         """`full`: parameters that stay fp32 also when the rest computes in bf16."""
+        self.ranks = ranks
         kept = {id(p) for p in full}
         plain = undecayed(model)
         named = sorted(
@@ -52,20 +58,39 @@ class Weights:
         )
         self.names = [name for name, _ in named]
         self.parameters = [p for _, p in named]
-        self.decayed = sum(p.numel() for name, p in named if name not in plain)
-        device = self.parameters[0].device
-        sizes = [p.numel() for p in self.parameters]
-        self.master = torch.empty(sum(sizes), device=device)
-        self.first = torch.zeros_like(self.master)
-        self.second = torch.zeros_like(self.master)
-        self.grads = torch.zeros_like(self.master)
+        mine = [local(p.data) for p in self.parameters]
+        device = mine[0].device
+        sizes = [p.numel() for p in mine]
+        self.first = torch.zeros(sum(sizes), device=device)
+        self.second = torch.zeros_like(self.first)
+        self.grads = torch.zeros_like(self.first)
         self.steps = torch.zeros((), device=device)
         self.divisor = torch.ones((), device=device)  # the fused step divides by it: no pass over memory of its own
-        self.views = [v.view(p.shape) for v, p in zip(self.master.split(sizes), self.parameters, strict=True)]
-        self.grad_views = [v.view(p.shape) for v, p in zip(self.grads.split(sizes), self.parameters, strict=True)]
+        self.grad_views = [v.view(p.shape) for v, p in zip(self.grads.split(sizes), mine, strict=True)]
         self.slots: dict[int, Slot] = {}  # tables that add their gradient up themselves
-        tables = {id(m.weight): m for m in model.modules() if isinstance(m, Table)}
         self.copied: list[int] = []
+        self.passes: list[list[tuple[Tensor, ...]]]  # weights, gradient and moments: what decays, and the rest
+        self.groups = groups(model)
+        decayed = sum(name not in plain for name in self.names)
+        if ranks.sharded:
+            self.views = mine
+            self.spans = spans(self.parameters, ranks.rank, ranks.size)
+            moments = (self.first.split(sizes), self.second.split(sizes))
+            each = list(zip(mine, self.grads.split(sizes), *moments, strict=True))
+            self.passes = [[one for one in some if one[0].numel()] for some in (each[:decayed], each[decayed:])]
+        else:
+            self.master = torch.empty_like(self.first)
+            self.views = [v.view(p.shape) for v, p in zip(self.master.split(sizes), mine, strict=True)]
+            self.spans = [(0, len(self.master))]
+            cut = sum(sizes[:decayed])
+            arrays = (self.master, self.grads, self.first, self.second)
+            self.passes = [[tuple(a[part] for a in arrays)] for part in (slice(0, cut), slice(cut, None))]
+            self._hand_out(model, precision, kept)
+        self.clean = True
+
+    def _hand_out(self, model: nn.Module, precision: str, kept: set[int]) -> None:
+        """Give the model its weights: views of the flat array, or copies in bf16."""
+        tables = {id(m.weight): m for m in model.modules() if isinstance(m, Table)}
         for i, (parameter, view) in enumerate(zip(self.parameters, self.views, strict=True)):
             view.copy_(parameter.data)
             if precision == "bf16" and id(parameter) not in kept:
@@ -73,9 +98,8 @@ class Weights:
                 self.copied.append(i)
             else:
                 parameter.data = view
-                if id(parameter) in tables and device.type == "cpu":
+                if id(parameter) in tables and view.device.type == "cpu":
                     tables[id(parameter)].slot = self.slots[i] = Slot(self.grad_views[i])
-        self.clean = True
 
     def collect(self) -> None:
         """Add what one backward pass left behind, in fp32, so that the sum does not depend on how a batch was split."""
@@ -86,22 +110,23 @@ class Weights:
                 if self.clean:
                     view.zero_()
             elif self.clean:
-                view.copy_(parameter.grad)
+                view.copy_(local(parameter.grad))
             else:
-                view.add_(parameter.grad)
+                view.add_(local(parameter.grad))
             parameter.grad = None
         self.clean = False
 
     def step(self, adam: Adam, rate: float, count: float) -> float:
         """One step along the mean gradient of `count` terms. Gives the norm before clipping."""
-        norms = torch._foreach_norm(self.grad_views)
-        norm = float(torch.linalg.vector_norm(torch.stack(norms))) / count
+        norm = self._norm() / count
         self.divisor.fill_(count / min(1.0, adam.clip / (norm + 1e-6)))
         self.steps += 1
-        cut = self.decayed
-        for part, decay in ((slice(0, cut), adam.weight_decay), (slice(cut, None), 0.0)):
+        for part, decay in zip(self.passes, (adam.weight_decay, 0.0), strict=True):
+            if not part:
+                continue  # this process has no row of any of them
+            weights, grads, first, second = (list(arrays) for arrays in zip(*part, strict=True))
             torch._fused_adamw_(
-                [self.master[part]], [self.grads[part]], [self.first[part]], [self.second[part]], [], [self.steps],
+                weights, grads, first, second, [], [self.steps] * len(weights),
                 lr=rate, beta1=adam.beta1, beta2=adam.beta2, weight_decay=decay, eps=adam.eps, amsgrad=False,
                 maximize=False, grad_scale=self.divisor,
             )  # fmt: skip
@@ -111,24 +136,55 @@ class Weights:
         self.clean = True
         return norm
 
+    def _norm(self) -> float:
+        """Of the gradient of all processes together."""
+        if not self.ranks.sharded and self.ranks.size > 1:
+            self.ranks.add_up(self.grads)
+            for slot in self.slots.values():
+                slot.all_touched = True  # by others
+        norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(self.grad_views))))
+        if self.ranks.sharded:
+            (square,) = self.ranks.sum(norm**2)
+            norm = square**0.5
+        return norm
+
     @torch.no_grad()
     def publish(self) -> None:
         """Write the bf16 copies anew."""
         for i in self.copied:
             self.parameters[i].data.copy_(self.views[i])
+        for group in self.groups:
+            group.reshard()  # what a look at dev put together is out of date
+
+    @torch.no_grad()
+    def flat(self) -> Tensor:
+        """The weights that this process has, end to end."""
+        return torch.cat([view.flatten() for view in self.views]) if self.ranks.sharded else self.master
+
+    @torch.no_grad()
+    def take(self, flat: Tensor) -> None:
+        if self.ranks.sharded:
+            for view, part in zip(self.views, flat.split([view.numel() for view in self.views]), strict=True):
+                view.copy_(part.view(view.shape))
+        else:
+            self.master.copy_(flat)
+        self.publish()
 
     @torch.no_grad()
     def state(self) -> dict[str, Tensor]:
-        return {"master": self.master, "first": self.first, "second": self.second, "steps": self.steps}
+        return {"master": self.flat(), "first": self.first, "second": self.second, "steps": self.steps}
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor]) -> None:
-        for name, tensor in self.state().items():
-            tensor.copy_(state[name])
-        self.publish()
+        self.take(state["master"])
+        for name in ("first", "second", "steps"):
+            getattr(self, name).copy_(state[name])
 
     def named(self) -> dict[str, Tensor]:
-        """The fp32 weights by name."""
+        """The fp32 weights by name. Where they are in parts all processes have to ask, and the first one gets them."""
+        if self.ranks.sharded:
+            parameters = {name: p.data for name, p in zip(self.names, self.parameters, strict=True)}
+            return whole(parameters, keep=self.ranks.first)
         return dict(zip(self.names, self.views, strict=True))
 
     def shed(self) -> None:
@@ -136,11 +192,12 @@ class Weights:
         nothing = torch.empty(0)
         self.first = self.second = self.grads = nothing
         self.grad_views.clear()
+        self.passes.clear()
         for slot in self.slots.values():
             slot.grads = nothing
 
-    def is_same(self, name: str, parameter: nn.Parameter) -> bool:
-        return self.parameters[self.names.index(name)] is parameter
+    def name_of(self, parameter: Tensor) -> str:
+        return next(name for name, one in zip(self.names, self.parameters, strict=True) if one is parameter)
 
 
 def idle_decay(adam: Adam, steps: int, warmup: float, until: int) -> float:
