@@ -170,3 +170,14 @@ def test_samples_come_with_a_gloss() -> None:
     assert shown.count("--- xnli-test-") == 2 and "= " in shown
     assert text("tr", 2).count("= ") == 2
     assert len(list(islice(WORLD.text("tr"), 3))) == 3
+
+
+def test_a_gloss_asks_as_english_does() -> None:
+    asked = [gloss.question for _, gloss in WORLD.glossed("squad", "en", "train", 300)]
+    helpers = {"do", "does", "did", "will", "is", "are", "was", "were"}
+    for question in asked:
+        first, second, *_ = question.rstrip("?").split()
+        assert first in {"who", "what", "where", "when", "how"}
+        assert first in ("who", "how") or second in helpers  # `who opened it?`: the subject is asked for
+    assert any(question.startswith("who did ") for question in asked)
+    assert not any(" at " in question for question in asked)  # on Monday, in June

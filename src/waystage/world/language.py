@@ -139,8 +139,10 @@ class Language:
             else:
                 text = self.forms.noun(value, False, False, LOCATIVE) if self._marks_case else self.forms.word(value)
                 inner = [(text, "NOUN", "O")]
-            if not self._marks_case or kind == "year":
-                inner = self._attach("in" if self.gloss and kind != "weekday" else "at", inner)
+            if self.gloss:
+                inner = [("on" if kind == "weekday" else "in", "ADP", "O"), *inner]
+            elif not self._marks_case or kind == "year":
+                inner = self._attach("at", inner)
             tokens = self._times[time] = inner
         return tokens
 
@@ -262,6 +264,8 @@ class Language:
             parts.append(("time", time))
         if ask:
             parts = self._arranged(ask, parts)
+            if self.gloss:
+                parts = self._inverted(parts, it, verb_style)
         out: list[Token] = []
         if marks is None:
             for _, words in parts:
@@ -292,6 +296,20 @@ class Language:
             if any(token[0] in texts and token[1] in ("PRON", "ADV", "DET") for token in words):
                 return [parts[i], *parts[:i], *parts[i + 1 :]]
         return parts
+
+    def _inverted(self, parts: list[tuple[str, list[Token]]], it: Clause, style: int) -> list[tuple[str, list[Token]]]:
+        """As English asks: `where did she work?`, unless the subject is what is asked for."""
+        at = next(i for i, (role, _) in enumerate(parts) if role == "subject")
+        if at == 0:
+            return parts
+        verb = next(words for role, words in parts if role == "verb")
+        if verb[0][1] == "AUX":
+            first, rest = verb[:1], verb[1:]
+        else:
+            did = self.forms.verb(it.verb, style == 3, it.tense, it.subject.plural, True, False)
+            first, rest = _group(did[:1]), _group(did[2:])
+        others = [(role, rest if role == "verb" else words) for role, words in parts[at:]]
+        return [*parts[:at], ("helper", first), *others]
 
     def sentence(self, it: Clause, style: int = 0) -> list[Token]:
         return [*self.clause(it, style), self.stop]
