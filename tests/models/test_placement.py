@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waystage.errors import InputError
-from waystage.models.memory import Layout, Memory, Work, memory, tokens
+from waystage.models.memory import Layout, Memory, Work, memory, prediction, tokens
 from waystage.models.placement import GB, MICRO, Devices, choose, devices
 from waystage.models.shapes import known
 
@@ -102,6 +102,17 @@ def test_weights_are_what_is_well_known() -> None:
     assert 18 <= held(full) <= 20
     assert 2 <= held(lora) <= 2.2
     assert 0.5 <= held(qlora) <= 0.7
+
+
+def test_predicting_takes_the_weights_and_little_more() -> None:
+    shape = known()[SEVEN]
+    half = {kind: prediction(shape, tuning=kind, precision="bf16") for kind in ("full", "lora", "qlora")}
+    assert 2 <= half["lora"] / shape.backbone_parameters <= 2.5  # the table too: it is frozen
+    assert half["qlora"] < half["lora"] < half["full"] < prediction(shape, precision="fp32")
+    for kind, needed in half.items():
+        trained = memory(shape, replace(WORK, tuning=kind), Layout(micro_tokens=4096))
+        assert needed < trained.total
+    assert prediction(shape, device="cpu") > 2 * 4 * shape.backbone_parameters  # the file, and a copy
 
 
 @pytest.mark.parametrize("text", ["", "eight", "80", "8x", "0GB", "0x80GB", "8*80GB", "-1x80GB", "80 TB"])

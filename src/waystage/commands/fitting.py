@@ -8,7 +8,7 @@ from typing import Any
 
 from waystage.commands.output import say, size, span, table
 from waystage.graph.stage import Resources, Stage
-from waystage.models import placement
+from waystage.models import placement, shapes
 from waystage.models.placement import Devices, Placement
 from waystage.study import estimate, placed
 from waystage.study.scale import Placing
@@ -74,6 +74,34 @@ def groups(stages: list[Stage], costs: Mapping[str, estimate.Estimate]) -> list[
                 "arithmetic": one.placement.arithmetic(),
             }
     return sorted(found.values(), key=lambda group: (-group["memory"], group["model"]))
+
+
+def predicting(
+    stages: list[Stage], costs: Mapping[str, estimate.Estimate], placing: Placing
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What evaluation takes with each model that a plan puts on accelerators, and whether one of them holds it."""
+    found: dict[str, dict[str, Any]] = {}
+    for stage in stages:
+        one = costs[stage.fingerprint]
+        name = stage.places.get("model", stage.config["model"]["name"]) if stage.kind == "evaluate" else ""
+        shape = shapes.shape(name) if name and one.device == "gpu" else None
+        if shape is None:
+            continue
+        where = placed.devices(shape, placing, _here())
+        group = found.setdefault(
+            name, {"model": name, "stages": 0, "memory": 0, "device": str(where), "of": where.memory}
+        )
+        group["stages"] += 1
+        group["memory"] = max(group["memory"], one.memory)
+        group["fits"] = group["memory"] <= placement.USABLE * where.memory
+    return sorted(found.values(), key=lambda group: (-group["memory"], group["model"]))
+
+
+def say_predicting(found: list[dict[str, Any]]) -> None:
+    for group in found:
+        name, of = group["model"].rsplit("/", 1)[-1], size(group["of"])
+        words = f"of {of}" if group["fits"] else f"which does not fit into {of}"
+        say(f"predicting with {name}: up to {size(group['memory'])} where one device does it, {words}")
 
 
 def show(found: list[dict[str, Any]]) -> None:

@@ -55,6 +55,7 @@ def plan(
             | {
                 "totals": _totals(todo, costs),
                 "placements": fitting.groups(list(todo.stages), costs),
+                "predicting": fitting.predicting(list(todo.stages), costs, results.study.placement),
                 "left_out": list(results.plan.left_out),
                 "blocked": list(results.plan.blocked),
             }
@@ -109,6 +110,7 @@ def _print_plan(
     columns = ["kind", "stages", "to run", "there", "time", "memory", "disk kept", "how it is known"]
     table(columns, rows, numbers=columns[1:7])
     fitting.show(fitting.groups(list(todo.stages), costs))
+    fitting.say_predicting(fitting.predicting(list(todo.stages), costs, results.study.placement))
     combinations = len(results.plan.cells)
     say(f"{combinations} combinations come down to {len(whole)} distinct stages; {len(todo.run)} to run.")
     totals = _totals(todo, costs)

@@ -1,4 +1,4 @@
-"""How much memory a training stage takes, by formulas over the shape of the model: no torch, no network.
+"""How much memory a stage takes that trains or predicts, by formulas over the shape of the model: no torch, no network.
 
 The formulas follow what the engine keeps: `training.weights` for what is trained, and for the activations the tensors
 that autograd saves in each family's layer (tests/models/test_memory.py counts them). Bytes everywhere.
@@ -14,8 +14,13 @@ from waystage.models.shapes import Shape
 Tuning = Literal["full", "lora", "qlora"]
 
 PROCESS = {"cpu": 430_000_000, "gpu": 900_000_000}  # python, torch and transformers; CUDA's own context and kernels
+PASS = 4096  # tokens that are predicted at once (training.predict)
 PADDED = 1.08  # rows of attention's blocks per row of the stream, see docs/engine.md
 FOUR_BITS = 0.516  # bytes of a weight in nf4 with its doubly quantised scales
+# Arrays up to this size glibc takes from its heap, where what is freed stays in gaps between what is not. How much that
+# is was measured, per byte of activations: adapters make many arrays that soon go again.
+HEAP = 2**25
+GAPS = {"full": 0.3, "lora": 1.6, "qlora": 1.6}
 BLOCKS = {"rembert", "deberta"}  # families without an attention interface, which keep their scores
 SOFTCAP = {"gemma2"}
 
@@ -63,6 +68,7 @@ class Memory:
     logits: int
     gathered: int  # layers that are whole for a moment, where they are sharded
     rest: int
+    gaps: int = 0  # in the heap of a process on a CPU
 
     @property
     def total(self) -> int:
@@ -118,7 +124,7 @@ def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
     saved = t * shape.layers * shape.hidden * c + layer if layout.checkpointing else shape.layers * layer
     ends = t * (6 * shape.hidden * c + (8 * shape.hidden if work.head in ("span", "token") else 0))
     working = t * c * (3 * shape.intermediate + 6 * shape.hidden)
-    activations = saved + ends + working
+    activations = int(saved + ends + working)
     logits = _logits(shape, work, t, c)
     gathered = 2 * shape.layer_parameters * c + table * c if n > 1 else 0
     of_pass = of_pass // n + (shape.layer_parameters * c if n > 1 and work.tuning == "full" else 0)
@@ -136,7 +142,27 @@ def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
         gathered=gathered,
         rest=PROCESS[layout.device],
     )
-    return _on_the_cpu(shape, work, found, table) if layout.device == "cpu" else found
+    if layout.device != "cpu":
+        return found
+    return _on_the_cpu(shape, work, found, table, heap=t * shape.hidden * c <= HEAP)
+
+
+def prediction(
+    shape: Shape, *, tuning: Tuning = "full", precision: str = "fp32", device: str = "gpu", length: int = 256,
+    vocabulary: bool = False,
+) -> int:  # fmt: skip
+    """Of a stage that only predicts: weights, and what one layer and the widest head need for one pass."""
+    c = 4 if precision == "fp32" else 2
+    model = shape.backbone_parameters
+    if tuning == "full":  # the embedding table stays in fp32
+        weights = c * (model - shape.table) + 4 * shape.table
+    else:
+        weights = _frozen(shape, model, Work(tuning=tuning), c)
+    layer = PASS * c * (3 * shape.intermediate + 6 * shape.hidden + 3 * shape.heads * min(length, PASS))
+    logits = 3 * PASS * shape.vocab * c if vocabulary else 0
+    if device == "cpu":  # the file is mapped while its weights are copied, and read in fp32 first
+        weights = max(weights, (8 if tuning == "full" else 6 if c == 2 else 4) * model)
+    return weights + layer + logits + PROCESS[device]
 
 
 def _frozen(shape: Shape, model: int, work: Work, c: int) -> int:
@@ -146,7 +172,7 @@ def _frozen(shape: Shape, model: int, work: Work, c: int) -> int:
     return int(matrices * FOUR_BITS) + (model - matrices) * c
 
 
-def _on_the_cpu(shape: Shape, work: Work, step: Memory, table: int) -> Memory:
+def _on_the_cpu(shape: Shape, work: Work, step: Memory, table: int, *, heap: bool) -> Memory:
     """There the pages of the model's file count too, and the process must load the model and write it.
 
     transformers maps the file. What is trained or rounded is copied out of it; the mapping lives on with the embedding
@@ -160,7 +186,8 @@ def _on_the_cpu(shape: Shape, work: Work, step: Memory, table: int) -> Memory:
     if work.tuning == "full":
         writing = step.weights + 4 * shape.backbone_parameters * (2 if cut else 1) + (4 * shape.table if cut else 0)
     running = step.total - step.rest + mapped
-    return replace(step, rest=step.rest + mapped + max(0, max(loading, writing) - running))
+    rest = step.rest + mapped + max(0, max(loading, writing) - running)
+    return replace(step, rest=rest, gaps=int(GAPS[work.tuning] * step.activations) if heap else 0)
 
 
 def layer_bytes(shape: Shape, work: Work, layout: Layout, t: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from waystage import tasks as task_table
 from waystage.graph.stage import Stage
 from waystage.models import placement, shapes
-from waystage.models.memory import head_parameters
+from waystage.models.memory import head_parameters, prediction
 from waystage.models.placement import Devices, Placement
 from waystage.study import placed
 from waystage.study.placed import LARGE
@@ -120,8 +120,21 @@ def _computed(stage: Stage) -> Estimate:
     if "only" in config:
         count = count * len(config["only"]) // len(config["languages"])
     tokens = count * _tokens(tokens_stage.config)
-    memory = parameters * 4 if shape is None or config["precision"] == "fp32" else 2 * encoder + 4 * shape.table
-    return Estimate(5 + 2 * encoder * tokens / rate, int(memory + 1e9), count * 200, device, "computed")
+    memory = _predicting(stage, shape, device) if shape else parameters * 4 + 1_000_000_000
+    return Estimate(5 + 2 * encoder * tokens / rate, memory, count * 200, device, "computed")
+
+
+def _predicting(stage: Stage, shape: shapes.Shape, device: str) -> int:
+    checkpoint = stage.inputs.get("checkpoint")
+    recipe = checkpoint.config.get("recipe", {}) if isinstance(checkpoint, Stage) else {}
+    return prediction(
+        shape,
+        tuning=(recipe.get("adapter") or {}).get("kind", "full"),
+        precision=stage.config["precision"],
+        device=device,
+        length=int(_input(stage, "tokens").config["max_length"]),
+        vocabulary=stage.config["form"] == "masked",
+    )
 
 
 UNKNOWN_MODEL = (85_000_000, 280_000_000)  # layers and all: the base size, where nobody knows the shape

@@ -1,0 +1,35 @@
+"""What a plan says about size before anything is paid for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from waystage.cli import app
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, object]]]:
+    command = ["plan", str(STUDIES / "scaling.toml"), "--store", str(tmp_path_factory.mktemp("store")), "--json"]
+    said = CliRunner().invoke(app, [*command, "--set", 'placement.devices="80GB"'])
+    assert said.exit_code == 0, said.output
+    found: dict[str, list[dict[str, object]]] = json.loads(said.stdout)
+    return found
+
+
+def test_every_size_has_a_placement_hours_memory_and_disk(plan: dict[str, list[dict[str, object]]]) -> None:
+    sizes = {str(one["model"]).rsplit("-", 1)[1] for one in plan["placements"]}
+    assert sizes == {"7B", "14B", "32B", "72B"}
+    for one in plan["placements"]:
+        assert float(str(one["hours"])) > 0 and int(str(one["memory"])) > 10**10 and "disk" in one
+        assert one["fits"] or "[placement] devices" in str(one["advice"])
+
+
+def test_predicting_is_placed_too(plan: dict[str, list[dict[str, object]]]) -> None:
+    fits = {str(one["model"]).rsplit("-", 1)[1]: one["fits"] for one in plan["predicting"]}
+    assert fits == {"7B": True, "14B": True, "32B": True, "72B": False}
