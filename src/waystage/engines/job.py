@@ -21,6 +21,7 @@ from waystage.graph import canonical, locks, manifest
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Corrupt, Store
 
+Team = dict[str, str]
 Message = dict[str, Any]  # "event": queued, started, progress, then one of done, reused, busy, bad-input, failed
 
 OFTEN = 0.2  # seconds between two progress messages: stages may report each step
@@ -47,11 +48,16 @@ class Job:
     near: str = ""  # the checkpoint that it reads
     micro_tokens: int = 0
     checkpointing: bool = False
+    processes: int = 1
+    sharded: bool = False
     note: str = ""
 
     @property
     def need(self) -> Resources:
-        return Resources(devices=self.devices, memory=self.memory, threads=self.threads, seconds=self.seconds)
+        return Resources(
+            devices=self.devices, memory=self.memory, threads=self.threads, seconds=self.seconds,
+            processes=self.processes,
+        )  # fmt: skip
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -78,6 +84,8 @@ def job_of(stage: Stage, store: Store, *, resources: Resources, log: Path, run: 
         memory=resources.memory,
         micro_tokens=resources.micro_tokens,
         checkpointing=resources.checkpointing,
+        processes=resources.processes,
+        sharded=resources.sharded,
         note=resources.note,
         store=str(store.root),
         log=str(log),
@@ -88,24 +96,35 @@ def job_of(stage: Stage, store: Store, *, resources: Resources, log: Path, run: 
     )
 
 
-def perform(job: Job, *, engine: str, device: str, tell: Callable[[Message], None]) -> Message:
-    """Run one stage under its lock, unless its artifact appeared meanwhile. The answer says how it ended."""
+def perform(
+    job: Job, *, engine: str, device: str, tell: Callable[[Message], None], team: Team | None = None
+) -> Message:
+    """Run one stage under its lock, unless its artifact appeared meanwhile. The answer says how it ended.
+
+    `team` is what `team` said, on the first of several machines.
+    """
     store = _store(job.store)
     try:
         with store.lock(job.fingerprint):
             if not job.redo and store.verify(job.fingerprint, deep=False) == []:
                 return {"event": "reused"}
-            return _run(job, store, engine, device, tell)
+            return _run(job, store, engine, device, tell, team)
     except locks.Busy:
         return {"event": "busy"}
 
 
-def assist(job: Job, *, device: str) -> None:
+def assist(job: Job, *, device: str, team: Team) -> None:
     """Be one of the other machines of a stage that runs on several: the first one, in `perform`, keeps the result.
 
-    The machines find each other by the environment that `team` gives: it holds what `torchrun` asks for.
+    The machines find each other by what `team` said: it holds what `torchrun` asks for.
     """
+    from waystage.engines import crew
+
     store = _store(job.store)
+    if job.processes > 1:
+        where = crew.machine(job, device, team)
+        crew.run(job, _inputs(job, store), None, where, device=device, tell=lambda message: None)
+        return
     with tempfile.TemporaryDirectory() as folder, Path(job.log).with_suffix(".others.log").open("a") as lines:
         context = stages.Context(
             scratch=store.scratch(job.fingerprint),
@@ -118,7 +137,7 @@ def assist(job: Job, *, device: str) -> None:
         stages.run(job.kind, job.config, _inputs(job, store), Path(folder), context)
 
 
-def team(*, machines: int, number: int, each: int, host: str, port: int) -> dict[str, str]:
+def team(*, machines: int, number: int, each: int, host: str, port: int) -> Team:
     """Where a stage that runs on several machines finds the others; torchrun takes these as its arguments."""
     said = {"NNODES": machines, "NODE_RANK": number, "NPROC_PER_NODE": each, "MASTER_ADDR": host, "MASTER_PORT": port}
     return {f"PET_{name}": str(value) for name, value in said.items()}
@@ -137,7 +156,11 @@ def _store(root: str) -> Store:
     return Store(root)
 
 
-def _run(job: Job, store: Store, engine: str, device: str, tell: Callable[[Message], None]) -> Message:
+def _run(
+    job: Job, store: Store, engine: str, device: str, tell: Callable[[Message], None], team: Team | None
+) -> Message:  # fmt: skip
+    from waystage.engines import crew
+
     log = Path(job.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -147,24 +170,28 @@ def _run(job: Job, store: Store, engine: str, device: str, tell: Callable[[Messa
             if job.note:
                 print(job.note, file=lines)
             inputs = _inputs(job, store)
-            context = stages.Context(
-                scratch=store.scratch(job.fingerprint),
-                places=job.places,
-                device=device,
-                micro_tokens=job.micro_tokens,
-                checkpointing=job.checkpointing,
-                progress=_seldom(tell),
-                log=lambda line: print(line, file=lines),
-            )
             out = store.open(job.fingerprint)
-            facts = stages.run(job.kind, job.config, inputs, out, context)
+            where = crew.machine(job, device, team)
+            if where.size > 1:
+                facts, most = crew.run(job, inputs, out, where, device=device, tell=tell)
+            else:
+                context = stages.Context(
+                    scratch=store.scratch(job.fingerprint),
+                    places=job.places,
+                    device=device,
+                    micro_tokens=job.micro_tokens,
+                    checkpointing=job.checkpointing,
+                    progress=seldom(tell),
+                    log=lambda line: print(line, file=lines),
+                )
+                facts, most = stages.run(job.kind, job.config, inputs, out, context), 0
             record = {
                 "stage": {key: getattr(job, key) for key in ("kind", "name", "version", "config", "inputs")},
                 "facts": facts,
                 "started": started.isoformat(timespec="seconds"),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "seconds": round(time.perf_counter() - clock, 3),
-                "peak_memory": memory.peak(),
+                "peak_memory": max(most, memory.peak()),
                 "engine": engine,
                 "device": device,
                 "run": job.run,
@@ -184,7 +211,7 @@ def _run(job: Job, store: Store, engine: str, device: str, tell: Callable[[Messa
     return {"event": "done", "seconds": record["seconds"], "peak_memory": record["peak_memory"], "facts": facts}
 
 
-def _seldom(tell: Callable[[Message], None]) -> Callable[[Mapping[str, Any]], None]:
+def seldom(tell: Callable[[Message], None]) -> Callable[[Mapping[str, Any]], None]:
     last = 0.0
 
     def progress(what: Mapping[str, Any]) -> None:

@@ -218,9 +218,9 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
     os.environ.update(environment or {})
     with printing_to(Path(job.log)):
         if environment and environment["PET_NODE_RANK"] != "0":
-            assist(job, device=device)
+            assist(job, device=device, team=environment)
             return {"event": "assisted"}
-        return perform(job, engine="ray", device=device, tell=teller(job))
+        return perform(job, engine="ray", device=device, tell=teller(job), team=environment)
 
 
 @contextmanager

@@ -443,7 +443,7 @@ def main(batch: str, element: str) -> int:
     os.environ["PET_NODE_RANK"] = os.environ.get("SLURM_NODEID", "0")
     if os.environ["PET_NODE_RANK"] != "0":
         for job in jobs:
-            assist(job, device=device)
+            assist(job, device=device, team=dict(os.environ))
         return 0
     failed: set[str] = set()
     for job in jobs:
@@ -458,7 +458,7 @@ def main(batch: str, element: str) -> int:
         tell({"event": "started"})
         try:
             with printing_to(Path(job.log)):
-                while (message := perform(job, engine="slurm", device=device, tell=tell))["event"] == "busy":
+                while (message := _perform(job, device, tell))["event"] == "busy":
                     time.sleep(BUSY)
         except TimeUp:
             tell({"event": "queued", "note": f"its time was up, job {id} goes on later"})
@@ -468,6 +468,11 @@ def main(batch: str, element: str) -> int:
         if message["event"] not in ("done", "reused"):
             failed.add(job.fingerprint)
     return 1 if failed else 0
+
+
+def _perform(job: Job, device: str, tell: Callable[[Message], None]) -> Message:
+    team = dict(os.environ) if "PET_NNODES" in os.environ else None  # on several machines
+    return perform(job, engine="slurm", device=device, tell=tell, team=team)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ class Resources:
     seconds: float = 1.0  # an estimate: the longest chain of stages is started first
     micro_tokens: int = 0  # most tokens that go through a model at once; 0: as the stage has it
     checkpointing: bool = False  # compute activations again in the backward pass
+    processes: int = 1  # that share the stage, each on an accelerator of its own where there are some
+    sharded: bool = False  # each of them holds a part of the weights; else each has a part of the batch only
     note: str = ""  # the placement and its arithmetic, for the stage's log
 
 
