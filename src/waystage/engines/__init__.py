@@ -18,6 +18,7 @@ __all__ = ["Engine", "Job", "Message", "Tell", "describe", "get", "names"]
 
 Tell = Callable[[Message], None]
 HOUSE = {
+    "crew",
     "devices",
     "frontier",
     "job",
