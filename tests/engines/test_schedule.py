@@ -144,3 +144,17 @@ def test_busy_reports(monkeypatch: pytest.MonkeyPatch) -> None:
 
     outcome = Outcome("r", done=["a", "b"], busy={"accelerators": (0.934, 8), "places on the CPU": (0.5, 2)})
     assert "busy: 93% of 8 accelerators, 50% of 2 places on the CPU" in outcome.text()
+
+
+def test_processes_of_a_stage_take_a_slot_each() -> None:
+    room = Room([Node(slots=3)])
+    assert room.place("two", Resources(processes=2))
+    assert room.place("also two", Resources(processes=2)) is None
+    assert room.place("one", Resources())
+    for key in ("two", "one"):
+        room.free(key)
+    assert room.place("eight", Resources(processes=8)), "more than there are: alone"
+    assert room.place("one", Resources()) is None
+    room.free("eight")
+    assert room.place("one", Resources())
+    assert Room([Node(slots=0)]).place("one", Resources()) is None

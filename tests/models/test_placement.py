@@ -127,3 +127,29 @@ def test_devices() -> None:
     assert devices("2x8x80GB") == Devices(8, 80 * GB, nodes=2)
     assert str(devices("2x8x80GB")) == "2 machines of 8 x 80 GB"
     assert devices("cpu").kind == "cpu"
+
+
+def test_processes_have_all_weights_where_that_fits_and_else_parts() -> None:
+    eight = devices("8x80GB")
+    copies = choose(known()["xlm-roberta-large"], WORK, eight, processes=4)
+    assert (copies.layout.copies, copies.layout.shards, copies.layout.processes) == (4, 1, 4)
+    assert "4 processes with all weights" in copies.choice()
+    assert copies.passes * 4 * tokens(WORK, copies.layout) >= WORK.batch * WORK.unit
+    parts = choose(known()[SEVEN], WORK, eight, processes=4)
+    assert (parts.layout.copies, parts.layout.shards) == (1, 4)
+    assert parts.fits
+    assert "sharded over 4" in parts.choice()
+    four_bits = choose(known()[SEVENTY], replace(WORK, tuning="qlora"), eight, processes=4)
+    assert (four_bits.layout.copies, four_bits.layout.shards) == (4, 1)
+    few = choose(known()["xlm-roberta-large"], WORK, devices("80GB"), processes=4)
+    assert few.layout.processes == 1
+
+
+def test_processes_share_the_memory_of_a_processor() -> None:
+    shape = known()["xlm-roberta-large"]
+    one = choose(shape, WORK, Devices(1, 100 * GB, kind="cpu"))
+    room = Devices(1, int(1.2 * one.memory.total / 0.92), kind="cpu")
+    assert choose(shape, WORK, room).layout.micro_tokens == one.layout.micro_tokens
+    two = choose(shape, WORK, room, processes=2)
+    assert two.fits
+    assert 2 * two.memory.total <= 0.92 * room.memory

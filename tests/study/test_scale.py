@@ -144,3 +144,32 @@ def test_a_rehearsal_keeps_the_adapter_but_not_the_four_bits() -> None:
 def test_what_cannot_be_is_said_with_its_place(more: dict[str, Any], said: str) -> None:
     with pytest.raises(StudyError, match=said):
         study(**more)
+
+
+def test_how_many_share_a_stage_is_no_identity_and_reaches_training_and_prediction() -> None:
+    alone = study(recipe={"adapter": LORA}, placement={"devices": "8x80GB"})
+    four = study(recipe={"adapter": LORA}, placement={"devices": "8x80GB", "processes": 4})
+    stages = [Plan(plan(one).wanted).stages for one in (alone, four)]
+    assert stages[0].keys() == stages[1].keys()
+    for stage in stages[1].values():
+        if stage.kind in ("train", "evaluate"):
+            found = estimate(stage, {}, four.placement)
+            assert (found.processes, found.sharded) == (4, False)
+            assert found.seconds < estimate(stage, {}, alone.placement).seconds
+    full = study(placement={"devices": "8x80GB", "processes": 4})
+    found = estimate(trained(full)["mnli"], {}, full.placement)
+    assert (found.processes, found.sharded) == (4, True), "all weights of 7B are too many for one"
+
+
+def test_what_one_device_cannot_hold_is_evaluated_in_parts() -> None:
+    large = study(models=["meta-llama/Llama-2-70b-hf"], recipe={"adapter": LORA}, placement={"devices": "8x80GB"})
+    (stage, *_) = [s for s in Plan(plan(large).wanted).stages.values() if s.kind == "evaluate"]
+    found = estimate(stage, {}, large.placement)
+    assert found.sharded
+    assert found.processes > 1
+    assert found.memory < 80e9
+
+
+def test_more_processes_than_devices_are_refused() -> None:
+    with pytest.raises(StudyError, match=r"processes.*is 4, but devices = '2x80GB' has 2"):
+        study(placement={"devices": "2x80GB", "processes": 4})

@@ -28,8 +28,10 @@ def resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured], 
     layout = found.placement.layout if found.placement else None
     usual = layout is None or layout.micro_tokens == placement.MICRO
     return Resources(
-        devices=int(found.device == "gpu"),
-        memory=int(found.memory),
+        devices=found.processes if found.device == "gpu" else 0,
+        memory=int(found.memory) * (1 if found.device == "gpu" else found.processes),
+        processes=found.processes,
+        sharded=found.sharded,
         threads=int(stage.config.get("threads", 1)),
         seconds=found.seconds,
         micro_tokens=0 if usual or layout is None else layout.micro_tokens,
@@ -93,6 +95,7 @@ def predicting(
         )
         group["stages"] += 1
         group["memory"] = max(group["memory"], one.memory)
+        group["shards"] = max(group.get("shards", 1), one.processes if one.sharded else 1)
         group["fits"] = group["memory"] <= placement.USABLE * where.memory
     return sorted(found.values(), key=lambda group: (-group["memory"], group["model"]))
 
@@ -100,8 +103,9 @@ def predicting(
 def say_predicting(found: list[dict[str, Any]]) -> None:
     for group in found:
         name, of = group["model"].rsplit("/", 1)[-1], size(group["of"])
+        where = f"per device, sharded over {group['shards']}" if group["shards"] > 1 else "where one device does it"
         words = f"of {of}" if group["fits"] else f"which does not fit into {of}"
-        say(f"predicting with {name}: up to {size(group['memory'])} where one device does it, {words}")
+        say(f"predicting with {name}: up to {size(group['memory'])} {where}, {words}")
 
 
 def show(found: list[dict[str, Any]]) -> None:
@@ -121,8 +125,3 @@ def show(found: list[dict[str, Any]]) -> None:
         say(f"{name}: {group['arithmetic']}")
         if not group["fits"]:
             say(f"  does not fit: {group['advice']}")
-        elif group["devices"] > 1:
-            say(
-                f"  needs one stage on {group['devices']} devices, which is computed here but not run by this version: "
-                "a run would use one device"
-            )

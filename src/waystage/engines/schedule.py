@@ -110,7 +110,7 @@ class Room:
         self._ends: dict[Device, float] = {}  # of those in use: when they are predicted to be free
         self._used = dict.fromkeys(self.nodes, 0)  # slots
         self._spoken = dict.fromkeys(self.nodes, 0)  # memory
-        self._takes: dict[str, int] = {}
+        self._takes: dict[str, Resources] = {}
         self._kept: dict[tuple[int, int], Kept] = {}  # one for each size of stages
         self._last: dict[str, Device] = {}  # checkpoint -> where it was made or last read
         self._until: dict[Device, float] = {}  # kept for a wide stage: until when others may use it
@@ -143,8 +143,9 @@ class Room:
             del self._ends[device]
             self._free[self._size[device]][device[0]].add(device[1])
         if not place.devices:
-            self._used[place.node] -= 1
-            self._spoken[place.node] -= self._takes.pop(key)
+            need = self._takes.pop(key)
+            self._used[place.node] -= min(need.processes, self.nodes[place.node].slots)
+            self._spoken[place.node] -= need.memory
         return place
 
     def forget(self, key: str) -> None:
@@ -169,15 +170,19 @@ class Room:
     # On a CPU
 
     def _slot(self, key: str, need: Resources) -> Place | None:
-        free = [node for node in self.nodes.values() if self._used[node.name] < node.slots and self._holds(node, need)]
+        free = [node for node in self.nodes.values() if self._fits(node, need) and self._holds(node, need)]
         if not free:
             return None
         node = min(free, key=lambda node: self._used[node.name] / node.slots)
-        self._used[node.name] += 1
+        self._used[node.name] += min(need.processes, node.slots)
         self._spoken[node.name] += need.memory
-        self._takes[key] = need.memory
+        self._takes[key] = need
         self.places[key] = Place(node.name)
         return self.places[key]
+
+    def _fits(self, node: Node, need: Resources) -> bool:
+        """A slot for each process; one with more processes than there are slots takes all of them."""
+        return 0 < node.slots >= self._used[node.name] + min(need.processes, node.slots)
 
     def _holds(self, node: Node, need: Resources) -> bool:
         alone = not self._used[node.name]

@@ -51,9 +51,14 @@ class Layout:
     """How it runs. None of it is identity."""
 
     device: str = "gpu"
-    shards: int = 1
+    shards: int = 1  # processes that hold a part of the weights each
+    copies: int = 1  # processes that hold all of them; either way each has a part of the batch
     micro_tokens: int = 8192
     checkpointing: bool = False
+
+    @property
+    def processes(self) -> int:
+        return self.shards * self.copies
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def head_parameters(shape: Shape, work: Work) -> int:
 
 def tokens(work: Work, layout: Layout) -> int:
     """Most tokens that go through the model at once."""
-    whole = -(-work.batch // layout.shards) * work.unit
+    whole = -(-work.batch // layout.processes) * work.unit
     if work.head == "embed":  # each unit is judged against all others of the batch
         return whole
     return min(whole, max(layout.micro_tokens, work.unit))
@@ -126,7 +131,7 @@ def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
     working = t * c * (3 * shape.intermediate + 6 * shape.hidden)
     activations = int(saved + ends + working)
     logits = _logits(shape, work, t, c)
-    gathered = 2 * shape.layer_parameters * c + table * c if n > 1 else 0
+    gathered = 2 * shape.layer_parameters * c + table * (8 if work.tuning == "full" else c) if n > 1 else 0
     of_pass = of_pass // n + (shape.layer_parameters * c if n > 1 and work.tuning == "full" else 0)
     # Gradients of a pass fill up while its activations go: the larger of the two counts. What one layer is computed
     # again with is there to the end.

@@ -37,8 +37,12 @@ class Devices:
         return f"{machines}{self.count} x {self.memory / GB:g} GB"
 
     @property
+    def all(self) -> int:
+        return self.count * self.nodes
+
+    @property
     def groups(self) -> list[int]:
-        """Over how many devices one stage may be sharded."""
+        """How many devices may share a stage."""
         within = [n for n in (1, 2, 4, 8, 16) if n <= self.count]
         return within + [self.count * nodes for nodes in range(2, self.nodes + 1)]
 
@@ -55,13 +59,18 @@ class Placement:
     @property
     def passes(self) -> int:
         """Micro-batches per device and step; the batch of a step is always the same."""
-        return -(-self.work.batch * self.work.unit // (self.layout.shards * tokens(self.work, self.layout)))
+        return -(-self.work.batch * self.work.unit // (self.layout.processes * tokens(self.work, self.layout)))
 
     def choice(self) -> str:
         """In a few words."""
         layout = self.layout
         parts = [self.work.tuning, self.work.precision]
-        parts.append(f"sharded over {layout.shards}" if layout.shards > 1 else f"one {layout.device.upper()}")
+        if layout.shards > 1:
+            parts.append(f"sharded over {layout.shards}")
+        elif layout.copies > 1:
+            parts.append(f"{layout.copies} processes with all weights")
+        else:
+            parts.append(f"one {layout.device.upper()}")
         parts.append(f"{self.passes} x up to {tokens(self.work, layout)} tokens per step")
         if layout.checkpointing:
             parts.append("activations computed again")
@@ -98,9 +107,15 @@ def choose(
     *,
     micro_tokens: int | None = None,
     checkpointing: bool | None = None,
+    processes: int | None = None,
 ) -> Placement:
-    """The cheapest layout that fits; where none does, the leanest one, with advice."""
-    tried = [_placed(shape, work, layout, where) for layout in _layouts(where, micro_tokens, checkpointing)]
+    """The cheapest layout that fits; where none does, the leanest one, with advice.
+
+    `processes`: so many are to share a stage, with all weights each where that fits, else with parts of them.
+    """
+    tried = [
+        _placed(shape, work, layout, where) for layout in _layouts(where, work, micro_tokens, checkpointing, processes)
+    ]
     fitting = next((placement for placement in tried if placement.fits), None)
     if fitting:
         return fitting
@@ -108,20 +123,35 @@ def choose(
     return replace(leanest, advice=_advice(shape, work, where))
 
 
-def _layouts(where: Devices, micro_tokens: int | None, checkpointing: bool | None) -> Iterator[Layout]:
-    """The cheapest first: smaller micro-batches cost little, activations computed again a third, shards devices."""
+def _layouts(
+    where: Devices, work: Work, micro_tokens: int | None, checkpointing: bool | None, processes: int | None = None
+) -> Iterator[Layout]:  # fmt: skip
+    """The cheapest first: smaller micro-batches cost little, activations computed again a third, shards devices.
+
+    Weights of 4 bits are not sharded.
+    """
     sizes = [micro_tokens] if micro_tokens else [MICRO, MICRO // 2, MICRO // 4]
     small = [micro_tokens] if micro_tokens else [MICRO // 4, MICRO // 8, SMALLEST]
-    for shards in where.groups:
+    if processes:
+        count = processes if where.kind == "cpu" else min(processes, where.all)
+        groups = [(1, count), (count, 1)] if count > 1 else [(1, 1)]
+    else:
+        groups = [(count, 1) for count in where.groups]
+    for shards, copies in groups:
+        if shards > 1 and work.tuning == "qlora":
+            continue
         for again, most in ((False, sizes), (True, [*sizes, *small[1:]])):
             if checkpointing in (None, again):
                 for size in most:
-                    yield Layout(device=where.kind, shards=shards, micro_tokens=size, checkpointing=again)
+                    yield Layout(
+                        device=where.kind, shards=shards, copies=copies, micro_tokens=size, checkpointing=again
+                    )  # fmt: skip
 
 
 def _placed(shape: Shape, work: Work, layout: Layout, where: Devices) -> Placement:
     needed = memory(shape, work, layout)
-    fits = needed.total <= USABLE * where.memory and not (work.tuning == "qlora" and where.kind == "cpu")
+    together = layout.processes if where.kind == "cpu" else 1  # on one processor all share one memory
+    fits = together * needed.total <= USABLE * where.memory and not (work.tuning == "qlora" and where.kind == "cpu")
     return Placement(work, layout, needed, where, fits)
 
 
@@ -146,7 +176,7 @@ def _advice(shape: Shape, work: Work, where: Devices) -> str:
 def _more(shape: Shape, work: Work) -> str:
     for text in ("80GB", "2x80GB", "4x80GB", "8x80GB", "2x8x80GB", "4x8x80GB"):
         where = devices(text)
-        if any(_placed(shape, work, layout, where).fits for layout in _layouts(where, None, None)):
+        if any(_placed(shape, work, layout, where).fits for layout in _layouts(where, work, None, None)):
             return f'"{text}"'
     return '"8x8x80GB"'
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from waystage import tasks as task_table
 from waystage.graph.stage import Stage
 from waystage.models import placement, shapes
-from waystage.models.memory import head_parameters, prediction
+from waystage.models.memory import Tuning, head_parameters, prediction
 from waystage.models.placement import Devices, Placement
 from waystage.study import placed
 from waystage.study.placed import LARGE
@@ -36,11 +36,13 @@ class Estimate:
     device: str  # "gpu" or "cpu": what the seconds are for
     known: Known
     placement: Placement | None = None  # of a training stage whose model's shape is known
+    processes: int = 1  # that share the stage, each on a device of its own
+    sharded: bool = False  # each holds a part of the weights
 
     @property
     def devices(self) -> int:
         """How many of them at once."""
-        return self.placement.layout.shards if self.placement else 1
+        return self.processes
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def estimate(
     here: Devices | None = None,
 ) -> Estimate:
     """`placing`: what the study says of devices; `here`: the GPUs of this machine, where it says nothing."""
-    computed = _train(stage, placing, here) if stage.kind == "train" else _computed(stage)
+    computed = _train(stage, placing, here) if stage.kind == "train" else _computed(stage, placing, here)
     found = history.get(sort_of(stage.kind, stage.config))
     if found is None:
         return computed
@@ -95,7 +97,7 @@ def history(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], Measu
     }
 
 
-def _computed(stage: Stage) -> Estimate:
+def _computed(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     config = stage.config
     if stage.kind == "rows":
         count = _examples(stage)
@@ -120,16 +122,32 @@ def _computed(stage: Stage) -> Estimate:
     if "only" in config:
         count = count * len(config["only"]) // len(config["languages"])
     tokens = count * _tokens(tokens_stage.config)
-    memory = _predicting(stage, shape, device) if shape else parameters * 4 + 1_000_000_000
-    return Estimate(5 + 2 * encoder * tokens / rate, memory, count * 200, device, "computed")
+    processes, sharded, memory = placing.processes or 1, False, parameters * 4 + 1_000_000_000
+    if shape:
+        memory = _predicting(stage, shape, device)
+        processes, sharded = placed.sharing(memory, _tuning(stage), placed.devices(shape, placing, here), placing)
+    return Estimate(
+        seconds=5 + 2 * encoder * tokens / (rate * processes),
+        memory=memory // processes + placed.SPARE if sharded else memory,
+        disk=count * 200,
+        device=device,
+        known="computed",
+        processes=processes,
+        sharded=sharded,
+    )
+
+
+def _tuning(stage: Stage) -> Tuning:
+    checkpoint = stage.inputs.get("checkpoint")
+    recipe = checkpoint.config.get("recipe", {}) if isinstance(checkpoint, Stage) else {}
+    kind: Tuning = (recipe.get("adapter") or {}).get("kind", "full")
+    return kind
 
 
 def _predicting(stage: Stage, shape: shapes.Shape, device: str) -> int:
-    checkpoint = stage.inputs.get("checkpoint")
-    recipe = checkpoint.config.get("recipe", {}) if isinstance(checkpoint, Stage) else {}
     return prediction(
         shape,
-        tuning=(recipe.get("adapter") or {}).get("kind", "full"),
+        tuning=_tuning(stage),
         precision=stage.config["precision"],
         device=device,
         length=int(_input(stage, "tokens").config["max_length"]),
@@ -149,7 +167,7 @@ def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     if shape is None:
         encoder, parameters = UNKNOWN_MODEL
         seconds = 5 + 6 * encoder * seen * per_example / RATES["gpu"]
-        return Estimate(seconds, parameters * 20, parameters * 4, "gpu", "computed")
+        return Estimate(seconds, parameters * 20, parameters * 4, "gpu", "computed", processes=placing.processes or 1)
     found = placed.placed(stage, placing, here=here)
     assert found is not None
     device = found.layout.device
@@ -158,12 +176,14 @@ def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     work = operations * shape.encoder_parameters * seen * per_example
     kept = placement.trained(shape, found.work) + head_parameters(shape, found.work)
     return Estimate(
-        seconds=5 + work / (rate * found.layout.shards),
+        seconds=5 + work / (rate * found.layout.processes),
         memory=found.memory.total,
         disk=kept * 4,
         device=device,
         known="computed",
         placement=found,
+        processes=found.layout.processes,
+        sharded=found.layout.shards > 1,
     )
 
 

@@ -17,6 +17,7 @@ ROWS = 40_000  # of the embedding table: about what English training data uses o
 OPTIONS = 4  # sequences of a choice
 LARGE = 50_000_000  # parameters from which a plan assumes a GPU
 ASSUMED = "80GB"  # where there is no GPU to ask
+SPARE = 3 * 10**9  # bytes beside the part of a model that predicts: layers put together, one pass, CUDA itself
 
 
 def placed(stage: Stage, placing: Placing = Placing(), *, here: Devices | None = None) -> Placement | None:  # noqa: B008
@@ -26,8 +27,21 @@ def placed(stage: Stage, placing: Placing = Placing(), *, here: Devices | None =
         return None
     where = devices(shape, placing, here)
     return placement.choose(
-        shape, work_of(stage, shape), where, micro_tokens=placing.micro_tokens, checkpointing=placing.checkpointing
-    )
+        shape, work_of(stage, shape), where, micro_tokens=placing.micro_tokens, checkpointing=placing.checkpointing,
+        processes=placing.processes,
+    )  # fmt: skip
+
+
+def sharing(need: int, tuning: str, where: Devices, placing: Placing) -> tuple[int, bool]:
+    """How many processes share a stage that predicts and needs so many bytes, and whether each holds a part."""
+    if where.kind == "cpu":
+        return placing.processes or 1, False
+    count = min(placing.processes or 1, where.all)
+    usable = placement.USABLE * where.memory
+    if need <= usable or tuning == "qlora":
+        return count, False
+    groups = [group for group in where.groups if group > 1 and need / group + SPARE <= usable]
+    return next((group for group in groups if group >= count), where.all), where.all > 1
 
 
 def devices(shape: shapes.Shape, placing: Placing, here: Devices | None) -> Devices:
@@ -35,7 +49,7 @@ def devices(shape: shapes.Shape, placing: Placing, here: Devices | None) -> Devi
         return placement.devices(placing.devices)
     if shape.parameters < LARGE:
         return placement.devices("cpu")
-    return here or placement.devices(ASSUMED)
+    return here or placement.devices(f"{placing.processes or 1}x{ASSUMED}")
 
 
 def visible() -> Devices | None:

@@ -18,6 +18,9 @@ class Placing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     devices: str | None = Field(None, description='"80GB", "8x80GB", "2x8x80GB" (two machines of eight), or "cpu"')
+    processes: Annotated[int, Field(ge=1, le=4096, strict=True)] | None = Field(
+        None, description="how many share a stage, each on a device of its own; on a CPU side by side"
+    )
     micro_tokens: Annotated[int, Field(ge=128, strict=True)] | None = Field(
         None, description="most tokens that go through the model at once; the batch of a step stays what it is"
     )
@@ -29,9 +32,13 @@ class Placing(BaseModel):
 def problems(values: dict[str, Any]) -> Iterator[Problem]:
     said = values.get("placement")
     devices = said.get("devices") if isinstance(said, dict) else getattr(said, "devices", None)
+    processes = said.get("processes") if isinstance(said, dict) else getattr(said, "processes", None)
     if isinstance(devices, str):
         try:
-            placement.devices(devices)
+            where = placement.devices(devices)
+            if where.kind != "cpu" and isinstance(processes, int) and processes > where.all:
+                words = f"is {processes}, but devices = {devices!r} has {where.all}: each process needs one of its own"
+                yield Problem(("placement", "processes"), words)
         except InputError as error:
             yield Problem(("placement", "devices"), str(error))
     if values.get("attention") == "bidirectional":
