@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from waystage.errors import InputError
-from waystage.stats.average import contrast, deterministic_targets
+from waystage.stats.average import alike, contrast, deterministic_targets
 
 TARGETS = {"xnli": ("de", "en", "sw"), "tatoeba": ("sw", "tr")}
 
@@ -83,3 +83,34 @@ def test_languages_of_a_contrast(scores_of):
     assert found.in_languages(["tr"]).targets == ("tatoeba",)
     assert found.in_languages(["zh"]) is None
     assert found.of(("xnli",)).languages == ("de", "en", "sw")
+
+
+def test_languages_that_one_arm_does_not_have_leave_both_and_are_named(scores_of):
+    scores = scores_of(gains={"mnli": 1.0, "squad": 1.0}, targets=TARGETS)
+    fewer = scores[~((scores["intermediate"] == "mnli") & scores["language"].isin(["sw"]))]
+    found = compare(fewer)
+    assert {pair.target: pair.languages for pair in found.pairs} == {"xnli": ("de", "en"), "tatoeba": ("tr",)}
+    assert found.left_out == (
+        "xnli: mnli has no scores in sw; left out of both arms",
+        "tatoeba: mnli has no scores in sw; left out of both arms",
+    )
+    same = compare(scores[scores["language"] != "sw"])
+    assert found.interval() == same.interval()
+    assert (
+        compare(fewer.assign(note="rehearsal")).left_out[0] == "xnli: mnli has no scores in sw*; left out of both arms"
+    )
+    assert [pair.languages for pair in alike([found, compare(fewer, "squad")])[1].pairs] == [("de", "en"), ("tr",)]
+
+
+def test_a_target_without_a_common_language_is_named(scores_of):
+    scores = scores_of(gains={"mnli": 1.0}, targets=TARGETS)
+    apart = scores[(scores["language"] == "tr") == (scores["intermediate"] == "mnli")]
+    with pytest.raises(InputError, match="tatoeba: mnli and none have no language in common"):
+        compare(apart, targets=("tatoeba",))
+
+
+def test_a_language_of_some_seeds_only_is_an_unfinished_run(scores_of):
+    scores = scores_of(gains={"mnli": 1.0}, targets=TARGETS)
+    gone = (scores["intermediate"] == "mnli") & (scores["language"] == "sw") & (scores["seed"] == 2)
+    with pytest.raises(InputError, match="mnli, seed 2 has no score in sw, where other seeds have one"):
+        compare(scores[~gone])

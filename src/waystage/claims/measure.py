@@ -15,7 +15,7 @@ from waystage.claims.read import Claim, Claims
 from waystage.errors import InputError
 from waystage.results import Results
 from waystage.stats import seeds as over_seeds
-from waystage.stats.average import Contrast, contrast
+from waystage.stats.average import Contrast, alike, contrast
 from waystage.stats.best import best_of
 from waystage.stats.interval import Interval
 from waystage.study.stages import find_task
@@ -98,6 +98,7 @@ def measure(claim: Claim, claims: Claims, results: Results, scores: Any, *, mode
 
 def _several(contrasts: Sequence[Contrast], what: str) -> Measured:
     """Averaged over arms within each seed; with several arms, how many of them gain is said beside it."""
+    contrasts = alike(contrasts)
     targets = [t for t in contrasts[0].targets if all(t in one.targets for one in contrasts)]
     whole = [one.of(targets) for one in contrasts]
     seeds = sorted(set.intersection(*(set(one.seeds) for one in whole)))
@@ -116,8 +117,17 @@ def _several(contrasts: Sequence[Contrast], what: str) -> Measured:
         targets={t: _mean([one.of((t,)) for one in whole], seeds) for t in targets},
         without_untrained=_mean([one.of(free) for one in whole], seeds) if free and len(free) < len(targets) else None,
         what=what,
+        partial=_lacking(contrasts),
         notes=tuple(notes),
     )
+
+
+def _lacking(contrasts: Sequence[Contrast]) -> tuple[str, ...]:
+    """Targets and languages that only one side has: less than the claim is about."""
+    every = [target for one in contrasts for target in one.targets]
+    found = [f"{t} is not scored for every arm" for t in dict.fromkeys(every) if every.count(t) < len(contrasts)]
+    codes = {(pair.target, pair.lacking): None for one in contrasts for pair in one.pairs if pair.lacking}
+    return (*found, *(f"{target} without {', '.join(lacking)}" for target, lacking in codes))
 
 
 def _mean(contrasts: Sequence[Contrast], seeds: Sequence[int]) -> Interval:
@@ -130,6 +140,7 @@ def _best(contrasts: Sequence[Contrast], zero: str) -> Measured:
     """Chosen on other seeds than it is reported on."""
     if len(contrasts) < 2:
         raise InputError("there is nothing to choose from: the study has one arm that the claim is about")
+    contrasts = alike(contrasts)
     best = best_of(contrasts)
     first = contrasts[0]
     free = [t for t in best.chosen if t not in first.untrained]
@@ -140,6 +151,7 @@ def _best(contrasts: Sequence[Contrast], zero: str) -> Measured:
         targets=dict(best.by_target),
         without_untrained=best.on(free) if free and len(free) < len(best.chosen) else None,
         what=f"the best of {len(contrasts)} arms per target - {zero}",
+        partial=_lacking(contrasts),
         notes=(f"chosen and reported on the same scores it would look like {best.naive:+.2f}",),
         chosen=best.chosen,
     )
@@ -150,7 +162,7 @@ def _over_best_single(together: str, claims: Claims, study: Any, against: Any) -
     singles = [name for task in claims.groups["nine"] if (name := study_arms.plain(study, (task,)))]
     if not singles:
         raise InputError("no arm trains on one task alone")
-    each = {name: against(together, name) for name in singles}
+    each = dict(zip(singles, alike([against(together, name) for name in singles]), strict=True))
     seeds = sorted(set.intersection(*(set(one.seeds) for one in each.values())))
     choosing = seeds[: len(seeds) // 2] if len(singles) > 1 else []
     reporting = [seed for seed in seeds if seed not in choosing]
@@ -160,6 +172,7 @@ def _over_best_single(together: str, claims: Claims, study: Any, against: Any) -
     note += f"compared on {', '.join(map(str, reporting))}"
     absent = [task for task in claims.groups["nine"] if study_arms.plain(study, (task,)) is None]
     partial = (f"without a single arm for {', '.join(absent)}",) if absent else ()
+    partial = (*partial, *_lacking(list(each.values())))
     return replace(found, notes=(note, *found.notes), partial=partial)
 
 

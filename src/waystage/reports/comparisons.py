@@ -52,17 +52,25 @@ def _gains(results: Results, rows: Any, untrained: list[str]) -> dict[str, Any]:
 
 
 def _comparable(rows: Any, zero: str, untrained: list[str]) -> tuple[Any, list[str]]:
-    """While a study runs, an arm and the baseline may not have a seed in common yet."""
+    """While a study runs, an arm and the baseline may not have a seed in common yet. An arm in fewer languages than the
+    baseline would be another average in the same column."""
     keep, waiting = [], []
-    having = {
-        key: set(group["seed"]) for key, group in rows.groupby(["model", "target", "source_language", "intermediate"])
-    }
-    for key, group in rows.groupby(["model", "target", "source_language", "intermediate"], sort=False):
+    by = ["model", "target", "source_language", "intermediate"]
+    having = {key: set(group["seed"]) for key, group in rows.groupby(by)}
+    spoken = {key: set(group["language"]) for key, group in rows.groupby(by)}
+    star = "*" if "note" in rows else ""
+    for key, group in rows.groupby(by, sort=False):
         model, target, source, arm = key
-        if arm == zero or target in untrained or having[key] & having.get((model, target, source, zero), set()):
-            keep += list(group.index)
+        base, where = (model, target, source, zero), f"{target} after {arm} ({model}, {source}{star})"
+        if target not in untrained and arm != zero and not having[key] & having.get(base, set()):
+            waiting.append(f"{where}: no seed in common with {zero} yet")
+        elif base in spoken and spoken[key] != spoken[base]:
+            waiting.append(
+                f"{where}: in {len(spoken[key])} languages, {zero} in {len(spoken[base])}, so it is another average; "
+                "language by language it stands below"
+            )
         else:
-            waiting.append(f"{target} after {arm} ({model}, {source}): no seed in common with {zero} yet")
+            keep += list(group.index)
     return rows.loc[sorted(keep)], waiting
 
 

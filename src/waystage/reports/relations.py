@@ -200,6 +200,7 @@ def _to_source(both: Any, untrained: list[str]) -> Any:
 
 def best(arms: Arms) -> list[dict[str, Any]]:
     """What choosing the best arm of each target is worth, without the luck of the choice."""
+    from waystage.stats.average import alike
     from waystage.stats.best import best_of
 
     found = []
@@ -207,7 +208,7 @@ def best(arms: Arms) -> list[dict[str, Any]]:
         if len(own) < 2:
             continue
         try:
-            said = best_of(list(own.values()))
+            said = best_of(alike(list(own.values())))
         except InputError:
             continue  # no target has all arms yet
         found.append(

@@ -14,6 +14,7 @@ from waystage.stats.average import Contrast, spread
 from waystage.stats.components import components
 from waystage.stats.interval import Interval
 from waystage.stats.multiple import holm
+from waystage.stats.power import detectable
 from waystage.stats.seeds import sign_flip
 
 Reading = Literal["fixed", "random"]
@@ -177,6 +178,7 @@ def difference(
     interval, verdict = judge(found)
     on_items = outcomes(found) if outcomes else {}
     by_target = _shares([line(target, found.of((target,))) for target in found.targets])
+    could = detectable(list(found.per_seed().values()), len(found.seeds), rehearsal=rehearsal)
     return Answer(
         ask=question.ask,
         a=found.a,
@@ -191,11 +193,12 @@ def difference(
         languages=found.languages,
         targets=by_target,
         variants=tuple(line(what, part) for what, part in _variants(found)),
-        notes=_notes(found),
+        notes=(*_notes(found), f"what it could have found on these languages: {could}"),
         warnings=warnings(found),
         rehearsal=rehearsal,
         items=tuple(_over_items(line, on_items[line.what], level) for line in by_target if line.what in on_items),
         goal=equivalence.judge(interval, goal, margin=margin) if margin is not None else None,
+        details={"detectable": asdict(could)},
     )
 
 

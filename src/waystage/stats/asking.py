@@ -7,7 +7,7 @@ from typing import Any
 
 from waystage.errors import InputError
 from waystage.stats.answering import Answer, Outcomes, QuestionLike, StudyLike, as_family, difference
-from waystage.stats.average import Contrast, contrast
+from waystage.stats.average import Contrast, alike, contrast
 from waystage.stats.on_best import answer as best_answer
 from waystage.stats.on_gaps import answer as gap_answer
 from waystage.stats.on_trends import Known
@@ -62,7 +62,8 @@ def answer(
 
     if question.kind == "best-of":
         arms = question.among or [name for name in study.intermediate if name != question.compare[1]]
-        return best_answer(question, [against(a) for a in arms], outcomes=outcomes, chosen=chosen, rehearsal=rehearsal)
+        contrasts = alike([against(a) for a in arms])
+        return best_answer(question, contrasts, outcomes=outcomes, chosen=chosen, rehearsal=rehearsal)
     found = against(question.compare[0])
     if question.kind == "gap":
         high = (source,) if question.high == "source" else study.select(question.high)

@@ -1,13 +1,13 @@
 """Two arms side by side: which scores belong together, and averages in which the seed stays the unit.
 
 An average is taken per seed first, over a fixed set of languages and then of targets: one intermediate checkpoint feeds
-every target, so the targets of a seed are no independent evidence. Both arms and all their seeds must have the same
-languages; what lacks is named instead of averaged over.
+every target, so the targets of a seed are no independent evidence. Languages that one of the arms does not have (no
+data to train on, no translation) leave both and are named; a language of some seeds only is an unfinished run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class Pair:
     b: Any
     fixed: bool = False  # no seed enters one of the two: its one result stands in every row
     marks: tuple[str, ...] = ()  # what training data of either arm have to do with the target's
+    lacking: tuple[str, ...] = ()  # languages that only one of the two has
     meetings: Any = None  # where the two seeds are crossed: differences, (intermediate, target seed) by languages
 
     @property
@@ -107,16 +108,30 @@ class Contrast:
 
     def in_languages(self, languages: Collection[str]) -> Contrast | None:
         """The same in some of the languages; targets without any of them fall away."""
+        found = self.on({pair.target: languages for pair in self.pairs})
+        return found if found.pairs else None
+
+    def on(self, languages: Mapping[str, Collection[str]]) -> Contrast:
+        """The same, each target in some of its languages."""
         pairs = []
         for pair in self.pairs:
-            kept = [code for code in pair.languages if code in languages]
+            kept = [code for code in pair.languages if code in languages[pair.target]]
             if kept:
                 met = None if pair.meetings is None else pair.meetings[kept]
                 pairs.append(replace(pair, a=pair.a[kept], b=pair.b[kept], meetings=met))
-        return self._with(tuple(pairs)) if pairs else None
+        return self._with(tuple(pairs))
 
     def _with(self, pairs: tuple[Pair, ...]) -> Contrast:
         return Contrast(self.a, self.b, self.model, self.source_language, pairs, self.untrained, self.left_out)
+
+
+def alike(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """The same, each target in the languages that it has in all of them: arms to choose from or to average."""
+    shared: dict[str, set[str]] = {}
+    for one in contrasts:
+        for pair in one.pairs:
+            shared[pair.target] = shared.get(pair.target, set(pair.languages)) & set(pair.languages)
+    return [one.on(shared) for one in contrasts]
 
 
 def contrast(
@@ -143,7 +158,7 @@ def contrast(
     if len(repeated):
         where = ", ".join(f"{key} {repeated.iloc[0][key]}" for key in KEY[:-1])
         raise InputError(f"{len(repeated)} headline scores stand where one is expected per cell, such as: {where}")
-    wanted = set(languages)
+    wanted, star = set(languages), "*" if "note" in scores else ""  # a rehearsal: every code carries its mark
     pairs, left_out = [], []
     for target in targets:
         own = rows[(rows["target"] == target) & rows["language"].isin(wanted)]
@@ -151,20 +166,20 @@ def contrast(
             own = own[own["source_language"] == source_language]
         tables = [_table(own[own["intermediate"] == arm]) for arm in (a, b)]
         if not len(own):
-            left_out.append(f"{target}: no scores in the languages asked for (from {source_language})")
+            left_out.append(f"{target}: no scores in the languages asked for (from {source_language}{star})")
             continue
         lacking = [arm for arm, (table, _) in zip((a, b), tables, strict=True) if not len(table)]
         if lacking:
             left_out.append(f"{target}: no scores of {' and '.join(lacking)}")
             continue
-        made, missing = _pair(target, (a, b), tables, own)
+        made, missing = _pair(target, (a, b), tables, own, star)
         left_out += missing
         if made:
             met = every[every["source_language"].isin(own["source_language"].unique()) & (every["target"] == target)]
             pairs.append(replace(made, marks=_marks(own), meetings=_meetings(met, (a, b), made.languages)))
     if not pairs:
         why = "".join(f"\n  - {reason}" for reason in left_out)
-        raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{why}")
+        raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{star}{why}")
     found = Contrast(a, b, model, source_language, tuple(pairs), free, tuple(left_out))
     return _with_common_seeds(found)
 
@@ -253,32 +268,37 @@ def _table(rows: Any) -> tuple[Any, bool]:
 
 
 def _pair(
-    target: str, arms: tuple[str, str], tables: Sequence[tuple[Any, bool]], rows: Any
+    target: str, arms: tuple[str, str], tables: Sequence[tuple[Any, bool]], rows: Any, star: str
 ) -> tuple[Pair | None, list[str]]:
     (a, a_fixed), (b, b_fixed) = tables
-    codes = sorted(set(a.columns) | set(b.columns))
-    for arm, table in zip(arms, (a, b), strict=True):
-        full = table.reindex(columns=codes)
-        for seed in full.index[full.isna().any(axis=1)]:
-            gaps = [code for code in codes if full.isna().loc[seed, code]]
-            raise InputError(
-                f"{target}: {arm}, seed {seed} has no score in {', '.join(gaps)}, where other seeds or "
-                f"{arms[1] if arm == arms[0] else arms[0]} have one. Different sets of languages are never "
-                "averaged together: finish the run (`waystage status` shows what lacks), or name in the question "
-                "the languages that all have"
-            )
+    codes = sorted(set(a.columns) & set(b.columns))
+    lacking = tuple(sorted(set(a.columns) ^ set(b.columns)))
     missing: list[str] = []
+    for arm, own, other in ((arms[0], a, b), (arms[1], b, a)):
+        without = [code + star for code in sorted(set(other.columns) - set(own.columns))]
+        if without:
+            missing.append(f"{target}: {arm} has no scores in {', '.join(without)}; left out of both arms")
+        for seed in own.index[own[codes].isna().any(axis=1)]:
+            gaps = [code + star for code in codes if own[codes].isna().loc[seed, code]]
+            raise InputError(
+                f"{target}: {arm}, seed {seed} has no score in {', '.join(gaps)}, where other seeds have one. "
+                "Different sets of languages are never averaged together: finish the run (`waystage status` shows "
+                "what lacks), or name in the question the languages that all have"
+            )
+    if not codes:
+        return None, [f"{target}: {arms[0]} and {arms[1]} have no language in common"]
     if a_fixed != b_fixed:
         shared = sorted((b if a_fixed else a).index)
         a, b = (_spread(a, shared), b) if a_fixed else (a, _spread(b, shared))
     else:
         shared = sorted(set(a.index) & set(b.index))
         alone = sorted(set(a.index) ^ set(b.index))
-        missing = [f"{target}: seed {seed} of only one of {arms[0]} and {arms[1]}" for seed in alone]
+        missing += [f"{target}: seed {seed} of only one of {arms[0]} and {arms[1]}" for seed in alone]
     if not shared:
         return None, [f"{target}: {arms[0]} and {arms[1]} have no seed in common", *missing]
     metric = str(rows["metric"].iloc[0])
-    return Pair(target, metric, a.loc[shared, codes], b.loc[shared, codes], a_fixed or b_fixed), missing
+    a, b = a.loc[shared, codes], b.loc[shared, codes]
+    return Pair(target, metric, a, b, a_fixed or b_fixed, lacking=lacking), missing
 
 
 def _spread(table: Any, seeds: Sequence[int]) -> Any:

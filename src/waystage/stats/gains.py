@@ -115,6 +115,7 @@ def interaction(
     rows = rows[rows["source_language"] == source_language]
     if languages is not None:
         rows = rows[rows["language"].isin(set(languages))]
+    rows = _everywhere(rows)
     cells = rows.groupby(["intermediate", "target", "seed"])["value"].mean().unstack("seed")
     seeds = [seed for seed in cells.columns if cells[seed].notna().all()]
     cells = cells[seeds].unstack("target").dropna(axis=1)
@@ -124,3 +125,9 @@ def interaction(
         return None
     values = np.array([[[cells.loc[arm, (seed, target)] for seed in seeds] for target in targets] for arm in arms])
     return additive(values), arms, targets, [int(seed) for seed in seeds]
+
+
+def _everywhere(rows: Any) -> Any:
+    """Each target in the languages that every arm scored on it has: other sets would be other averages."""
+    arms = rows.groupby("target")["intermediate"].transform("nunique")
+    return rows[rows.groupby(["target", "language"])["intermediate"].transform("nunique") == arms]
