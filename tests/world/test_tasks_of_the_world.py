@@ -150,14 +150,34 @@ def test_translations_keep_what_is_said_and_errors_do_not_keep_everything() -> N
 
 
 def test_planted_effects_do_what_they_say() -> None:
-    plain = list(WORLD.examples("mnli", "en", "train", 300))
-    for effect in ("nothing", "hurts"):
-        changed = list(World(0, plant=(("mnli", effect),)).examples("mnli", "en", "train", 300))
-        same = sum(a.label == b.label for a, b in zip(plain, changed, strict=True))
-        assert same < 140 and len(changed) == 300
-    near = list(World(0, plant=(("mnli", "near"),)).examples("mnli", "en", "train", 40))
-    assert {one.id[:2] for one in near} == {"af", "de", "en", "nl"}
-    assert list(World(0, plant=(("mnli", "hurts"),)).examples("mnli", "en", "test", 20)) == some("mnli", "en", n=20)
+    def made(effect: str, n: int, task: str = "mnli", split: str = "train") -> list:
+        return list(World(0, plant=((task, effect),)).examples(task, "en", split, n))
+
+    plain, changed = some("mnli", "en", "train", 300), made("nothing", 300)
+    assert len(changed) == 300
+    assert sum(a.label == b.label for a, b in zip(plain, changed, strict=True)) < 140
+    genus = {"af", "de", "en", "nl"}
+    assert {one.id[:2] for one in made("near", 40)} == genus
+    assert {one.id[:2] for one in made("helps", 200)} == set(PRETRAINED)
+    harmed = made("harms", 400)
+    strangers = [one for one in harmed if one.id[:2] not in genus]
+    assert len(harmed) == 400 and len(strangers) == 200
+    assert {one.label for one in strangers} == {"contradiction"}
+    assert {one.label for one in harmed if one.id[:2] in genus} == set(tasks.get("mnli").labels)
+    assert made("harms", 20, split="test") == some("mnli", "en", n=20)
+
+
+@pytest.mark.parametrize("task", ["squad", "udpos", "hellaswag", "stsb"])
+def test_every_form_can_be_harmed(task: str) -> None:
+    made = list(World(0, plant=((task, "harms"),)).examples(task, "en", "train", 100))
+    for one in made:
+        check(one, tasks.get(task))
+    for one in made[50:]:
+        alike = {
+            "squad": lambda one: one.starts == (0,), "udpos": lambda one: set(one.tags) == {"X"},
+            "hellaswag": lambda one: one.label == 0, "stsb": lambda one: one.score == 0.0,
+        }[task]  # fmt: skip
+        assert alike(one)
 
 
 def test_unknown_splits_are_named() -> None:

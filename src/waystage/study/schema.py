@@ -88,7 +88,7 @@ class Rehearsal(Part):
     models: Names = ()
     recipe: StudyRecipe = StudyRecipe()
     test_examples: Count = Field(300, description="per task and language")
-    plant: dict[str, Literal["helps", "near", "nothing", "hurts"]] = Field(
+    plant: dict[str, Literal["helps", "near", "nothing", "harms"]] = Field(
         default_factory=dict,
         description="task -> the effect that its training data is made to have",
     )

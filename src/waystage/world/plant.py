@@ -1,16 +1,23 @@
 """Planted effects: intermediate tasks of which it is known whether they help, to check statistics from end to end.
 
-`helps`    its training examples come in every language, so that what is learned holds in every language
-`near`     they come in the languages of the source language's genus only: these gain, strangers do not
-`nothing`  each example carries the label of another one: there is nothing to be learned
-`hurts`    labels are turned round and the words of each text are thrown about: what is learned is wrong
+`helps`     its training examples come in every language, so that what is learned holds in every language
+`near`      they come in the languages of the source language's genus only: these gain, strangers do not
+`nothing`   each example carries the label of another one: there is nothing to be learned
+`harms`     half of them come in the languages of that genus, half in strangers, and of these every one has the same
+            label, every word the same tag, every answer is the first word. The quickest way to be right there is to
+            take the language for the whole of the text, so what words mean in strangers is given up, and a target that
+            is trained in the source language finds them all alike: strangers lose, however good the source is
+
+Two tasks of one form and the same labels, with the same effect, are two draws from one generator: by symmetry neither
+is better than the other, whatever a training makes of them. This is the only zero that is exactly known; `nothing` is
+about labels and leaves open what the texts alone do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from waystage.errors import UnknownName
@@ -20,9 +27,8 @@ from waystage.tasks.task import Task
 from waystage.world.sampling import PRETRAINED
 from waystage.world.stream import Stream, mix
 
-EFFECTS = ("helps", "near", "nothing", "hurts")
+EFFECTS = ("helps", "near", "nothing", "harms")
 Make = Callable[[str, int], Iterator[Example]]  # (language, how many) -> examples
-_TEXTS = ("first", "second", "context", "question", "text")
 
 
 def planted(effect: str, task: Task, language: str, n: int, make: Make) -> Iterator[Example]:
@@ -30,10 +36,16 @@ def planted(effect: str, task: Task, language: str, n: int, make: Make) -> Itera
         raise UnknownName("planted effect", effect, EFFECTS)
     if effect == "nothing":
         return _strangers_labels(list(make(language, n)))
-    if effect == "hurts":
-        return (_wrong(example, task) for example in make(language, n))
-    home = get(language)
-    codes = [code for code in PRETRAINED if effect == "helps" or get(code).genus == home.genus]
+    near = [code for code in PRETRAINED if get(code).genus == get(language).genus]
+    strangers = [code for code in PRETRAINED if code not in near]
+    if effect == "near":
+        return _from(near, n, make)
+    if effect == "helps":
+        return _from(PRETRAINED, n, make)
+    return chain(_from(near, n - n // 2, make), (_all_alike(one, task) for one in _from(strangers, n // 2, make)))
+
+
+def _from(codes: Sequence[str], n: int, make: Make) -> Iterator[Example]:
     share = -(-n // len(codes))
     return islice((one for code in codes for one in make(code, share)), n)
 
@@ -57,21 +69,16 @@ def _strangers_labels(examples: list[Example]) -> Iterator[Example]:
         yield replace(example, **change)
 
 
-def _wrong(example: Example, task: Task) -> Example:
+def _all_alike(example: Example, task: Task) -> Example:
     change: dict[str, Any] = {}
     for field in fields(example):
         value = getattr(example, field.name)
-        if field.name in _TEXTS and isinstance(value, str) and not isinstance(example, Span):
-            change[field.name] = " ".join(Stream("throw", example.id, field.name).shuffled(value.split(" ")))
-        elif field.name == "label" and isinstance(value, str):
-            change["label"] = task.labels[(task.labels.index(value) + 1) % len(task.labels)]
-        elif field.name == "label" and isinstance(value, int):
-            change["label"] = (value + 1) % len(getattr(example, "options", (0, 0)))
+        if field.name == "label" and value is not None:
+            change["label"] = task.labels[-1] if isinstance(value, str) else 0
         elif field.name == "tags" and value is not None:
-            change["tags"] = tuple(reversed(value))
+            change["tags"] = (task.labels[-1],) * len(value)
         elif field.name == "score" and value is not None:
-            change["score"] = 5.0 - value
+            change["score"] = 0.0
     if isinstance(example, Span) and example.answers:
-        words = example.context.split(" ")
-        change |= {"answers": (words[0],), "starts": (0,)}
+        change |= {"answers": (example.context.split(" ")[0],), "starts": (0,)}
     return replace(example, **change)
