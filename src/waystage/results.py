@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 REHEARSAL = "rehearsal, artificial languages"
 
 
+def labelled(value: Any) -> Any:
+    """The same for a JSON file, with every row of every list saying that it is a rehearsal: it may be cut out."""
+    if isinstance(value, dict):
+        return {key: labelled(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [labelled({**one, "rehearsal": REHEARSAL} if isinstance(one, dict) else one) for one in value]
+    return value
+
+
 @dataclass(frozen=True)
 class Results:
     """Reads the store, runs nothing; grows as the study does."""
@@ -30,7 +39,8 @@ class Results:
 
     @property
     def rehearsal(self) -> bool:
-        return self.study.source == "world"
+        """Whether any of it is about artificial languages: a study may take one task alone from the built-in world."""
+        return "world" in (self.study.source, *self.study.sources.values())
 
     @cached_property
     def scores(self) -> pandas.DataFrame:

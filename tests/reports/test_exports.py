@@ -3,14 +3,16 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from synthetic import results, study
 
 from waystage.errors import InputError, UnknownName
-from waystage.reports import figure, numbers, tables, write, write_figure
+from waystage.reports import figure, numbers, submission, tables, write, write_figure
 from waystage.reports.content import content
 from waystage.results import REHEARSAL, Results
 
@@ -36,6 +38,30 @@ def test_every_exported_row_of_a_rehearsal_says_so(rehearsal: Results, tmp_path:
     rows = [line for line in latex.splitlines() if line.endswith(r"\\") and not line.endswith(r"note \\")]
     assert rows
     assert all(REHEARSAL in row for row in rows)
+
+
+def test_every_row_of_a_rehearsals_json_says_so(rehearsal: Results, whole: Results, tmp_path: Path) -> None:
+    found = json.loads(write(rehearsal, tmp_path / "r.json", "json").read_text(encoding="utf-8"))
+    rows = list(dicts_in_lists(found))
+    assert len(rows) > 50 and all(row["rehearsal"] == REHEARSAL for row in rows)
+    real = json.loads(write(whole, tmp_path / "w.json", "json").read_text(encoding="utf-8"))
+    assert not any(row.get("rehearsal") for row in dicts_in_lists(real))
+
+
+def dicts_in_lists(value: Any) -> Iterator[dict[str, Any]]:
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        if isinstance(value, list) and isinstance(one, dict):
+            yield one
+        yield from dicts_in_lists(one)
+
+
+def test_one_task_from_the_world_makes_a_study_a_rehearsal(tmp_path: Path) -> None:
+    mixed = results(tmp_path / "mixed", study(sources={"mnli": "world"}))
+    assert mixed.rehearsal and set(mixed.scores["note"]) == {REHEARSAL}
+    rows = read(write(mixed, tmp_path / "tables", "csv") / "gains.csv")
+    assert rows and {row["note"] for row in rows} == {REHEARSAL}
+    with pytest.raises(InputError, match="cannot be handed in"):
+        submission.export(mixed, tmp_path / "out", arm="mnli", seed=1)
 
 
 def test_a_real_study_carries_no_note(whole: Results, tmp_path: Path) -> None:

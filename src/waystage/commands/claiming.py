@@ -13,6 +13,7 @@ from waystage.claims.read import SHIPPED, load
 from waystage.commands.output import as_json, say, table
 from waystage.commands.studies import open_store
 from waystage.errors import InputError
+from waystage.results import labelled
 from waystage.results import load as results_of
 
 
@@ -24,9 +25,10 @@ def claims(
     results = results_of(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     judged, beside = judge.verdicts(results, file), judge.beside(results, file)
     if json:
+        rows = {"claims": [one.as_dict() for one in judged], "comparators": [asdict(one) for one in beside]}
         as_json(
             {"study": results.study.title, "rehearsal": results.rehearsal, "source": published.source.model_dump(),
-             "claims": [one.as_dict() for one in judged], "comparators": [asdict(one) for one in beside]}
+             **(labelled(rows) if results.rehearsal else rows)}
         )  # fmt: skip
         return
     say(f"{results.study.title}, and {published.source.paper}")

@@ -22,7 +22,7 @@ from waystage.graph.draw import mermaid
 from waystage.graph.plan import Plan, Todo
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store, default_root
-from waystage.results import Results, load
+from waystage.results import Results, labelled, load
 from waystage.study import estimate
 
 if TYPE_CHECKING:
@@ -283,7 +283,8 @@ def questions(
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     answers = asking.answers(results)
     if json:
-        as_json({"study": results.study.title, "rehearsal": results.rehearsal, "answers": answers})
+        rows = labelled(answers) if results.rehearsal else answers
+        as_json({"study": results.study.title, "rehearsal": results.rehearsal, "answers": rows})
         return
     for answer in answers:
         say(f"{answer['number']}. {answer['ask'] or ' against '.join((answer['a'], answer['b']))}")

@@ -16,7 +16,7 @@ from waystage.reports import pictures, words
 from waystage.reports.content import content
 from waystage.reports.plots import Plot, every, named
 from waystage.reports.tables import Table, tables
-from waystage.results import Results
+from waystage.results import Results, labelled
 
 
 def write(results: Results, path: str | Path, format: str = "html", *, command: str = "") -> Path:
@@ -55,6 +55,7 @@ def html(found: dict[str, Any]) -> str:
 
 
 def as_json(found: dict[str, Any]) -> str:
+    found = labelled(found) if found["rehearsal"] else found
     return json.dumps(found, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
