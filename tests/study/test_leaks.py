@@ -9,6 +9,7 @@ import pytest
 
 from waystage import tasks
 from waystage.errors import StudyError
+from waystage.graph.plan import Plan
 from waystage.study import Study, leaks
 from waystage.study.stages import plan
 
@@ -58,6 +59,31 @@ REFUSED = {
         ["xnli"], {"checkpoint": "org/m", "provenance": "it says so", "trained_on": ["mine"]},
         own("mine", PAIRS, "xnli:test"), "xnli:test -> mine:train",
     ),
+    "a translation of the leaking data": (
+        ["xnli"], {"tasks": ["mine"], "translate": ["de", "sw"]}, own("mine", PAIRS, "xnli:test"),
+        "xnli:test -> mine:train",
+    ),
+    "the leaking data in two languages": (
+        ["xnli"], {"tasks": ["mine"], "code_switch": {"languages": ["de"], "rate": 0.5}},
+        own("mine", PAIRS, "xnli:test"), "xnli:test -> mine:train",
+    ),
+    "by four steps": (
+        ["xnli"], {"tasks": ["mine"]},
+        {"task": {**own("a", PAIRS, "xnli:test")["task"], **own("b", PAIRS, "a:train")["task"],
+                  **own("mine", PAIRS, "b:train")["task"]}},
+        "xnli:test -> a:train -> b:train -> mine:train",
+    ),
+    "a checkpoint tuned on a task that has nothing but a test": (
+        ["xquad"], {"checkpoint": "org/m", "provenance": "it says so", "trained_on": ["xquad"]}, {}, "xquad:test",
+    ),
+    "a checkpoint tuned on the source of a search": (
+        ["lareqa"], {"checkpoint": "org/m", "provenance": "it says so", "trained_on": ["xquad"]}, {},
+        "xquad:test -> lareqa:test",
+    ),
+    "a checkpoint that has seen the pairs to be found": (
+        ["tatoeba"], {"checkpoint": "org/m", "provenance": "it says so", "trained_on": ["tatoeba"]}, {},
+        "tatoeba:test",
+    ),
     "texts of the test under other labels": (
         ["flores"], {"tasks": ["sib200"]}, {}, "flores:test -> sib200:train",
     ),
@@ -70,6 +96,49 @@ def test_refused_with_the_chain(name: str) -> None:
     with pytest.raises(StudyError) as caught:
         study(targets, arm, **more)
     assert chain in str(caught.value)
+
+
+AVERAGED = {
+    "none": {}, "y": {"checkpoint": "org/m", "provenance": "it says so", "trained_on": ["mine"]},
+    "x": {"average": ["none", "y"]}, "shuffled": {"control": "shuffled-labels", "tasks": ["mine"]},
+}  # fmt: skip
+
+
+def test_what_is_made_of_a_leaking_arm_is_refused_too() -> None:
+    with pytest.raises(StudyError) as caught:
+        study(["xnli"], {}, intermediate=AVERAGED, **own("mine", PAIRS, "xnli:test"))
+    for arm in ("x.average", "y.trained_on", "shuffled.tasks"):
+        assert f"intermediate.{arm}" in str(caught.value)
+    assert str(caught.value).count("xnli:test -> mine:train") == 3
+
+
+def test_the_best_arm_is_never_chosen_on_what_is_reported() -> None:
+    arms = {"none": {}, "x": {"tasks": ["qqp"]}, "y": {"tasks": ["squad"]}}
+    question = {"ask": "?", "kind": "best-of", "compare": ("best", "none"), "choose": "dev"}
+    with pytest.raises(StudyError, match="chosen on the very dev data that is reported"):
+        study(["xnli"], {}, intermediate=arms, question=[question], evaluate_on="dev")
+    assert study(["xnli"], {}, intermediate=arms, question=[question])
+
+
+def test_an_intermediate_task_without_training_data_of_its_own_is_refused() -> None:
+    with pytest.raises(
+        StudyError, match="'xquad' has no training data of its own: as a target it is trained on 'squad'"
+    ):
+        study(["udpos"], {"tasks": ["xquad"]})
+
+
+def test_shots_come_from_training_data_never_from_the_test() -> None:
+    made = plan(study(["xquad", "udpos"], {"tasks": ["qqp"], "target": {"shots": 10}}))
+    assert any("xquad has no training data to take shots from in es" in line for line in made.left_out)
+    shots = [s for s in Plan(made.wanted).stages.values() if s.kind == "rows" and s.config["task"] == "udpos"]
+    assert {s.config["split"] for s in shots} == {"train", "dev", "test"}
+    trained = [c.evaluate.inputs["checkpoint"] for c in made.cells if c.intermediate == "x"]
+    for stage in Plan(trained).stages.values():
+        assert stage.kind != "rows" or stage.config["split"] != "test"
+
+
+def test_there_are_more_than_twelve_of_them() -> None:
+    assert len(REFUSED) >= 12 and len(MARKED) >= 10
 
 
 MARKED = {

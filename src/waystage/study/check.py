@@ -278,7 +278,7 @@ def _questions(raw: dict[str, Any]) -> Iterator[Problem]:
         if kind == "trend":
             yield from _trend(question, path, raw)
         if kind == "best-of":
-            yield from _best_of(question, path, arms)
+            yield from _best_of(question, path, arms, raw.get("evaluate_on"))
 
 
 def _trend(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
@@ -297,7 +297,7 @@ def _trend(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
         yield from _meaning((*path, "reference"), partial(language_table.resolve, reference))
 
 
-def _best_of(question: Any, path: Path, arms: dict[str, Any]) -> Iterator[Problem]:
+def _best_of(question: Any, path: Path, arms: dict[str, Any], evaluate_on: Any) -> Iterator[Problem]:
     pair = _list(_get(question, "compare"))
     if len(pair) == 2 and pair[0] != "best":
         yield Problem((*path, "compare", 0), f'kind = "best-of" compares ["best", BASELINE], not {pair!r}')
@@ -309,6 +309,9 @@ def _best_of(question: Any, path: Path, arms: dict[str, Any]) -> Iterator[Proble
             yield Problem(place, f"{name!r} is the baseline: it cannot be chosen")
     if len(set(among or arms) - set(pair[1:])) < 2:
         yield Problem((*path, "among"), "a best one needs two arms or more to choose from")
+    if _get(question, "choose") == "dev" and evaluate_on == "dev":
+        why = 'would be chosen on the very dev data that is reported (`evaluate_on = "dev"`)'
+        yield Problem((*path, "choose"), f'{why}: write choose = "other-seeds"')
 
 
 def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:

@@ -49,6 +49,11 @@ def _tasks(step: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Pr
             yield Problem(place, f"there is no task {name!r}{did_you_mean(name, known)}{HINT}")
         elif name not in own and not task_table.get(name).train_languages:
             yield Problem(place, f"{name!r} has no training data: it can be a target, not an intermediate task")
+        elif name not in own and "train" not in task_table.get(name).splits:
+            on = ", ".join(map(repr, task_table.get(name).train_on))
+            yield Problem(
+                place, f"{name!r} has no training data of its own: as a target it is trained on {on}; name that"
+            )
     names = [name for _, name in _strings(step.get("tasks"), ())]
     if len(set(names)) < len(names):
         yield Problem((*path, "tasks"), "names a task more than once")

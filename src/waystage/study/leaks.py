@@ -134,6 +134,11 @@ def lessons(study: Study, arm: Intermediate) -> Iterator[tuple[str, Path]]:
         yield from ((name, (key,)) for name, _ in lessons(study, study.intermediate[other]))
 
 
+def learnt(task: Task) -> str:
+    """What somebody who trained on a task has seen: where it has no training data, only its test can be meant."""
+    return task.train_split if "train" in task.splits else "test"
+
+
 def refusals(study: Study) -> Iterator[Problem]:
     """Studies whose scores would be about the training data."""
     targets = [find_task(study, name) for name in study.target_tasks()]
@@ -148,7 +153,7 @@ def refusals(study: Study) -> Iterator[Problem]:
         for arm, said in study.intermediate.items():
             for name, at in lessons(study, said):
                 lesson = kept_apart(study, find_task(study, name))
-                chain = leak(study, lesson, lesson.train_split, target, test)
+                chain = leak(study, lesson, learnt(lesson), target, test)
                 if chain:
                     yield Problem(
                         ("intermediate", arm, *at),
@@ -172,7 +177,7 @@ def marks(study: Study, arm: str, target: Task) -> tuple[Mark, ...]:
                 mark = Mark(SUPERSET, mark.chain)
             if mark:
                 found[mark] = None
-        data, asked = inside(study, lesson, "train"), inside(study, target, study.evaluate_on)
+        data, asked = inside(study, lesson, learnt(lesson)), inside(study, target, study.evaluate_on)
         common = next((node for node in data if node in asked and not node.endswith(":train")), None)
         if common:
             found[Mark(PARALLEL, met(data[common], asked[common]))] = None
