@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ class Backbone(nn.Module):
         self.family = family
         self.noise = dropout.Noise()
         self.last: Last | None = None
+        self.most: Callable[[int], int] = lambda count: count  # of all processes that put layers together, see sharding
         self.rows: np.ndarray | None = None  # token id -> row, while the embedding table is cut
         dropout.replace(model, self.noise)
         table = model.get_input_embeddings()
@@ -90,11 +91,16 @@ class Backbone(nn.Module):
         return hidden
 
     def _padded(self, stream: Stream, layers: Sequence[int]) -> Tensor | list[Tensor]:
-        """For families without an attention interface: one pass per group of similar length."""
+        """For families without an attention interface: one pass per group of similar length.
+
+        Where other processes have more groups, the first one goes through again, and counts nothing.
+        """
         layout = stream.layout
         sizes = [n * size for n, size in layout.groups]
+        groups = list(zip(layout.groups, layout.into.split(sizes), layout.keys, strict=True))
+        idle = self.most(len(groups)) - len(groups)
         blocks: list[list[Tensor]] = []
-        for group, rows, keys in zip(layout.groups, layout.into.split(sizes), layout.keys, strict=True):
+        for group, rows, keys in groups + idle * groups[:1]:
             mask = torch.ones(group, device=rows.device) if keys is None else keys[:, 0, 0].float()
             out = self.model(
                 input_ids=stream.ids[rows].view(group),
@@ -104,7 +110,10 @@ class Backbone(nn.Module):
             )
             chosen = [out.hidden_states[layer] for layer in layers] or [out.last_hidden_state]
             blocks.append([x.reshape(-1, x.shape[-1]) for x in chosen])
-        hidden = [back_to_stream(torch.cat(parts), layout) for parts in zip(*blocks, strict=True)]
+        real = len(groups)
+        hidden = [back_to_stream(torch.cat(parts[:real]), layout) for parts in zip(*blocks, strict=True)]
+        for extra in blocks[real:]:
+            hidden = [h + 0.0 * e.sum() for h, e in zip(hidden, extra, strict=True)]
         return hidden if layers else hidden[0]
 
     def _types(self, types: Tensor | None, rows: Tensor | None) -> dict[str, Tensor]:

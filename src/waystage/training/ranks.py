@@ -49,6 +49,12 @@ class Ranks:
         dist.all_reduce(found)
         return [float(value) for value in found]
 
+    def most(self, count: int) -> int:
+        """The largest that any process says."""
+        found = torch.tensor(count)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return int(found)
+
     def wait(self) -> None:
         self.sum(0.0)
 

@@ -34,7 +34,7 @@ def place(network: Network, device: str, ranks: Ranks = ALONE, *, precision: str
     network.ranks = ranks
     network.device = torch.device(device)
     if ranks.sharded:
-        shard(network, device=device, precision=precision)
+        shard(network, ranks, device=device, precision=precision)
     network.to(device)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from waystage.errors import InputError
+from waystage.training.ranks import Ranks
 
 if TYPE_CHECKING:
     from waystage.training.network import Network
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 
-def shard(network: Network, *, device: str, precision: str) -> None:
+def shard(network: Network, ranks: Ranks, *, device: str, precision: str) -> None:
     """`precision` is that of the layers; what the optimizer steps on is fp32 in any case."""
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
@@ -33,18 +34,17 @@ def shard(network: Network, *, device: str, precision: str) -> None:
             'adapter kind = "qlora" keeps a whole model of 4-bit weights on each device: it cannot be sharded. '
             'Use kind = "lora", or [placement] with devices that are large enough for one'
         )
-    mesh = init_device_mesh("cuda" if device.startswith("cuda") else "cpu", (torch.distributed.get_world_size(),))
+    mesh = init_device_mesh("cuda" if device.startswith("cuda") else "cpu", (ranks.size,))
     exact = MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
     rough = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
     usual = rough if precision == "bf16" else exact
-    model: Any = network.backbone.model
-    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    layers = [module for module in network.backbone.modules() if isinstance(module, GradientCheckpointingLayer)]
     table = network.backbone.embedding
     heads: list[Any] = [head for head in network.heads.values() if any(True for _ in head.parameters())]
     policies = {
         **dict.fromkeys(layers, usual),
         table: exact if table.weight.dtype == torch.float32 else usual,
-        model: usual,
+        network.backbone: usual,  # not the model in it, whose class transformers knows by name
         **{head: usual if head.kind == "vocabulary" else exact for head in heads},
     }
     for module, policy in policies.items():
@@ -54,6 +54,7 @@ def shard(network: Network, *, device: str, precision: str) -> None:
         group = fully_shard(module, mesh=mesh, mp_policy=policy, reshard_after_forward=module in layers)
         group.set_gradient_divide_factor(1.0)
         group.set_force_sum_reduction_for_comms(True)
+    network.backbone.most = ranks.most
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nothing here changes it in place
     for head in heads:
         if head.kind == "vocabulary":
