@@ -22,6 +22,8 @@ ENCODER = {"model_type": "xlm-roberta", "type_vocab_size": 1, **WIDE}
 DECODER = {"model_type": "llama", "num_key_value_heads": 2, "tie_word_embeddings": True, **WIDE}
 NARROW = ENCODER | {"hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 4, "intermediate_size": 1024}
 BROAD = DECODER | {"hidden_size": 768, "num_hidden_layers": 5, "num_attention_heads": 12, "intermediate_size": 2304}
+BERT = ENCODER | {"model_type": "bert", "hidden_size": 640, "num_attention_heads": 10, "intermediate_size": 2560}
+QWEN = DECODER | {"model_type": "qwen2", "num_hidden_layers": 6, "num_attention_heads": 16, "hidden_size": 1024}
 LORA = {"kind": "lora", "rank": 16, "alpha": 32.0, "targets": "all-linear", "dropout": 0.0}
 
 # model, adapter, precision, dropout, form, tokens at once, activations computed again
@@ -35,10 +37,14 @@ CONFIGURATIONS: dict[str, tuple[dict[str, Any], bool, str, float, str, int, bool
     "decoder, full, fp32": (DECODER, False, "fp32", 0.0, "pairs", 1024, False),
     "decoder, LoRA, fp32": (DECODER, True, "fp32", 0.0, "pairs", 1024, False),
     "decoder, LoRA, bf16": (DECODER, True, "bf16", 0.0, "pairs", 1024, False),
-    # nothing in the formulas was fitted to these
+    "encoder, LoRA, fp32, one pass": (ENCODER, True, "fp32", 0.0, "pairs", 2048, False),
     "narrow encoder, LoRA, fp32, dropout": (NARROW, True, "fp32", 0.1, "pairs", 2048, False),
     "wide decoder, LoRA, fp32": (BROAD, True, "fp32", 0.0, "pairs", 512, False),
     "wide decoder, full, fp32": (BROAD, False, "fp32", 0.0, "pairs", 2048, False),
+    "Qwen, LoRA, bf16": (QWEN, True, "bf16", 0.0, "pairs", 2048, False),
+    # nothing in the formulas was fitted to these
+    "BERT, LoRA, fp32, dropout": (BERT, True, "fp32", 0.1, "pairs", 512, False),
+    "BERT, full, fp32": (BERT, False, "fp32", 0.0, "pairs", 512, False),
 }
 
 
