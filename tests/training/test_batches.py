@@ -65,6 +65,54 @@ def test_a_batch_holds_its_units_and_nothing_else(one: np.ndarray, two: np.ndarr
     assert all(len(p.ids) <= budget or len(p.lengths) == 1 for p in parts)
 
 
+@given(st.data())
+@settings(deadline=None)
+def test_parts_of_a_batch_keep_what_belongs_to_their_units(data: st.DataObject) -> None:
+    """Units of several sequences, and places inside these with a label each."""
+    widths = np.array(data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=12)))
+    lengths = np.array(data.draw(st.lists(st.integers(1, 9), min_size=int(widths.sum()), max_size=int(widths.sum()))))
+    there = np.array(data.draw(st.lists(st.booleans(), min_size=int(lengths.sum()), max_size=int(lengths.sum()))))
+    ends = offsets_of(lengths)
+    tokens = np.flatnonzero(there)
+    sequence = np.searchsorted(ends, tokens, side="right") - 1
+    one = Encoded(
+        np.arange(len(there), dtype=np.uint32), ends, offsets_of(widths), np.arange(len(widths)),
+        labels=tokens.astype(np.int32), where=(tokens - ends[sequence]).astype(np.int32),
+        where_offsets=np.searchsorted(sequence, np.arange(len(lengths) + 1)),
+    )  # fmt: skip
+    units = np.array(data.draw(st.permutations(range(len(widths)))))
+    whole = Corpus([one], ["en"], labels_of="where").gather(units)
+    assert sorted(whole.ids) == list(range(len(there)))
+    assert sorted(whole.labels) == tokens.tolist()
+    for batch in [whole, *(whole.part(cut, "where") for cut in micro_batches(whole.tokens(), 12))]:
+        assert batch.ids[batch.where].tolist() == batch.labels.tolist(), "a label stands at its own token"
+        assert batch.units[-1] == len(batch.lengths)
+        assert batch.lengths.sum() == len(batch.ids)
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(1, 9), st.integers(0, 2**31),
+    st.sampled_from([{"by": "size"}, {"by": "size", "cap": 7}, {"by": "uniform"}, {"temperature": 3.0}]),
+)  # fmt: skip
+@settings(deadline=None, max_examples=50)
+def test_a_member_of_a_mixture_goes_through_its_data_epoch_after_epoch(
+    counts: list[int], batch: int, seed: int, sampling: dict[str, object]
+) -> None:
+    """Whatever the mixture, every unit of a member comes once before any comes twice, and the shares are as said."""
+    steps = 2000
+    weights = weigh(counts, [str(i) for i in range(len(counts))], sampling)
+    mixture = Mixture(tuple(counts), weights, batch, seed, steps)
+    shown = [np.zeros(n, int) for n in counts]
+    for step in range(steps):
+        member, epoch, part = mixture.at(step)
+        np.add.at(shown[member], permutation(counts[member], seed + member, "order", epoch)[part], 1)
+        assert shown[member].max() == epoch + 1
+        assert shown[member].min() >= epoch
+    found = np.bincount(mixture.members, minlength=len(counts)) / steps
+    spread = np.sqrt(np.array(weights) * (1 - np.array(weights)) / steps)
+    assert (np.abs(found - weights) <= 5.5 * spread + 5 / steps).all()
+
+
 def test_hidden_labels_are_not_trained_on() -> None:
     corpus = Corpus([encoded(np.array([3, 3, 3]), labels=np.array([1, -100, 0]))], ["en"])
     assert corpus.units.tolist() == [0, 2]
