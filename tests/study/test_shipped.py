@@ -11,6 +11,7 @@ import waystage
 from waystage.graph.plan import Plan
 from waystage.models import shapes
 from waystage.study import load
+from waystage.study.estimate import estimate
 
 STUDIES = sorted((Path(__file__).parent.parent.parent / "studies").glob("*.toml"))
 REPORTS = {"distant-intermediates", "source-language", "low-resource-gap", "similarity", "scaling"}
@@ -38,6 +39,16 @@ def test_it_plans_for_real_and_as_a_rehearsal(path, tmp_path):
     assert {cell.intermediate for cell in rehearsal.plan.cells} == set(real.study.intermediate)
     assert all(shapes.is_standin(model) for model in rehearsal.study.models)
     assert len(rehearsal.study.seeds) >= 3  # fewer give no verdict
+
+
+@pytest.mark.parametrize("name", ["phang2020", "xtreme-r"])
+def test_rehearsals_of_the_large_studies_train_long_enough_and_fit_into_an_hour_of_two_cores(name, tmp_path):
+    found = waystage.load(STUDIES[0].with_name(f"{name}.toml"), rehearsal=True, store=tmp_path)
+    assert len(found.study.select(found.study.languages)) >= 12
+    stages = Plan(found.plan.wanted).stages.values()
+    assert sum(estimate(stage, {}).seconds for stage in stages) / 2 < 45 * 60
+    recipes = [stage.config["recipe"] for stage in stages if stage.kind == "train"]
+    assert not any("steps" in recipe for recipe in recipes)  # a few steps for all would leave most of them at chance
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)

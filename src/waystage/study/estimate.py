@@ -193,10 +193,15 @@ def _trained_on(stage: Stage) -> tuple[float, int, int]:
     recipe = stage.config["recipe"]
     inputs = stage.inputs["tokens"]
     members = inputs if isinstance(inputs, tuple) else (inputs,)
-    counts = [_counted(m) for m in members]
+    share = (stage.config.get("replay") or {}).get("mlm", 0.0)  # of batches; beside it, running text has no epochs
+    tasks = [m for m in members if not share or m.config["form"] != "masked"]
+    counts = [_counted(m) for m in tasks]
     cap = stage.config.get("sampling", {}).get("cap")
-    size = sum(min(count, cap or count) for count in counts)
-    per_example = sum(c * _tokens(m) for c, m in zip(counts, members, strict=True)) // max(1, sum(counts))
+    size = sum(min(count, cap or count) for count in counts) / (1 - share)
+    per_example = sum(c * _tokens(m) for c, m in zip(counts, tasks, strict=True)) // max(1, sum(counts))
+    if share:
+        text = next(m for m in members if m.config["form"] == "masked")
+        per_example = round((1 - share) * per_example + share * _tokens(text))
     batch = recipe.get("batch", 32)
     seen = recipe["steps"] * batch if recipe.get("steps") is not None else recipe.get("epochs", 1) * size
     matched = stage.inputs.get("steps_of", ())
