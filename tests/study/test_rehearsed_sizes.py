@@ -64,3 +64,11 @@ def test_an_effect_can_be_planted_and_is_part_of_the_identity() -> None:
             for s in (made["source"], rows(plain, "qqp", "train")["source"])]  # fmt: skip
     assert [e.first for e in read[0]] == [e.first for e in read[1]]
     assert [e.label for e in read[0]] != [e.label for e in read[1]]
+
+
+def test_a_target_in_a_few_languages_of_its_own_keeps_one_of_them() -> None:
+    said = study().model_dump(exclude_unset=True) | {"targets": ("xtreme", "xtreme-r", "masakhapos", "americasnli")}
+    wide = Study(**said)
+    world = rehearsed(wide)[0]
+    for name in wide.target_tasks():
+        assert set(tasks.get(name).languages) & set(world.select(world.languages)), name

@@ -226,6 +226,10 @@ def _languages(study: Study) -> tuple[str, ...]:
         picked.append(best)
         seen.append(_traits(best))
         rest.remove(best)
+    for name in study.target_tasks():  # every target stays, also one that is in a few languages of its own only
+        own = [code for code in rest if code in find_task(study, name).languages]
+        if own and not set(picked) & set(find_task(study, name).languages):
+            picked.append(max(own, key=lambda code: _worth(code, seen, study)))
     return tuple(picked)
 
 
