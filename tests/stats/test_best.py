@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from waystage.errors import InputError
+from waystage.stats import verdict
 from waystage.stats.average import contrast
 from waystage.stats.best import best_of
 from waystage.stats.components import components
@@ -45,11 +46,27 @@ def test_a_real_best_is_found(scores_of):
     assert set(found.by_target) == set(TARGETS)
 
 
-def test_three_seeds_cannot_choose_and_report(scores_of):
-    scores = scores_of(gains={"mnli": 5.0, "squad": 0.0}, targets=TARGETS, seeds=(1, 2, 3))
+def test_two_seeds_cannot_choose_and_report(scores_of):
+    scores = scores_of(gains={"mnli": 5.0, "squad": 0.0}, targets=TARGETS, seeds=(1, 2))
     found = best_of(contrasts(scores, ["mnli", "squad"]))
     assert found.gain.low is None
-    assert "needs 4" in found.gain.note
+    assert "needs 3" in found.gain.note
+    assert found.chosen == {}
+
+
+@pytest.mark.parametrize(("seeds", "choosing"), [(3, 1), (4, 1), (5, 2), (6, 3), (7, 3), (10, 5)])
+def test_how_many_seeds_choose(scores_of, seeds, choosing):
+    scores = scores_of(gains={"mnli": 5.0, "squad": 0.0}, targets=TARGETS, seeds=tuple(range(seeds)))
+    found = best_of(contrasts(scores, ["mnli", "squad"]))
+    assert len(found.choosing) == choosing
+    assert len(found.reporting) == seeds - choosing == found.gain.n
+
+
+def test_three_seeds_give_an_interval_and_no_verdict(scores_of):
+    scores = scores_of(gains={"mnli": 5.0, "squad": 0.0}, targets=TARGETS, seeds=(1, 2, 3))
+    found = best_of(contrasts(scores, ["mnli", "squad"]))
+    assert found.gain.low is not None and found.gain.n == 2
+    assert verdict.of(found.gain, seeds=found.gain.n).word == "no verdict"
     elsewhere = best_of(contrasts(scores, ["mnli", "squad"]), chosen=dict.fromkeys(TARGETS, "squad"))
     assert elsewhere.gain.method == "t over seeds, chosen elsewhere"
     assert elsewhere.reporting == (1, 2, 3)

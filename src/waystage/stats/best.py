@@ -23,7 +23,7 @@ from waystage.stats import seeds as over_seeds
 from waystage.stats.average import Contrast
 from waystage.stats.interval import Interval, without
 
-FEWEST_SEEDS = 4  # one to choose, three to report
+FEWEST_SEEDS = 3  # one to choose, two to report: an interval without a verdict; four give one
 
 
 Gains = dict[str, dict[str, dict[int, float]]]  # target -> arm -> seed -> gain over the baseline
@@ -73,8 +73,8 @@ def best_of(
     gains: Gains = {t: {one.a: one.of((t,)).per_seed() for one in contrasts} for t in targets}
     seeds = sorted(set.intersection(*(set(by_seed) for arms in gains.values() for by_seed in arms.values())))
     naive = sum(max(_mean(by_seed, seeds) for by_seed in gains[t].values()) for t in targets) / len(targets)
-    choosing = () if chosen else tuple(seeds[: len(seeds) - max(FEWEST_SEEDS - 1, (len(seeds) + 1) // 2)])
-    if not chosen and not choosing:
+    choosing = () if chosen else tuple(seeds[: len(seeds) - _reporting(len(seeds))])
+    if not chosen and len(seeds) < FEWEST_SEEDS:
         why = f"{len(seeds)} seeds: to choose and to report needs {FEWEST_SEEDS}, or a choice made elsewhere"
         none = without(naive, method="chosen and reported on the same seeds", n=len(seeds), why=why)
         return Best(none, {}, {}, (), tuple(seeds), naive, {})
@@ -93,6 +93,11 @@ def best_of(
     }
     by_target = {target: over_seeds.mean(values, method=method) for target, values in read.items()}
     return Best(_average(read, method), by_target, picked, choosing, tuple(reporting), naive, read)
+
+
+def _reporting(seeds: int) -> int:
+    """Half of the seeds or more, three where there are four, and at least one is left to choose."""
+    return max(min(3, seeds - 1), (seeds + 1) // 2)
 
 
 def _average(read: Mapping[str, Sequence[float]], method: str) -> Interval:
