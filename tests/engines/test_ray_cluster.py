@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,10 @@ def test_a_stage_on_several_machines_and_names_for_people(step: Step, tmp_path: 
             assert team["PET_MASTER_ADDR"] and 1024 < int(team["PET_MASTER_PORT"]) < 65536
             assert (tmp_path / "tally").read_text().split() == ["wide", "wide"]  # once on each
             assert "train on two machines" in {task.name for task in list_tasks()}
+            how: dict[str, Any] = {"kind": "toys.shared", "version": 1, "resources": Resources(devices=4, processes=4)}
+            shared = Stage(name="four processes", config={}, **how)
+            assert execute(Plan([shared]), store, engine).ok
+            assert (store.use(shared.fingerprint) / "a.txt").read_text() == "4 False"
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -121,6 +121,8 @@ def assist(job: Job, *, device: str, team: Team) -> None:
     from waystage.engines import crew
 
     store = _store(job.store)
+    if not job.redo and store.verify(job.fingerprint, deep=False) == []:
+        return  # the first one will not come
     if job.processes > 1:
         where = crew.machine(job, device, team)
         crew.run(job, _inputs(job, store), None, where, device=device, tell=lambda message: None)

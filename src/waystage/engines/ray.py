@@ -46,6 +46,8 @@ class Task:
     tell: Tell
     others: list[Any]  # the same stage on further machines
     group: Any = None  # what keeps places for it on several machines
+    place: Place | None = None
+    starts: int = 1
 
 
 class Ray:
@@ -124,7 +126,7 @@ class Ray:
         how = {"name": job.name, "max_retries": RETRIES, "num_gpus": len(place.devices), "num_cpus": not place.devices}
         path = sys.path if self.own else []
         if len(place.nodes) > 1:
-            first, task = self._team(job, tell, place, how)
+            first, task = self._team(job, tell, place)
         else:
             first = self.run.options(**how, scheduling_strategy=self._at(place.node)).remote(job.dump(), path, None)
             task = Task(job, tell, [])
@@ -132,8 +134,8 @@ class Ray:
         tell({"event": "started", "fingerprint": job.fingerprint, "log": job.log})
         return True
 
-    def _team(self, job: Job, tell: Tell, place: Place, how: dict[str, Any]) -> tuple[Any, Task]:
-        """The same stage on several machines, which begin together or not at all."""
+    def _team(self, job: Job, tell: Tell, place: Place) -> tuple[Any, Task]:
+        """The same stage on several machines, which begin together or not at all: none is tried again by itself."""
         from ray.util import placement_group
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
@@ -142,22 +144,32 @@ class Ray:
 
         def on(number: int, function: Any) -> Any:
             where = PlacementGroupSchedulingStrategy(group, number)
-            return function.options(**{**how, "num_gpus": counts[number]}, scheduling_strategy=where)
+            how = {"name": job.name, "max_retries": 0, "num_gpus": counts[number], "num_cpus": 0}
+            return function.options(**how, scheduling_strategy=where)
 
         host, port = self.ray.get(on(0, self.ray.remote(_meeting)).remote())
         teams = [team(machines=len(counts), number=n, each=counts[0], host=host, port=port) for n in range(len(counts))]
         path = sys.path if self.own else []
         first, *others = [on(n, self.run).remote(job.dump(), path, env) for n, env in enumerate(teams)]
-        return first, Task(job, tell, others, group)
+        return first, Task(job, tell, others, group, place)
 
     def poll(self, timeout: float) -> None:
         if self.tasks:
+            for first, task in self.tasks.items():
+                if task.others and self._lost(task.others):
+                    self.ray.cancel(first, force=True)  # it would wait for them
             ended, _ = self.ray.wait(list(self.tasks), timeout=timeout)
             if ended:
                 ended, _ = self.ray.wait(list(self.tasks), num_returns=len(self.tasks), timeout=0)
             for reference in ended:
                 task = self.tasks.pop(reference)
                 message = self._answer(reference, task)
+                if message["event"] == "lost":
+                    assert task.place
+                    first, again = self._team(task.job, task.tell, task.place)
+                    again.starts = task.starts + 1
+                    self.tasks[first] = again
+                    continue
                 self.room.free(task.job.fingerprint)
                 self._hear(task)
                 task.tell({**message, "fingerprint": task.job.fingerprint})
@@ -165,6 +177,15 @@ class Ray:
             self.listened = time.monotonic()
             for task in self.tasks.values():
                 self._hear(task)
+
+    def _lost(self, others: list[Any]) -> bool:
+        """Whether one of the other machines ended without having done its part."""
+        ended, _ = self.ray.wait(others, num_returns=len(others), timeout=0)
+        try:
+            self.ray.get(ended)
+        except self.ray.exceptions.RayError:
+            return True
+        return False
 
     def _hear(self, task: Task) -> None:
         message = self.ear.listen(task.job)
@@ -178,6 +199,8 @@ class Ray:
             why = str(error).strip().partition("\n")[0] or type(error).__name__
             message = {"event": "failed", "error": f"its Ray worker was lost {1 + RETRIES} times: {why}",
                        "tail": tail(Path(task.job.log))}  # fmt: skip
+            if task.group and task.starts <= RETRIES:
+                message = {"event": "lost"}  # as Ray itself starts a single task again
         if task.group:
             for other in task.others:
                 self.ray.cancel(other, force=True)

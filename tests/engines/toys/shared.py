@@ -19,6 +19,9 @@ def run(config: dict[str, Any], inputs: dict[str, Any], out: Path, context: Any)
     (context.scratch / f"pid-{seat.rank}").write_text(str(os.getpid()))
     if told == "die":
         os.kill(os.getpid(), 9)
+    if told == "die once" and not (context.scratch / "died").exists():
+        (context.scratch / "died").touch()
+        os.kill(os.getpid(), 9)
     if told == "leave":
         os._exit(7)
     if told == "wrong":
