@@ -20,6 +20,7 @@ from waystage.graph.stage import Resources, Stage
 
 UNKNOWN = 1 << 62  # bytes of an accelerator that does not say
 SHARE = 0.9  # of a machine's memory may be spoken for by estimates
+AGAIN = 0.05  # of a wide stage's time goes by before places are chosen for it anew
 READS = ("checkpoint", "start")  # inputs that are worth staying close to
 
 
@@ -107,6 +108,7 @@ class Room:
         self._free: dict[int, dict[str, set[int]]] = {}  # size -> node -> numbers
         for (name, number), size in self._size.items():
             self._free.setdefault(size, {}).setdefault(name, set()).add(number)
+        self._idle = {name: len(mine) for name, mine in self._devices.items()}
         self._ends: dict[Device, float] = {}  # of those in use: when they are predicted to be free
         self._used = dict.fromkeys(self.nodes, 0)  # slots
         self._spoken = dict.fromkeys(self.nodes, 0)  # memory
@@ -120,18 +122,26 @@ class Room:
         """A place for the stage `key` now, or None: not now. It has the place until `free(key)`."""
         if not need.devices or not self.total:
             return self._slot(key, need)
-        self._keep(size(need), None)
+        which = size(need)
+        kept = self._kept.get(which)
+        waits = kept is not None and kept.key == key and now < kept.start
+        if not waits:
+            self._keep(which, None)
         width = self.width(need.devices)
         needed = min(need.memory, width.largest)
         end = now + need.seconds
         if width.count == 1:
             devices = self._one(needed, end, near)
         else:
-            devices = self._several(width, needed, end) or self._await(key, need, width, now)
+            devices = self._several(width, needed, end, kept.devices if waits and kept else frozenset())
+            if not devices and not waits:
+                self._await(key, need, width, now)
         if not devices:
             return None
+        self._keep(which, None)
         for device in devices:
             self._free[self._size[device]][device[0]].discard(device[1])
+            self._idle[device[0]] -= 1
             self._ends[device] = end
         self._last[key] = self._last[near] = devices[0]
         self.places[key] = Place(devices[0][0], tuple(devices))
@@ -142,6 +152,7 @@ class Room:
         for device in place.devices:
             del self._ends[device]
             self._free[self._size[device]][device[0]].add(device[1])
+            self._idle[device[0]] += 1
         if not place.devices:
             need = self._takes.pop(key)
             self._used[place.node] -= min(need.processes, self.nodes[place.node].slots)
@@ -202,17 +213,21 @@ class Room:
                         return [(name, number)]
         return []
 
-    def _several(self, width: Width, needed: int, end: float) -> list[Device]:
+    def _several(self, width: Width, needed: int, end: float, kept: frozenset[Device]) -> list[Device]:
+        """`kept`: accelerators that wait for this very stage."""
         ways = []
-        for name in self._devices:
-            free = [d for d in self._of(name, needed) if d not in self._ends and self._open(d, end)]
+        for name, idle in self._idle.items():
+            if idle < width.each:
+                continue
+            mine = self._of(name, needed)
+            free = [d for d in mine if d not in self._ends and (d in kept or self._open(d, end))]
             if len(free) >= width.each:
                 ways.append(free)
         ways.sort(key=len)  # the tightest fit: fewest left over
         return width.take(ways)
 
-    def _await(self, key: str, need: Resources, width: Width, now: float) -> list[Device]:
-        """Nothing is free together: keep what will be first. Returns what there is now, which is nothing."""
+    def _await(self, key: str, need: Resources, width: Width, now: float) -> None:
+        """Nothing is free together: keep what will be first, until then."""
         ways = []
         for name in self._devices:
             mine = [d for d in self._of(name, min(need.memory, width.largest)) if d not in self._until]
@@ -221,9 +236,8 @@ class Room:
                 ways.append(mine[: width.each])
         ways.sort(key=lambda way: self._ends.get(way[-1], now))
         if devices := width.take(ways):
-            start = max(now, *(self._ends.get(d, now) for d in devices))
+            start = max(now + AGAIN * need.seconds, *(self._ends.get(d, now) for d in devices))
             self._keep(size(need), Kept(key, frozenset(devices), start))
-        return []
 
     def _keep(self, which: tuple[int, int], kept: Kept | None) -> None:
         before = self._kept.pop(which, None)
