@@ -26,6 +26,7 @@ READS = {
     "last": np.cumsum(LENGTHS) - 1,
     "scattered": np.flatnonzero(np.random.default_rng(1).random(LENGTHS.sum()) < 0.2),
     "one": np.array([70]),
+    "none": np.zeros(0, np.int64),  # a part of a batch in which no word is hidden
 }
 FEW = [name for name, family in FAMILIES.items() if family.last is not None]
 
@@ -56,7 +57,7 @@ def test_as_the_whole_layer(name: str, reads: str, monkeypatch: pytest.MonkeyPat
     layers[-1].register_forward_hook(lambda module, args, out: seen.append(out.shape[1]))
     found = _gradients(backbone, rows, weights)
     with monkeypatch.context() as patch:
-        patch.setattr("waystage.models.backbone.FEW", 0.0)
+        patch.setattr("waystage.models.backbone.FEW", -1.0)
         wanted = _gradients(backbone, rows, weights)
     _same(found, wanted)
     assert seen[0] < seen[1] == 256, "the layer ran whole"
@@ -83,7 +84,7 @@ def test_under_an_adapter(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         if "lora_B" in at:
             torch.nn.init.normal_(parameter)
     found = _gradients(backbone, rows, weights)
-    monkeypatch.setattr("waystage.models.backbone.FEW", 0.0)
+    monkeypatch.setattr("waystage.models.backbone.FEW", -1.0)
     _same(found, _gradients(backbone, rows, weights))
 
 
@@ -93,7 +94,7 @@ def test_a_decoder_that_looks_both_ways(name: str, monkeypatch: pytest.MonkeyPat
     backbone = load.fresh(_config(name), seed=1, dropout=0.0).train()
     load._look_both_ways({"name": name, "attention": "bidirectional"}, backbone.model, causal=True)
     found = _gradients(backbone, rows, weights)
-    monkeypatch.setattr("waystage.models.backbone.FEW", 0.0)
+    monkeypatch.setattr("waystage.models.backbone.FEW", -1.0)
     _same(found, _gradients(backbone, rows, weights))
 
 
