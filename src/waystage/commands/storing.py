@@ -43,6 +43,8 @@ def verify(root: Path | None) -> None:
 def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
     store = existing(root)
     kept = _recorded(store, keep)
+    judged = sorted(kept) or retention.studies(store)
+    say(f"needed: what {'is named' if keep else 'every study of this store says'}: {', '.join(judged) or 'no study'}")
     freed = retention.gc(store, kept if keep else None, delete=yes)
     for item in freed:
         say(f"{size(item.size):>10}  {item.what}: {item.name}")

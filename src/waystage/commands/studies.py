@@ -60,8 +60,10 @@ def plan(
                 "blocked": list(results.plan.blocked),
             }
         )
-        return
-    _print_plan(results, whole, todo, costs, stages)
+    else:
+        _print_plan(results, whole, todo, costs, stages)
+    if results.plan.blocked:
+        raise typer.Exit(2)  # as `run` would: scripts plan first
 
 
 def study_id(results: Results) -> str:
@@ -127,7 +129,7 @@ def _print_plan(
         some = ", ".join(names[:3]) + (", ..." if names[3:] else "")
         count = "1 hub name is" if len(names) == 1 else f"{len(names)} hub names are"
         say(f"{count} not pinned yet ({some}): `check` and `run` write their commits to STUDY.lock")
-    for line in _licences(results):
+    for line in (*_licences(results), *_threads(results)):
         say(line)
     if stages:
         labels = whole.labels
@@ -141,6 +143,14 @@ def _why(todo: Todo) -> None:
     if set(reasons) - {"new"}:
         rows = [[reason, count] for reason, count in reasons.most_common(12)]
         table(["why", "stages"], rows, numbers=["stages"])
+
+
+def _threads(results: Results) -> list[str]:
+    said, cores = results.study.threads, os.cpu_count() or 1
+    if said <= cores:
+        return []
+    return [f"threads = {said}, but this machine has {cores} cores: stages on its CPU take longer than they could. "
+            "The count is identity, so it stays"]  # fmt: skip
 
 
 def _licences(results: Results) -> list[str]:
@@ -176,8 +186,8 @@ def run(
     if not quiet:
         for change in results.substitutions:
             say(f"rehearsal, {change}")
-        for reason in results.plan.left_out:
-            say(f"not planned: {reason}")
+        for reason in (*(f"not planned: {one}" for one in results.plan.left_out), *_threads(results)):
+            say(reason)
     known = estimate.history(islice(results.store.manifests(), HISTORY))
 
     def resources(stage: Stage) -> Resources:

@@ -25,6 +25,7 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
     busy: dict[str, tuple[float, int]] = field(default_factory=dict)  # places -> share of the time, how many there are
+    together: float = 0.0  # stages side by side, on average
     interrupted: str | None = None  # the signal that stopped the run
 
     @property
@@ -43,6 +44,8 @@ class Outcome:
             lines[0] += f", {len(self.dropped)} checkpoints dropped after use"
         if self.busy and len(self.done) > 1:
             lines.append("busy: " + ", ".join(f"{share:.0%} of {of} {what}" for what, (share, of) in self.busy.items()))
+        elif self.together and len(self.done) > 1:
+            lines.append(f"busy: {self.together:.1f} stages side by side on average, of places that are not known here")
         for failure in self.failed:
             lines.append(f"failed: {failure.name}: {failure.error}")
             lines += [f"  | {line}" for line in failure.tail]

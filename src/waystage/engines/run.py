@@ -304,6 +304,7 @@ class Scheduler:
                 self._skip(fingerprint, self._why_not())
         self.outcome.seconds = seconds
         self.outcome.busy = self._busy(seconds)
+        self.outcome.together = sum(self.state.rows[one].seconds for one in self.outcome.done) / max(seconds, 1e-9)
         status = "failed" if crashed else self.outcome.status
         self.keeper.change(lambda: vars(self.state).update(status=status, ended=time.time()))
         self.events({"event": "end", "outcome": self.outcome}, self.state)

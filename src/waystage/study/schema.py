@@ -131,7 +131,9 @@ class Study(Part):
     attention: Literal["causal", "bidirectional"] = Field(
         "causal", description="of decoders: does a token see those before it only, or the whole text; encoders see all"
     )
-    threads: Count = Field(1, description="per stage on a CPU; another count gives other floats, so it is identity")
+    threads: Count = Field(
+        1, le=1024, description="per stage on a CPU; another count gives other floats, so it is identity"
+    )
     low_resource: str = Field("resource:0-2", description="what `low-resource` means in this study")
     placement: Placing = Placing()
     sweep: bool = Field(False, description="score every layer of searches too: a report, never a choice of the layer")

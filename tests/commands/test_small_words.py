@@ -1,0 +1,68 @@
+"""What commands say about a plan that cannot run, about threads, and about what is needed of a store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from waystage.cli import app
+from waystage.engines.outcome import Outcome
+from waystage.errors import InputError
+from waystage.graph.plan import Plan
+from waystage.graph.stage import Stage
+from waystage.graph.store import Store
+
+TEXT = """
+title = "Nothing there"
+source = "{folder}"
+models = ["xlm-roberta-base"]
+targets = ["xnli"]
+languages = ["en", "de"]
+seeds = [1]
+
+[intermediate.none]
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "study.toml"
+    path.write_text(TEXT.format(folder=tmp_path / "data"))
+    return path
+
+
+def said(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+
+
+def test_a_plan_that_cannot_run_ends_like_the_run_would(study: Path, tmp_path: Path) -> None:
+    plan = said("plan", study, "--store", tmp_path / "store")
+    assert plan.exit_code == 2 and "cannot run yet: " in plan.stdout
+    assert said("plan", study, "--store", tmp_path / "store", "--json").exit_code == 2
+
+
+def test_more_threads_than_cores_are_said_and_nonsense_is_refused(study: Path, tmp_path: Path) -> None:
+    many = said("plan", study, "--store", tmp_path / "store", "--set", "source='world'", "--set", "threads=1000")
+    assert many.exit_code == 0 and f"threads = 1000, but this machine has {os.cpu_count()} cores" in many.stdout
+    one = said("plan", study, "--store", tmp_path / "store", "--set", "source='world'")
+    assert "threads" not in one.stdout
+    with pytest.raises(InputError, match="1024"):
+        CliRunner().invoke(app, ["plan", str(study), "--set", "threads=100000"], catch_exceptions=False)
+
+
+def test_gc_says_whose_word_counts(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    store = Store(tmp_path / "store")
+    assert "every study of this store says: no study" in said("store", "gc", "--store", store.root).stdout
+    Plan([Stage(kind="rows", name="x", config={})]).record(store, "mine")
+    assert "every study of this store says: mine" in said("store", "gc", "--store", store.root).stdout
+
+
+def test_a_run_on_a_cluster_says_how_many_stages_ran_side_by_side() -> None:
+    assert "busy: 3.5 stages side by side" in Outcome("r", done=["a", "b"], together=3.5).text()
+    known = Outcome("r", done=["a", "b"], together=3.5, busy={"places on the CPU": (0.9, 4)}).text()
+    assert "busy: 90% of 4 places on the CPU" in known and "side by side" not in known
