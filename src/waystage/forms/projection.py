@@ -148,13 +148,18 @@ def tags(
     lefts, rights = ({pair[side]: kind for pair, kind in zip(BRACKETS, of_kind, strict=False)} for side in (0, 1))
     words: list[str] = []
     found: list[tuple[int, int, str]] = []
+    slipped: set[int] = set()  # phrases, by their first word, of which a mark stands within a word
     begun: tuple[int, str] | None = None
-    for piece in re.split(r"([\[\]{}<>«»⟦⟧])", sentence):
+    pieces = re.split(r"([\[\]{}<>«»⟦⟧])", sentence)
+    for i, piece in enumerate(pieces):
+        within = i % 2 == 1 and pieces[i - 1][-1:].isalnum() and pieces[i + 1][:1].isalnum()
         if piece in lefts and begun is None:
             begun = (len(words), lefts[piece])
+            slipped |= {begun[0]} if within else set()
         elif begun is not None and rights.get(piece) == begun[1]:
             if len(words) > begun[0]:
                 found.append((begun[0], len(words), begun[1]))
+                slipped |= {begun[0]} if within else set()
             begun = None
         elif _ANY.fullmatch(piece):
             return Dropped("the marks do not pair")
@@ -162,7 +167,7 @@ def tags(
             words += split(piece, language)
     if begun or sorted(kind for *_, kind in found) != sorted(kind for *_, kind in wanted):
         return Dropped("a mark was lost")
-    if not _all_agree(words, found, wanted, alone, language):
+    if not _all_agree(words, found, wanted, alone, language, slipped):
         return Dropped("what is marked is not the phrase")
     out = [rest] * len(words)
     for first, end, kind in found:
@@ -172,14 +177,17 @@ def tags(
 
 def _all_agree(
     words: list[str], found: list[tuple[int, int, str]], wanted: list[tuple[int, int, str]], alone: Sequence[str],
-    language: str,
+    language: str, slipped: set[int],
 ) -> bool:  # fmt: skip
-    """Each phrase has a translation of its own to agree with, whatever their order in the sentence."""
+    """Each phrase has a translation of its own to agree with, whatever their order in the sentence. Where a mark
+    stands within a word (or a script has no spaces to tell) they must be the same."""
     left = [(kind, text) for (*_, kind), text in zip(wanted, alone, strict=True)]
     for first, end, kind in found:
         phrase = text_of(words[first:end], language)
         best = max((one for one in left if one[0] == kind), key=lambda one: alike(phrase, one[1]), default=None)
         if best is None or alike(phrase, best[1]) < AGREE:
+            return False
+        if first in slipped and phrase != text_of(split(best[1], language), language):
             return False
         left.remove(best)
     return True

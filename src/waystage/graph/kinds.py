@@ -12,7 +12,7 @@ VERSIONS = {
     "train": 3,
     "evaluate": 2,
     "pretrain": 3,
-    "translate": 1,
+    "translate": 2,
     "alter": 1,
     "merge": 1,
     "adopt": 1,
