@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from engine_data import WORKS, corpus, ours
-from kept import keep
+from kept import keep, place
 from waystage.training.loop import Job, State, full_precision, step
 from waystage.training.mixture import Mixture
 from waystage.training.weights import Adam, Weights
@@ -76,7 +76,7 @@ def main() -> None:
                 sys.exit(told.stderr)
             peaks[role] = json.loads(told.stdout.strip().splitlines()[-1])["peak"]
         print(f"{name}: " + ", ".join(f"{role} {peak:,.0f} MB" for role, peak in peaks.items()), flush=True)
-        keep(said.out, name, {"steps": said.steps, "peak MB": peaks})
+        keep(place(said.out, "engine_peak", quick=said.quick), name, {"steps": said.steps, "peak MB": peaks})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import (
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -18,6 +19,7 @@ from transformers import (
 )
 
 from engine_data import Work, config
+from waystage.models import load
 from waystage.training import masking
 from waystage.training.loop import MASK, Member
 from waystage.training.mixture import Mixture
@@ -57,6 +59,20 @@ class Padded:
             wide[there] = flat
             said["labels"] = wide
         return {name: torch.from_numpy(value) for name, value in said.items()}
+
+
+def take_weights(work: Work, shape: str, model: Any, head: Any) -> None:
+    """Begin where ours began: the same random body, and the head that is given."""
+    body = load.fresh(config(shape), seed=1).model.state_dict()
+    missing, unknown = model.roberta.load_state_dict(body, strict=False)
+    assert not unknown and all("position_ids" in name or "token_type_ids" in name for name in missing)
+    if work.name == "nli":
+        pairs = {"dense": (head.dense, model.classifier.dense), "out": (head.out, model.classifier.out_proj)}
+    else:
+        pairs = {"dense": (head.dense, model.lm_head.dense), "norm": (head.norm, model.lm_head.layer_norm)}
+        model.lm_head.bias.data.copy_(head.bias.data)
+    for ours, theirs in pairs.values():
+        theirs.load_state_dict(ours.state_dict())
 
 
 class Same(Trainer):
@@ -99,6 +115,7 @@ def run(
             model=model, args=arguments, train_dataset=list(range(len(member.corpus))),
             data_collator=Padded(work, member, mixture.seed), callbacks=[Told()],
         )  # fmt: skip
+        trainer.remove_callback(PrinterCallback)
         order = []
         for step in range(mixture.steps):
             number, epoch, part = mixture.at(step)

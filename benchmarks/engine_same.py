@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import (
+    PrinterCallback,
     Trainer,
     TrainingArguments,
     XLMRobertaForSequenceClassification,
@@ -28,7 +29,7 @@ from transformers import (
 from transformers.utils import logging
 
 from engine_data import WORKS, config, corpus, ours
-from kept import keep
+from kept import keep, place
 from waystage import forms, stages
 from waystage.forms.encoded import Encoded, Head
 from waystage.models import heads, load
@@ -192,7 +193,11 @@ def by_trainer(data: Tagging, seed: int, steps: int, half: bool, folder: Path) -
     def together(units: list[int]) -> dict[str, torch.Tensor]:
         return padded(data.train.gather(np.array(units)))
 
-    Same(model=model, args=arguments, train_dataset=list(range(len(data.train))), data_collator=together).train()
+    trainer = Same(
+        model=model, args=arguments, train_dataset=list(range(len(data.train))), data_collator=together
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
     network = network_of(data, seed, "fp32")
     network.backbone.model.load_state_dict(model.roberta.state_dict(), strict=False)
     network.head("tags").out.load_state_dict(model.classifier.state_dict())
@@ -248,11 +253,12 @@ def main() -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.set_num_threads(said.threads)
+    out = place(said.out, "engine_same", quick=said.quick)
     first = gradients(said.shape)
     print(f"one batch, {said.shape}            loss   away from fp32   cosine   relative error of the gradient")
     for name, row in first.items():
         print(f"{name:22} {row['loss']:9.5f} {row['away']:12.6f} {row['cosine']:12.6f} {row['relative error']:12.5f}")
-    keep(said.out, f"one batch, {said.shape}", first)
+    keep(out, f"one batch, {said.shape}", first)
     second = curves(said.seeds, said.steps)
     print(f"{STANDIN}, tagging, {said.seeds} seeds, {said.steps} steps: distances from Trainer fp32 with the same seed")
     print(f"{'':14} first {FIRST} losses   mean of last {LAST}   (seeds apart)   accuracy   difference")
@@ -261,7 +267,7 @@ def main() -> None:
             f"{name:14} {row['first steps away']:13.6f} {row['last steps away']:17.5f} {row['between seeds']:15.5f} "
             f"{np.mean(row['accuracy']):11.2f} {row['accuracy away']:+9.2f} +- {row['interval']:.2f}"
         )
-    keep(said.out, f"{STANDIN}, {said.seeds} seeds", {"steps": said.steps, **second})
+    keep(out, f"{STANDIN}, {said.seeds} seeds", {"steps": said.steps, **second})
 
 
 if __name__ == "__main__":

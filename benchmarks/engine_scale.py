@@ -1,6 +1,6 @@
 """A step costs the same whatever the size of the data: steps over 1,000 and over 1,000,000 examples in turn.
 
-    python benchmarks/engine_scale.py [--examples 1000000] [--steps 500] [--quick]
+    python benchmarks/engine_scale.py [--examples 1000000] [--steps 500] [--threads 2] [--clock wall|cpu] [--quick]
 
 Printed: median seconds per step of both, their ratio, and how much memory the large data set added to the process (its
 arrays are mapped from disk, and only what a batch takes is read).
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from engine_data import WORKS, ours
-from kept import keep
+from kept import keep, place
 from waystage.forms.encoded import Encoded
 from waystage.training.corpus import Corpus
 from waystage.training.loop import Job, State, full_precision, step
@@ -48,13 +48,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--examples", type=int, default=1_000_000)
     parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true")
     said = parser.parse_args()
     if said.quick:
         said.examples, said.steps = 200_000, 60
     torch.set_num_threads(said.threads)
+    clock = time.perf_counter if said.clock == "wall" else time.process_time
     work = WORKS["nli"]
     with tempfile.TemporaryDirectory() as folder:
         small, large = stored(Path(folder) / "small", 1000), stored(Path(folder) / "large", said.examples)
@@ -71,17 +73,16 @@ def main() -> None:
             if number == said.steps // 4:  # by then every kind of batch has had its buffers
                 before = resident()
             for job, state, taken in zip(jobs, states, times, strict=True):
-                started = time.process_time()
+                started = clock()
                 step(job, weights, Adam(1e-5), 1e-5, state)
-                taken.append(time.process_time() - started)
+                taken.append(clock() - started)
         one, two = (statistics.median(taken[5:]) for taken in times)
         print(f"1,000 examples {one:.4f} s/step, {said.examples:,} examples {two:.4f} s/step, ratio {two / one:.3f}")
         grew = resident() - before
         print(f"memory of the process grew by {grew:.0f} MB over the last three quarters")
-        how = {"threads": said.threads, "clock": "cpu", "steps": said.steps}
-        keep(
-            said.out, f"{said.examples} examples", {**how, "1000": one, "all": two, "ratio": two / one, "grew MB": grew}
-        )
+        how = {"threads": said.threads, "clock": said.clock, "steps": said.steps}
+        found = {**how, "1000": one, "all": two, "ratio": two / one, "grew MB": grew}
+        keep(place(said.out, "engine_scale", quick=said.quick), f"{said.examples} examples", found)
 
 
 if __name__ == "__main__":

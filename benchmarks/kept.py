@@ -22,6 +22,11 @@ def device(kind: str = "cpu") -> str:
     return f"{fields.get('model name', 'CPU')} ({model}; {os.cpu_count()} cores; {', '.join(has) or 'no bf16'})"
 
 
+def place(said: Path | None, script: str, *, quick: bool) -> Path | None:
+    """Where the results of a script go: where it was told, else to the kept ones; those of a quick run nowhere."""
+    return said or (None if quick else Path(__file__).parent / "results" / f"{script}.json")
+
+
 def keep(path: Path | None, name: str, record: Mapping[str, Any], *, kind: str = "cpu") -> None:
     """Put one result into a file beside those that are there under other names."""
     if path is None:

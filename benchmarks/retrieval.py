@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kept import keep
+from kept import keep, place
 from waystage.forms.search import topk
 
 
@@ -85,7 +85,9 @@ def main() -> None:
         print(f"{label:44} {took:8.2f} s   x {base / took:5.2f}   queries with other neighbours: {other}")
     how = {"threads": said.threads, "clock": said.clock, "width": said.width, "k": said.k, "rounds": said.rounds}
     medians = {label: statistics.median(times[1:]) for label, times in seconds.items()}
-    keep(said.out, f"{said.size} x {said.size}", {**how, "seconds": medians, "other neighbours": differ})
+    ratios = {label: base / took for label, took in medians.items()}
+    record = {**how, "seconds": medians, "ratios": ratios, "other neighbours": differ}
+    keep(place(said.out, "retrieval", quick=said.quick), f"{said.size} x {said.size}", record)
     sys.exit(1 if differ else 0)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from kept import keep, place
 from waystage.forms import pairs
 from waystage.forms.encoded import Encoded
 from waystage.forms.examples import Pair
@@ -91,7 +92,9 @@ def clock(run: Callable[[], list[np.ndarray]]) -> tuple[float, float, list[np.nd
     return time.perf_counter() - wall, time.process_time() - cpu, found
 
 
-def compare(title: str, tokenizer: Tokenizer, both: list[tuple[str, str]], rounds: int) -> bool:
+def compare(
+    title: str, tokenizer: Tokenizer, both: list[tuple[str, str]], rounds: int, out: Path | None
+) -> bool:  # fmt: skip
     examples = [Pair(id=str(i), first=a, second=b, label="ab"[i % 2]) for i, (a, b) in enumerate(both)]
     columns = {
         "first": [a for a, _ in both],
@@ -120,6 +123,8 @@ def compare(title: str, tokenizer: Tokenizer, both: list[tuple[str, str]], round
     )
     wall, cpu = (b / a for a, b in zip(mine, other, strict=True))
     print(f"  ratio                  {wall:6.2f} x       {cpu:6.2f} x      identical ids: {same}")
+    record = {"pairs": len(both), "rounds": rounds, "datasets.map s": other[0], "ours s": mine[0], "ratio": wall}
+    keep(out, title, {**record, "ratio of CPU time": cpu, "same ids": same})
     return same
 
 
@@ -128,16 +133,18 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer pairs, a smaller vocabulary")
     parser.add_argument("--pairs", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--out", type=Path)
     said = parser.parse_args()
+    out = place(said.out, "tokenise", quick=said.quick)
     count, rounds = said.pairs or (6_000 if said.quick else 30_000), said.rounds or (3 if said.quick else 5)
     datasets.disable_progress_bars()
     rng = np.random.default_rng(0)
     lexicon = words(rng, 20_000 if said.quick else 60_000)
     tokenizer = a_tokenizer(texts(rng, lexicon, 20_000, 20), 8_000 if said.quick else 30_000)
     firsts, seconds = texts(rng, lexicon, count, 28), texts(rng, lexicon, count, 16)
-    same = compare("no text twice", tokenizer, list(zip(firsts, seconds, strict=True)), rounds)
+    same = compare("no text twice", tokenizer, list(zip(firsts, seconds, strict=True)), rounds, out)
     repeated = [(firsts[i // 3], second) for i, second in enumerate(seconds)]
-    same &= compare("each first text three times", tokenizer, repeated, rounds)
+    same &= compare("each first text three times", tokenizer, repeated, rounds, out)
     return 0 if same else 1
 
 
