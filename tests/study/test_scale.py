@@ -173,3 +173,9 @@ def test_what_one_device_cannot_hold_is_evaluated_in_parts() -> None:
 def test_more_processes_than_devices_are_refused() -> None:
     with pytest.raises(StudyError, match=r"processes.*is 4, but devices = '2x80GB' has 2"):
         study(placement={"devices": "2x80GB", "processes": 4})
+
+
+def test_a_rehearsal_says_that_it_takes_one_process() -> None:
+    small, said = rehearsed(study(placement={"devices": "8x80GB", "processes": 8}))
+    assert small.placement.processes is None
+    assert any("one per stage instead of 8" in line for line in said)

@@ -70,6 +70,8 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
         changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
     if any(adapter.kind == "qlora" for adapter in _adapters(study)):
         changes.append("adapters: lora instead of qlora, whose 4-bit weights need a GPU")
+    if study.placement.processes:
+        changes.append(f"processes: one per stage instead of {study.placement.processes}; the result is no other")
     for name, effect in said.plant.items():
         changes.append(f"planted effect of training on {find_task(study, name).name}: {effect}")
     arms = {name: _arm(name, arm, study, models, changes) for name, arm in study.intermediate.items()}
