@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from waystage.stats.simulated_answers import ANSWERS
 from waystage.stats.simulation import BROKEN, CHECKS, Check
 
-JUDGED = [check for check in CHECKS if check.group != BROKEN and "2 seeds" not in check.name]
+JUDGED = [check for check in (*CHECKS, *ANSWERS) if check.group != BROKEN and "2 seeds" not in check.name]
 QUICK = [check for check in JUDGED if check.cost <= 10 or "3 seeds" in check.name]
 
 
