@@ -174,6 +174,8 @@ def _run(
             inputs = _inputs(job, store)
             out = store.open(job.fingerprint)
             where = crew.machine(job, device, team)
+            if where.size != job.processes:
+                print(f"planned for {job.processes} processes, but there is room for {where.size} here", file=lines)
             if where.size > 1:
                 facts, most = crew.run(job, inputs, out, where, device=device, tell=tell)
             else:

@@ -166,7 +166,7 @@ def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
         output=shlex.quote(str(home / f"{number:04}-%a.out")),
         nodes=nodes,
         each=each,
-        cpus=max(*(job.threads for job in jobs), profile.cpus_per_gpu * each, 1),
+        cpus=max(*(job.threads * (1 if devices else job.processes) for job in jobs), profile.cpus_per_gpu * each, 1),
         memory=memory // 10**6 if profile.memory else 0,
         gres=f"{profile.gres}:{each}" if devices else "",
         partition=profile.partition,

@@ -108,6 +108,7 @@ def together(seat: Seat, device: str) -> Iterator[Ranks]:
         return
     backend = "gloo"
     if device.startswith("cuda"):
+        torch.cuda.init()
         torch.cuda.set_device(seat.local)
         backend = "cpu:gloo,cuda:nccl"
     dist.init_process_group(
