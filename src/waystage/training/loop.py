@@ -129,8 +129,9 @@ def train(job: Job) -> Trained:
 
 
 def full_precision(network: Network) -> Iterator[torch.nn.Parameter]:
-    """What stays fp32 in a bf16 run: the embedding table, whose rows are summed over many tokens, and small heads."""
-    yield network.backbone.embedding.weight
+    """What stays fp32 in a bf16 run: embedding tables, whose rows are summed over many tokens, and small heads."""
+    for table in network.backbone.tables():
+        yield table.weight
     for head in network.heads.values():
         if head.kind != "vocabulary":
             yield from head.parameters()
@@ -186,6 +187,7 @@ def _contrasted(
 
     The loss of the whole batch gives every vector its gradient; a second pass, with the same dropout, takes it from
     there to the weights. So what is contrasted depends neither on how much memory there is nor on how many processes.
+    Where no process has more than one part, the first pass serves for both.
     """
     ranks = job.network.ranks
 
@@ -193,18 +195,18 @@ def _contrasted(
         job.network.backbone.noise.seed(job.seed, DROPOUT, step, index)
         return job.network(batch, member.head)
 
-    with torch.no_grad():
+    once = mine.most == 1
+    with torch.set_grad_enabled(once):
         found = [(vectors(index, batch), counts) for index, batch, counts in mine.passes]
-        own = [rows for rows, counts in found if counts]
-        width = job.network.backbone.config.hidden_size
-        rows = torch.cat(own) if own else torch.zeros(0, width, device=job.network.device)
-        every = ranks.joined(rows, mine.sequences)
-    every.requires_grad_()
+    own = [rows.detach() for rows, counts in found if counts]
+    width = job.network.backbone.config.hidden_size
+    rows = torch.cat(own) if own else torch.zeros(0, width, device=job.network.device)
+    every = ranks.joined(rows, mine.sequences).requires_grad_()
     total, terms = member.form.loss(every, job.network.targets(whole))
     (pulls,) = torch.autograd.grad(total, every)
     pulls = pulls.split(mine.sequences)[ranks.rank]
-    for index, batch, counts in mine.passes:
-        made = vectors(index, batch)
+    for number, (index, batch, counts) in enumerate(mine.passes):
+        made = found[number][0] if once else vectors(index, batch)
         pull, pulls = pulls.split([len(made), len(pulls) - len(made)]) if counts else (torch.zeros_like(made), pulls)
         made.backward(pull)
         weights.collect()

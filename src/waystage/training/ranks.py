@@ -125,6 +125,7 @@ class Share:
     parts: list[Batch]
     first: int  # the number of its first part among those of all
     sequences: list[int]  # of each process
+    most: int = 1  # parts of a process that has the most of them
     idle: Batch | None = None  # stands in where others have more parts; it counts nothing
     idles: int = 0  # how often
 
@@ -155,7 +156,7 @@ def share(batch: Batch, kind: str, budget: int, ranks: Ranks) -> Share:
     idles = most - len(mine) if ranks.sharded else 0
     idle = (parts[-1] if parts else batch.part(slice(0, 1), labels_of(kind))) if idles else None
     first = sum(map(len, every[: ranks.rank]))
-    return Share(parts, first, np.diff(batch.units[cuts]).tolist(), idle, idles)
+    return Share(parts, first, np.diff(batch.units[cuts]).tolist(), most, idle, idles)
 
 
 def _cuts(tokens: np.ndarray, size: int) -> list[int]:
