@@ -85,3 +85,13 @@ def test_a_note_fits_into_the_narrowest_figure() -> None:
     cell = {"gain": 1.0, "low": None, "high": None, "star": False}
     picture = figures.matrix(["a"], ["b"], {("a", "b"): cell}, "gain", "rehearsal, artificial languages")
     assert float(ElementTree.fromstring(picture).attrib["viewBox"].split()[2]) >= svg.NARROWEST
+
+
+def test_a_part_of_a_rehearsals_figure_still_says_so() -> None:
+    drawn = svg.figure("gain", "", height=200, note="rehearsal, artificial languages")
+    found = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
+    faint = [(float(t.attrib["x"]), float(t.attrib["y"])) for t in found if t.attrib.get("class") == "faint"]
+    for left in range(0, 180, 10):  # half the width and a third of the height, wherever they are cut out
+        for up in range(38, 170, 10):
+            assert any(left - 100 < x < left + 120 and up < y < up + 68 for x, y in faint), (left, up)
+    assert "faint" not in svg.figure("gain", "", height=200)

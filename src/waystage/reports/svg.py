@@ -23,7 +23,7 @@ svg{font:12px system-ui,sans-serif;color:#1a1a1a;background:#fff}
 .axis,.tick{stroke:#888;stroke-width:1;fill:none}.zero{stroke:#444;stroke-width:1;stroke-dasharray:3 3}
 text{fill:#1a1a1a}text.small{font-size:11px;fill:#444}text.title{font-weight:600}text.over{font-size:11px}
 text.under{font-size:11px;fill:#fff;stroke:#fff;stroke-width:4px}
-text.note{font-size:11px;font-weight:700;fill:#8a3b00}
+text.note{font-size:11px;font-weight:700;fill:#8a3b00}text.faint{font-size:11px;fill:#8a3b00;opacity:.16}
 .bar{stroke:#0b5394;stroke-width:2.5}.dot{fill:#0b5394}.main .bar{stroke-width:4}.band{fill:#0b5394;opacity:.15}
 .fit{stroke:#0b5394;stroke-width:2;fill:none}.line{fill:none;stroke-width:1.6}
 .s0{fill:#0072b2;stroke:#0072b2}.s1{fill:#a04f00;stroke:#a04f00}.s2{fill:#00735a;stroke:#00735a}
@@ -129,7 +129,10 @@ def left_axis(scale: Axis, x: float, name: str) -> str:
 
 
 def figure(title: str, body: str, *, width: float = WIDTH, height: float, note: str = "") -> str:
-    """The whole picture: its title, and under it the note of a rehearsal, which cannot be cut off with a caption."""
+    """The whole picture: its title, and under it the note of a rehearsal, which cannot be cut off with a caption.
+
+    The note is also all over the drawing, faintly, so that a part that is cut out still says it.
+    """
     width = max(width, NARROWEST)
     head = [text(4, 14, short(title, int(width / 6.6)), kind="title")]
     if note:
@@ -138,8 +141,22 @@ def figure(title: str, body: str, *, width: float = WIDTH, height: float, note: 
     name = f"{title}. {note}" if note else title
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height + top)}" role="img" '
-        f'aria-label="{safe(name)}">{"".join(head)}<g transform="translate(0 {top})">{body}</g></svg>'
+        f'aria-label="{safe(name)}">{"".join(head)}<g transform="translate(0 {top})">{body}</g>'
+        f"{everywhere(note, width, top, height) if note else ''}</svg>"
     )
+
+
+def everywhere(note: str, width: float, top: float, height: float) -> str:
+    """A text in rows over an area, every second row moved, so that whatever is larger than a row holds it."""
+    each = len(note) * SMALL + 12
+    rows = []
+    for row in range(max(1, int((height - 4) // 34))):
+        begin = 8 - (row % 2) * each / 2
+        rows += [
+            text(begin + each * n, top + 24 + 34 * row, note, kind="faint")
+            for n in range(math.ceil((width - begin) / each))
+        ]
+    return f'<g aria-hidden="true" pointer-events="none">{"".join(rows)}</g>'
 
 
 def short(said: str, most: int) -> str:
