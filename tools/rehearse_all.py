@@ -24,9 +24,12 @@ from waystage.results import Results
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "rehearsals.md"
+LIMITS = {"quickstart": 5, "phang2020": 60}  # minutes on two cores; of the others
+LIMIT = 20
 HEAD = """# Rehearsals of the shipped studies
 
-Written by `python tools/rehearse_all.py`; every number comes from its store.
+Written by `python tools/rehearse_all.py`; every number comes from its store. Minutes are wall time of two
+processes side by side, added up over the calls that it took.
 
 **What a rehearsal may show**: that a study runs from end to end, that its statistics can be computed from what it
 leaves, that its questions get intervals, what it costs in stages. **What it may not show**: sign, size or rank of any
@@ -82,21 +85,31 @@ def write(names: list[str], store: Path) -> None:
     for name in names:
         results = loaded(name, store)
         (there if results.done[0] else waiting).append((name, results))
-    lines = [HEAD, "| study | stages | evaluations | minutes, processes side by side | questions answered |",
-             "|---|---|---|---|---|"]  # fmt: skip
+    lines = [HEAD, "| study | stages | evaluations | minutes | may take | questions with an interval |",
+             "|---|---|---|---|---|---|"]  # fmt: skip
     parts = []
     for name, results in there:
         answers = asking.answers(results)
-        answered = sum(one["answered"] for one in answers)
+        answered = sum(one["answered"] and one["interval"]["low"] is not None for one in answers)
         done, of = results.done
-        took = f"{times[name]['seconds'] / 60:.1f}, {times[name]['jobs']}" if name in times else "-"
-        stages = len(Plan(results.plan.wanted))
-        lines.append(f"| {name} | {stages} | {done} of {of} | {took} | {answered} of {len(answers)} |")
+        stages, limit = len(Plan(results.plan.wanted)), LIMITS.get(name, LIMIT)
+        lines.append(
+            f"| {name} | {stages} | {done} of {of} | {_took(times.get(name), limit)} | {limit} | "
+            f"{answered} of {len(answers)} |"
+        )
         parts += section(name, results, answers)
     if waiting:
         lines.append(f"\nNot rehearsed yet: {', '.join(name for name, _ in waiting)}.")
     PAGE.write_text("\n".join([*lines, *parts]) + "\n", encoding="utf-8")
     print(f"{PAGE}: {len(there)} studies", flush=True)
+
+
+def _took(times: dict[str, Any] | None, limit: int) -> str:
+    if times is None:
+        return "-"
+    minutes = times["seconds"] / 60
+    jobs = "" if times["jobs"] == 2 else f" ({times['jobs']} processes)"
+    return f"{minutes:.1f}{jobs}{' (too long)' if minutes > limit else ''}"
 
 
 def section(name: str, results: Results, answers: list[dict[str, Any]]) -> Iterator[str]:
@@ -137,7 +150,7 @@ def surprises(results: Results, answers: list[dict[str, Any]]) -> Iterator[str]:
         scores.groupby(["intermediate", "target", "seed"])["value"].mean().groupby(["intermediate", "target"]).std()
     )
     for (arm, target), value in spread[spread > 10].items():
-        yield f"{target} after {arm} spreads by {value:.1f} points over seeds: some seeds stayed at chance"
+        yield f"{target} after {arm} spreads by {value:.1f} points over seeds: too few seeds to say anything of it"
 
 
 if __name__ == "__main__":

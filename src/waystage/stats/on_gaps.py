@@ -74,7 +74,8 @@ def _side(whole: Gap) -> str:
 
 
 def _sentence(whole: Gap, used: Contrast, question: QuestionLike, rehearsal: bool) -> str:
-    sides = f"between {_named(question.high, used)} and {_named(question.low, used)} languages"
+    high, low = (_named(said, used, "*" if rehearsal else "") for said in (question.high, question.low))
+    sides = f"between {high} and {low} languages"
     behind = words.numbers(whole.change, len(used.seeds))
     change = f"the gap goes from {whole.gap_b:.2f} to {whole.gap_a:.2f} points, a change of "
     change += f"{whole.change.estimate:+.2f} ({behind}), within {words.listed_targets(used.targets)}"
@@ -89,7 +90,9 @@ def _sentence(whole: Gap, used: Contrast, question: QuestionLike, rehearsal: boo
     return words.start(said + ".", rehearsal=rehearsal)
 
 
-def _named(said: object, used: Contrast) -> str:
+def _named(said: object, used: Contrast, star: str) -> str:
     if said == "source":
-        return f"the source language ({used.source_language})"
-    return said if isinstance(said, str) else "the named (" + ", ".join(map(str, said)) + ")"  # type: ignore[call-overload]
+        return f"the source language ({used.source_language}{star})"
+    if isinstance(said, str):
+        return said
+    return "the named (" + ", ".join(f"{code}{star}" for code in said) + ")"  # type: ignore[attr-defined]

@@ -64,7 +64,8 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
     if seeds != study.seeds:
         changes.append(f"seeds: {list(seeds)} instead of {list(study.seeds)}")
     if set(study.select(languages)) != set(study.select(study.languages)):
-        changes.append(f"languages: {' '.join(study.select(languages))} instead of {study.languages!r}")
+        real = study.languages if isinstance(study.languages, str) else " ".join(study.languages)
+        changes.append(f"languages: {' '.join(study.select(languages))} instead of {real}")
     changes += [f"model: {new} instead of {old}" for old, new in zip(study.models, models, strict=False) if old != new]
     if recipe != study.recipe:
         changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
