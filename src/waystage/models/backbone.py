@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from waystage.models import dropout
+from waystage.models import dropout, norm
 from waystage.models.asked import Asked, ask, filled, rounded
 from waystage.models.families import Family
 from waystage.models.last import FEW, Last
@@ -32,6 +32,7 @@ class Backbone(nn.Module):
         self.most: Callable[[int], int] = lambda count: count  # of all processes that put layers together, see sharding
         self.rows: np.ndarray | None = None  # token id -> row, while the embedding table is cut
         dropout.replace(model, self.noise)
+        norm.replace(model)
         table = model.get_input_embeddings()
         if type(table) is nn.Embedding:  # a few families scale theirs
             model.set_input_embeddings(Table.of(table))
@@ -46,6 +47,11 @@ class Backbone(nn.Module):
     def embedding(self) -> nn.Embedding:
         table: nn.Embedding = self.model.get_input_embeddings()
         return table
+
+    def tables(self) -> list[nn.Embedding]:
+        """The embedding of tokens, and those of positions and types that are added to it."""
+        around = getattr(self.model, "embeddings", self.embedding)
+        return [module for module in around.modules() if isinstance(module, nn.Embedding)]
 
     @property
     def longest(self) -> int | None:

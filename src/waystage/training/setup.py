@@ -57,8 +57,9 @@ def compute(network: Network, precision: str) -> None:
 
 
 def half(backbone: Backbone) -> None:
-    """Compute in bf16 from the embedding on. The table itself stays fp32, its rows are rounded when they are read."""
-    backbone.embedding.register_forward_hook(_rounded)
+    """Compute in bf16 from the embedding on. The tables themselves stay fp32, rows are rounded when they are read."""
+    for table in backbone.tables():
+        table.register_forward_hook(_rounded)
 
 
 def _rounded(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
