@@ -30,6 +30,12 @@ def test_every_size_has_a_placement_hours_memory_and_disk(plan: dict[str, list[d
         assert one["fits"] or "[placement] devices" in str(one["advice"])
 
 
+def test_as_shipped_everything_fits(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["plan", str(STUDIES / "scaling.toml"), "--store", str(tmp_path), "--json"])
+    found = json.loads(said.stdout)
+    assert all(one["fits"] for one in (*found["placements"], *found["predicting"]))
+
+
 def test_predicting_is_placed_too(plan: dict[str, list[dict[str, object]]]) -> None:
     fits = {str(one["model"]).rsplit("-", 1)[1]: one["fits"] for one in plan["predicting"]}
     assert fits == {"7B": True, "14B": True, "32B": True, "72B": False}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,15 @@ def test_a_stage_on_several_machines_and_names_for_people(step: Step, tmp_path: 
         runtime = {"env_vars": {"PYTHONPATH": path}}
         ray.init(address=cluster.address, runtime_env=runtime, log_to_driver=False)
         store = Store(tmp_path / "store")
-        wide = step(id="wide", name="train on two machines", resources=Resources(devices=4))
+        gate, tally = tmp_path / "gate", tmp_path / "tally"
+        wide = step(id="wide", name="train on two machines", resources=Resources(devices=4), places={"gate": str(gate)})
+
+        def open_when_both_are_there() -> None:
+            while not tally.exists() or tally.read_text().split() != ["wide", "wide"]:
+                time.sleep(0.05)
+            gate.touch()
+
+        threading.Thread(target=open_when_both_are_there, daemon=True).start()
         with contextlib.closing(engines.get("ray")(jobs=1, address=cluster.address)) as engine:
             assert engine.places == (2, 4)
             assert execute(Plan([wide]), store, engine).ok
@@ -45,12 +54,14 @@ def test_a_stage_on_several_machines_and_names_for_people(step: Step, tmp_path: 
             team = store.manifest(wide.fingerprint)["facts"]["team"]
             assert (team["PET_NNODES"], team["PET_NODE_RANK"], team["PET_NPROC_PER_NODE"]) == ("2", "0", "2")
             assert team["PET_MASTER_ADDR"] and 1024 < int(team["PET_MASTER_PORT"]) < 65536
-            assert (tmp_path / "tally").read_text().split() == ["wide", "wide"]  # once on each
+            assert tally.read_text().split() == ["wide", "wide"]  # once on each
             assert "train on two machines" in {task.name for task in list_tasks()}
             how: dict[str, Any] = {"kind": "toys.shared", "version": 1, "resources": Resources(devices=4, processes=4)}
             shared = Stage(name="four processes", config={}, **how)
             assert execute(Plan([shared]), store, engine).ok
             assert (store.use(shared.fingerprint) / "a.txt").read_text() == "4 False"
+            lost = Stage(name="one is lost", config={"told": {"3": "die once"}}, **how)
+            assert execute(Plan([lost]), store, engine).ok, "all of them start again"
     finally:
         ray.shutdown()
         cluster.shutdown()
