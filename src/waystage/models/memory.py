@@ -14,6 +14,7 @@ from waystage.models.shapes import Shape
 Tuning = Literal["full", "lora", "qlora"]
 
 PROCESS = {"cpu": 430_000_000, "gpu": 900_000_000}  # python, torch and transformers; CUDA's own context and kernels
+ANSWERS = 150_000_000  # on a CPU: examples, answers, and what reads and writes them
 PASS = 4096  # tokens that are predicted at once (training.predict)
 PADDED = 1.08  # rows of attention's blocks per row of the stream, see docs/engine.md
 FOUR_BITS = 0.516  # bytes of a weight in nf4 with its doubly quantised scales
@@ -164,7 +165,7 @@ def prediction(
     layer = PASS * c * (3 * shape.intermediate + 6 * shape.hidden + 3 * shape.heads * min(length, PASS))
     logits = 3 * PASS * shape.vocab * c if vocabulary else 0
     if device == "cpu":  # the file is mapped while its weights are copied, and read in fp32 first
-        weights = max(weights, (8 if tuning == "full" else 6 if c == 2 else 4) * model)
+        weights = max(weights, (8 if tuning == "full" else 6 if c == 2 else 4) * model) + ANSWERS
     return weights + layer + logits + PROCESS[device]
 
 
