@@ -98,7 +98,7 @@ def gradients(shape: str) -> dict[str, dict[str, float]]:
     return {
         name: {
             "loss": value, "away": abs(value - loss),
-            "cosine": float(torch.nn.functional.cosine_similarity(grad, exact, dim=0)),
+            "cosine": float(torch.nn.functional.cosine_similarity(grad.double(), exact.double(), dim=0)),
             "relative error": float((grad - exact).norm() / exact.norm()),
         }
         for name, (value, grad) in found.items()
