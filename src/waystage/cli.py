@@ -498,22 +498,29 @@ def world_sample(
     task: Annotated[str, typer.Option(help="a task")] = "xnli",
     language: Annotated[str, typer.Option(help="a language code")] = "en",
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="how many")] = 3,
+    split: Annotated[str, typer.Option(help="train | dev | test")] = "test",
+    seed: Annotated[int, typer.Option(min=0, help="another seed is another world")] = 0,
 ) -> None:
     """Examples of a task with a gloss in plain English, for a person to judge."""
+    from waystage.commands.showing import stand_in
     from waystage.world import sample
 
-    typer.echo(sample(task, language, n))
+    shown = sample(task, language, n, split=split, seed=seed)
+    typer.echo(f"{stand_in(language)}\n{shown}")
 
 
 @world_app.command("text")
 def world_text(
     language: Annotated[str, typer.Option(help="a language code")] = "en",
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="how many documents")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="another seed is another world")] = 0,
 ) -> None:
     """Running text in an artificial language."""
+    from waystage.commands.showing import stand_in
     from waystage.world import text
 
-    typer.echo(text(language, n))
+    shown = text(language, n, seed=seed)
+    typer.echo(f"{stand_in(language)}\n{shown}")
 
 
 def main() -> None:

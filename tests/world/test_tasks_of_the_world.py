@@ -4,8 +4,10 @@ from collections import Counter, defaultdict
 from itertools import islice
 
 import pytest
+from typer.testing import CliRunner
 
 from waystage import sources, tasks
+from waystage.cli import app
 from waystage.errors import InputError
 from waystage.forms.examples import EXAMPLES, Choice, Pair, Passage, Similar, Span, Tags
 from waystage.sources import world
@@ -201,3 +203,12 @@ def test_a_gloss_asks_as_english_does() -> None:
         assert first in ("who", "how") or second in helpers  # `who opened it?`: the subject is asked for
     assert any(question.startswith("who did ") for question in asked)
     assert not any(" at " in question for question in asked)  # on Monday, in June
+
+
+def test_the_command_says_that_languages_are_artificial() -> None:
+    told = CliRunner().invoke(
+        app, ["world", "sample", "--task", "mnli", "--language", "en", "--split", "train", "--n", "1"]
+    )
+    assert told.output.startswith("[artificial language en*, a stand-in for English]") and "en-train-0" in told.output
+    first, second = (CliRunner().invoke(app, ["world", "text", "--seed", seed]).output for seed in "01")
+    assert first != second

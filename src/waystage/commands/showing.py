@@ -235,3 +235,9 @@ def _accelerators() -> str:
         return "none: stages run on the CPU"
     names = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return ", ".join(f"{p.name} ({size(p.total_memory)})" for p in names)
+
+
+def stand_in(code: str) -> str:
+    """What a text of the built-in world is."""
+    one = language_table.get(language_table.resolve(code))
+    return f"[artificial language {one.code}*, a stand-in for {one.name}]"
