@@ -202,7 +202,7 @@ def _gaps(work: Work, layout: Layout, t: int) -> float:
     if layout.checkpointing:
         return 1.6
     if work.tuning != "full":
-        return 0.75 * several + (0.7 if work.precision == "fp32" else 0.0)
+        return 0.85 * several + (0.65 if work.precision == "fp32" else 0.0)
     return 0.3 * several
 
 
