@@ -110,6 +110,25 @@ def test_what_is_another_experiment_never_contradicts_and_never_reproduces():
             assert squad.differs
 
 
+def test_a_language_or_a_target_that_lacks_makes_another_experiment():
+    whole = results(study(), {"mnli": 7.5})
+    gone = (whole.scores["intermediate"] == "mnli") & (whole.scores["target"] == "xnli")
+    for lost, said in (
+        (gone & (whole.scores["language"] == "sw"), "xnli without sw"),
+        (gone, "xnli is not scored for every arm"),
+    ):
+        fewer = SimpleNamespace(**{**vars(whole), "scores": whole.scores[~lost]})
+        judged = {one.claim.id: one for one in claims.verdicts(fewer)}
+        assert judged["1-mnli"].reach == "generalisation"
+        assert judged["1-squad"].reach == "replication"
+        assert said in " ".join(judged["2-best"].differs), said
+
+
+def test_languages_of_a_study_are_listed_as_they_are_written():
+    (said,) = {one.differs for one in claims.verdicts(results(study(languages=["de", "sw"]), {})) if one.measured}
+    assert "the languages are de, sw" in said
+
+
 def test_three_seeds_give_the_direction_only_and_two_nothing():
     assert words(results(study(seeds=[1, 2, 3]), PUBLISHED))["1-squad"] == "same direction"
     assert words(results(study(seeds=[1, 2, 3]), dict.fromkeys(ARMS, -3.0)))["1-squad"] == "opposite direction"

@@ -202,3 +202,16 @@ def test_outcomes_of_items_add_intervals_over_items(seeds, words, scores_of, stu
     assert words in line.what
     assert line.interval.low < line.interval.high
     assert line.what in found.text()
+
+
+def test_a_difference_says_what_it_could_have_found(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 1.0}, targets={"xnli": ("de", "en")}, seeds=(1, 2, 3, 4, 5))
+    found = answer(question_of(), scores, study_of(("xnli",)))
+    could = found.details["detectable"]
+    assert 0 < could["effect"] < could["cautious"]
+    assert f"5 seeds find a difference of {could['effect']:.2f} points in 80 % of studies" in found.notes[-1]
+    practised = answer(question_of(), scores, study_of(("xnli",)), rehearsal=True)
+    assert practised.details["detectable"]["effect"] is None
+    assert "unknown: run a pilot (a rehearsal says nothing about real seeds)" in practised.notes[-1]
+    few = answer(question_of(), scores[scores["seed"] < 3], study_of(("xnli",)))
+    assert "unknown: run a pilot (2 stored runs, 3 are the fewest)" in few.notes[-1]

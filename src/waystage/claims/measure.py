@@ -93,6 +93,8 @@ def measure(claim: Claim, claims: Claims, results: Results, scores: Any, *, mode
             found = _best([against(name, zero) for name in names], zero)
         else:
             found = _over_best_single(names[0], claims, study, against)
+    if found.targets:  # none of them where seeds are too few to choose and report
+        partial += [f"{target} is not scored for every arm" for target in wanted if target not in found.targets]
     return replace(found, partial=(*partial, *found.partial))
 
 
@@ -123,11 +125,9 @@ def _several(contrasts: Sequence[Contrast], what: str) -> Measured:
 
 
 def _lacking(contrasts: Sequence[Contrast]) -> tuple[str, ...]:
-    """Targets and languages that only one side has: less than the claim is about."""
-    every = [target for one in contrasts for target in one.targets]
-    found = [f"{t} is not scored for every arm" for t in dict.fromkeys(every) if every.count(t) < len(contrasts)]
+    """Languages that only one side has: less than the claim is about."""
     codes = {(pair.target, pair.lacking): None for one in contrasts for pair in one.pairs if pair.lacking}
-    return (*found, *(f"{target} without {', '.join(lacking)}" for target, lacking in codes))
+    return tuple(f"{target} without {', '.join(lacking)}" for target, lacking in codes)
 
 
 def _mean(contrasts: Sequence[Contrast], seeds: Sequence[int]) -> Interval:
