@@ -112,3 +112,10 @@ def test_two_sizes_have_no_interval_and_one_has_no_trend():
     assert found.predict(13e9).low is None
     with pytest.raises(InputError, match="two sizes"):
         scaling.fit({7e9: 1.0})
+
+
+def test_gains_that_are_all_alike_explain_nothing_and_stop_nothing():
+    codes = list(FAMILIES_15)
+    found = trend(dict.fromkeys(codes, 0.0), {"distance": {c: float(i) for i, c in enumerate(codes)}}, FAMILIES_15)
+    assert found.explained == 0.0
+    assert found.slopes[0].interval.estimate == 0.0

@@ -87,7 +87,8 @@ def trend(
             interval = from_t(estimate, variance**0.5, df, method=METHOD, n=count)
         note = "tangled with the other predictors: not to be read alone" if inflation > TANGLED else ""
         slopes.append(Slope(name, interval, inflation, note))
-    explained = 1 - float(residuals @ residuals) / float(((y - y.mean()) ** 2).sum())
+    spread = float(((y - y.mean()) ** 2).sum())
+    explained = 1 - float(residuals @ residuals) / spread if spread else 0.0  # all alike: there is nothing to explain
     return Trend(tuple(slopes), explained, len(kept), count, tuple(left_out))
 
 
