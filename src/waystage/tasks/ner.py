@@ -23,7 +23,7 @@ TASKS = tuple(
         metric="f1",
         labels=IOB,
         languages=tuple(treebanks),
-        train_languages=("en",) if name == "uner" else (),
+        train_languages=("en",),
         train_on=() if name == "uner" else ("uner",),
         splits=("train", "dev", "test") if name == "uner" else ("test",),
         parallel=name == "uner_pud",
