@@ -64,3 +64,5 @@ def main(rank: int) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(0)  # as the engine's processes end
