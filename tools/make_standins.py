@@ -1,7 +1,7 @@
 """Make the stand-in models of the built-in world by ordinary stages, as `waystage pretrain` does.
 
     python tools/make_standins.py tokenizer                 # once: its bytes decide what every model reads
-    python tools/make_standins.py standin-m                 # about 25 minutes of one core
+    python tools/make_standins.py standin-m                 # an hour and a half of one core
     python tools/make_standins.py standin-m --steps 1500 30000
 
 Two phases, since all languages at once stay at the frequencies of single words for very long: English in short
@@ -27,8 +27,8 @@ MODELS = Path(__file__).parent.parent / "src/waystage/world/models"
 # name -> shape, family, steps of the two phases, what it grows out of
 STANDINS: dict[str, tuple[str, str, tuple[int, int], str | None]] = {
     "standin-s": ("2x96", "xlm-r", (1_500, 3_000), None),
-    "standin-m": ("4x128", "xlm-r", (1_500, 5_000), None),
-    "standin-l": ("8x128", "xlm-r", (0, 1_500), "standin-m"),
+    "standin-m": ("4x128", "xlm-r", (1_500, 16_000), None),
+    "standin-l": ("8x128", "xlm-r", (0, 2_000), "standin-m"),
     "standin-decoder-s": ("2x128", "llama", (1_000, 1_500), None),
     "standin-decoder-m": ("4x128", "llama", (0, 300), "standin-decoder-s"),
     "standin-decoder-l": ("8x128", "llama", (0, 150), "standin-decoder-m"),
