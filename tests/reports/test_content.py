@@ -204,10 +204,14 @@ def test_layers_and_the_fixed_one(whole: Results) -> None:
 
 def test_the_best_arm_is_read_on_other_seeds_than_it_was_chosen_on(whole: Results, tmp_path: Path) -> None:
     (few,) = content(whole, examples=False)["best"]
-    assert few["chosen"] == {}  # three seeds do not suffice to choose and to report
+    assert (len(few["choosing"]), len(few["reporting"])) == (1, 2)
+    assert set(few["choosing"]).isdisjoint(few["reporting"])
     rows = content(whole, examples=False)["gains"]["rows"]
     largest = {t: max(r["gain"] for r in rows if r["target"] == t) for t in {r["target"] for r in rows}}
     assert few["naive"] == pytest.approx(sum(largest.values()) / len(largest))
+    said = study(seeds=(1, 2), targets=("xnli", "udpos"), languages=("en", "de", "sw"))
+    (none,) = content(results(tmp_path / "two", said, items=10), examples=False)["best"]
+    assert none["chosen"] == {}  # two seeds do not suffice to choose and to report
     said = study(seeds=(1, 2, 3, 4, 5), targets=("xnli", "udpos"), languages=("en", "de", "sw"))
     (more,) = content(results(tmp_path, said, items=10), examples=False)["best"]
     assert set(more["chosen"]) == {"xnli", "udpos"}
