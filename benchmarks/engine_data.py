@@ -42,14 +42,14 @@ WORKS = {
 }
 
 
-def config(shape: str, *, dropout: float = 0.1) -> Any:
+def config(shape: str, *, dropout: float = 0.1, labels: int = 3) -> Any:
     from transformers import AutoConfig
 
     layers, hidden, count, intermediate, vocabulary = SHAPES[shape]
     return AutoConfig.for_model(
         "xlm-roberta", vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=count,
         intermediate_size=intermediate, max_position_embeddings=514, type_vocab_size=1, pad_token_id=1,
-        hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, num_labels=3,
+        hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout, num_labels=labels,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Prediction speed: Waystage's sorted, packed passes against Trainer.predict in its default way, in turn.
 
-    python benchmarks/engine_eval.py [--shape base] [--examples 1000] [--threads 2] [--clock wall|cpu] [--quick]
+    python benchmarks/engine_eval.py [--shape base] [--examples 1000] [--batch 32] [--threads 2] [--quick]
 
 Both give logits for the same NLI-like examples with the same weights. Printed: seconds, ratios, how far logits and
 classes are apart; the first round is left out. Ten thousand examples at the base size take Trainer in fp32 ten minutes
@@ -31,8 +31,8 @@ from waystage.training.network import Network
 from waystage.training.predict import outputs
 
 
-def peer(shape: str, data: Any, *, bf16: bool, device: str) -> tuple[Any, Any]:
-    """A Trainer and its data set, with padding to the longest of each batch of eight."""
+def peer(shape: str, data: Any, *, bf16: bool, batch_size: int, device: str) -> tuple[Any, Any]:
+    """A Trainer and its data set, with padding to the longest of each batch."""
     encoded = data.parts[0]
 
     def collate(units: list[int]) -> dict[str, torch.Tensor]:
@@ -43,8 +43,8 @@ def peer(shape: str, data: Any, *, bf16: bool, device: str) -> tuple[Any, Any]:
         return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(there.astype(np.int64))}
 
     arguments = TrainingArguments(
-        output_dir=tempfile.mkdtemp(), per_device_eval_batch_size=8, report_to=[], use_cpu=device == "cpu",
-        disable_tqdm=True, bf16_full_eval=bf16, remove_unused_columns=False,
+        output_dir=tempfile.mkdtemp(), per_device_eval_batch_size=batch_size, report_to=[],
+        use_cpu=device == "cpu", disable_tqdm=True, bf16_full_eval=bf16, remove_unused_columns=False,
     )  # fmt: skip
     model = XLMRobertaForSequenceClassification(config(shape))
     return Trainer(model=model, args=arguments, data_collator=collate), list(range(len(encoded)))
@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--shape", default="base")
     parser.add_argument("--examples", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=32, help="of Trainer, whose own default is 8")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     parser.add_argument("--device", default="cpu")
@@ -87,8 +88,8 @@ def main() -> None:
     clock = time.perf_counter if said.clock == "wall" else time.process_time
     data = corpus(WORKS["nli"], said.shape, units=said.examples)
     encoded = data.parts[0]
-    trainer, rows = peer(said.shape, data, bf16=False, device=said.device)
-    half, _ = peer(said.shape, data, bf16=True, device=said.device)
+    trainer, rows = peer(said.shape, data, bf16=False, batch_size=said.batch, device=said.device)
+    half, _ = peer(said.shape, data, bf16=True, batch_size=said.batch, device=said.device)
     half.model.load_state_dict(trainer.model.state_dict())
     networks = {p: same_weights(trainer.model, said.shape, precision=p) for p in ("fp32", "bf16")}
     for network in networks.values():
@@ -110,7 +111,13 @@ def main() -> None:
     print(f"{said.shape}, {said.examples} examples, {said.threads} threads, {said.clock} clock, first round left out")
     print("                                  seconds   x fp32   x bf16   largest difference   same class")
     medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-    how = {"threads": said.threads, "clock": said.clock, "examples": said.examples, "rounds": said.rounds}
+    how = {
+        "threads": said.threads,
+        "clock": said.clock,
+        "examples": said.examples,
+        "rounds": said.rounds,
+        "batch of Trainer": said.batch,
+    }
     record: dict[str, Any] = {}
     for name, took in medians.items():
         record[name] = {

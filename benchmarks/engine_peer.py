@@ -89,7 +89,7 @@ def run(
     prepare: Callable[[Any], None], after: Callable[[int, float], None],
 ) -> None:  # fmt: skip
     """`prepare` gets the model before training, `after` the number and loss of each step that has ended."""
-    model = MODELS[work.name](config(shape, dropout=dropout))
+    model = MODELS[work.name](config(shape, dropout=dropout, labels=work.head.size or 3))
     prepare(model)
     losses: list[float] = []
     loss_of = Same.compute_loss
