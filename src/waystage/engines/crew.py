@@ -25,9 +25,9 @@ from typing import IO, Any
 
 from waystage import stages
 from waystage.engines import devices, memory
-from waystage.engines.job import Job, Message, Team, seldom
+from waystage.engines.job import Job, Message, Team, context_of, seldom, text_of
 from waystage.engines.worker import set_threads
-from waystage.errors import InputError, StageError, WaystageError
+from waystage.errors import InputError, StageError
 from waystage.graph.seat import Seat
 from waystage.graph.store import Store
 
@@ -227,10 +227,7 @@ def _perform(order: dict[str, Any], tell: Callable[[Message], None]) -> Message:
     out = Path(order["out"])
     out.mkdir(parents=True, exist_ok=True)
     with Path(job.log).open("a", encoding="utf-8", buffering=1) as lines:
-        context = stages.Context(
-            scratch=Store(job.store).scratch(job.fingerprint), places=job.places, device=device,
-            micro_tokens=job.micro_tokens, checkpointing=job.checkpointing, seat=seat,
-        )  # fmt: skip
+        context = context_of(job, Store(job.store), device=device, seat=seat)
         if not rank:
             context.progress = seldom(tell)
             context.log = lambda line: print(line, file=lines)
@@ -244,7 +241,7 @@ def _perform(order: dict[str, Any], tell: Callable[[Message], None]) -> Message:
 
 
 def _problem(error: BaseException, lines: IO[str], rank: int) -> Message:
-    text = str(error) if isinstance(error, WaystageError) else f"{type(error).__name__}: {error}"
+    text = text_of(error)
     if type(error).__name__ == "StartAgain":  # by name: the class is where torch is
         print(text, file=lines)
         return {"event": "again", "error": text}

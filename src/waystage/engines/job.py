@@ -128,14 +128,7 @@ def assist(job: Job, *, device: str, team: Team) -> None:
         crew.run(job, _inputs(job, store), None, where, device=device, tell=lambda message: None)
         return
     with tempfile.TemporaryDirectory() as folder, Path(job.log).with_suffix(".others.log").open("a") as lines:
-        context = stages.Context(
-            scratch=store.scratch(job.fingerprint),
-            places=job.places,
-            device=device,
-            micro_tokens=job.micro_tokens,
-            checkpointing=job.checkpointing,
-            log=lambda line: print(line, file=lines),
-        )
+        context = context_of(job, store, device=device, log=lambda line: print(line, file=lines))
         stages.run(job.kind, job.config, _inputs(job, store), Path(folder), context)
 
 
@@ -143,6 +136,23 @@ def team(*, machines: int, number: int, each: int, host: str, port: int) -> Team
     """Where a stage that runs on several machines finds the others; torchrun takes these as its arguments."""
     said = {"NNODES": machines, "NODE_RANK": number, "NPROC_PER_NODE": each, "MASTER_ADDR": host, "MASTER_PORT": port}
     return {f"PET_{name}": str(value) for name, value in said.items()}
+
+
+def context_of(job: Job, store: Store, *, device: str, **more: Any) -> stages.Context:
+    """What a job says of how and where its stage runs; `more` is for this process alone."""
+    return stages.Context(
+        scratch=store.scratch(job.fingerprint),
+        places=job.places,
+        device=device,
+        micro_tokens=job.micro_tokens,
+        checkpointing=job.checkpointing,
+        **more,
+    )
+
+
+def text_of(error: BaseException) -> str:
+    """In one line: our own errors speak for themselves."""
+    return str(error) if isinstance(error, WaystageError) else f"{type(error).__name__}: {error}"
 
 
 def _inputs(job: Job, store: Store) -> stages.Inputs:
@@ -179,14 +189,8 @@ def _run(
             if where.size > 1:
                 facts, most = crew.run(job, inputs, out, where, device=device, tell=tell)
             else:
-                context = stages.Context(
-                    scratch=store.scratch(job.fingerprint),
-                    places=job.places,
-                    device=device,
-                    micro_tokens=job.micro_tokens,
-                    checkpointing=job.checkpointing,
-                    progress=seldom(tell),
-                    log=lambda line: print(line, file=lines),
+                context = context_of(
+                    job, store, device=device, progress=seldom(tell), log=lambda line: print(line, file=lines)
                 )
                 facts, most = stages.run(job.kind, job.config, inputs, out, context), 0
             record = {
@@ -210,8 +214,7 @@ def _run(
                 print(error, file=lines)
                 return {"event": "failed", "error": str(error), "tail": ()}
             traceback.print_exc(file=lines)
-            text = str(error) if isinstance(error, WaystageError) else f"{type(error).__name__}: {error}"
-            return {"event": "failed", "error": text, "tail": tail(log)}
+            return {"event": "failed", "error": text_of(error), "tail": tail(log)}
     return {"event": "done", "seconds": record["seconds"], "peak_memory": record["peak_memory"], "facts": facts}
 
 
