@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from waystage import forms
 from waystage.forms.encoded import Encoded, Head
 from waystage.models import heads, load
 from waystage.training import setup
-from waystage.training.corpus import Corpus, labels_of
+from waystage.training.corpus import Batch, Corpus, labels_of
 from waystage.training.loop import Member
 from waystage.training.network import Network
 
@@ -66,6 +67,29 @@ def corpus(work: Work, shape: str, *, units: int = 4096) -> Corpus:
     starts = {"word_start": np.ones(len(ids), bool)} if work.form == "masked" else {}
     encoded = Encoded(ids, sequences, np.arange(units + 1), np.arange(units), labels, extra=starts)
     return Corpus([encoded], ["en"], labels_of=labels_of(work.head.kind))
+
+
+def padded(batch: Batch, *, labels: bool = True) -> dict[str, torch.Tensor]:
+    """What the peer takes: every example as long as the longest of the batch."""
+    there = np.arange(batch.lengths.max()) < batch.lengths[:, None]
+    ids = np.ones(there.shape, np.int64)
+    ids[there] = batch.ids
+    said = {"input_ids": ids, "attention_mask": there.astype(np.int64)}
+    if not labels or batch.labels is None:
+        pass
+    elif batch.where is not None:
+        flat = np.full(len(batch.ids), -100)
+        flat[batch.where] = batch.labels
+        wide = np.full(there.shape, -100)
+        wide[there] = flat
+        said["labels"] = wide
+    elif batch.labels.ndim == 2:
+        said |= {
+            name: batch.labels[:, i].astype(np.int64) for i, name in enumerate(("start_positions", "end_positions"))
+        }
+    else:
+        said["labels"] = batch.labels.astype(np.int64)
+    return {name: torch.from_numpy(value) for name, value in said.items()}
 
 
 def ours(work: Work, shape: str, data: Corpus, *, precision: str, dropout: float = 0.1) -> tuple[Network, Member]:

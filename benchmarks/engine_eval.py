@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from transformers import Trainer, TrainingArguments, XLMRobertaForSequenceClassification
 
-from engine_data import WORKS, config, corpus
+from engine_data import WORKS, config, corpus, padded
 from kept import keep, place
 from waystage.models import heads, load
 from waystage.training import setup
@@ -36,11 +36,7 @@ def peer(shape: str, data: Any, *, bf16: bool, batch_size: int, device: str) -> 
     encoded = data.parts[0]
 
     def collate(units: list[int]) -> dict[str, torch.Tensor]:
-        batch = data.gather(np.array(units))
-        there = np.arange(batch.lengths.max()) < batch.lengths[:, None]
-        ids = np.ones(there.shape, np.int64)
-        ids[there] = batch.ids
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(there.astype(np.int64))}
+        return padded(data.gather(np.array(units)), labels=False)
 
     arguments = TrainingArguments(
         output_dir=tempfile.mkdtemp(), per_device_eval_batch_size=batch_size, report_to=[],

@@ -18,7 +18,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
-from engine_data import Work, config
+from engine_data import Work, config, padded
 from waystage.models import load
 from waystage.training import masking
 from waystage.training.loop import MASK, Member
@@ -42,23 +42,7 @@ class Padded:
         if self.member.vocabulary is not None:
             batch = masking.ask(batch, self.member.vocabulary, seed=self.seed ^ MASK, step=self.step)
         self.step += 1
-        column = np.arange(int(batch.lengths.max()))
-        there = column < batch.lengths[:, None]
-        ids = np.ones(there.shape, np.int64)
-        ids[there] = batch.ids
-        said = {"input_ids": ids, "attention_mask": there.astype(np.int64)}
-        labels = batch.labels
-        if self.work.name == "nli":
-            said["labels"] = labels.astype(np.int64)
-        elif self.work.name == "qa":
-            said |= {"start_positions": labels[:, 0].astype(np.int64), "end_positions": labels[:, 1].astype(np.int64)}
-        else:
-            flat = np.full(len(batch.ids), -100)
-            flat[batch.where] = labels
-            wide = np.full(there.shape, -100)
-            wide[there] = flat
-            said["labels"] = wide
-        return {name: torch.from_numpy(value) for name, value in said.items()}
+        return padded(batch)
 
 
 def take_weights(work: Work, shape: str, model: Any, head: Any) -> None:

@@ -28,14 +28,14 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from engine_data import WORKS, config, corpus, ours
+from engine_data import WORKS, config, corpus, ours, padded
 from kept import keep, place
 from waystage import forms, stages
 from waystage.forms.encoded import Encoded, Head
 from waystage.models import heads, load
 from waystage.models.shapes import STANDINS
 from waystage.training import setup
-from waystage.training.corpus import Batch, Corpus
+from waystage.training.corpus import Corpus
 from waystage.training.loop import Job, Member, full_precision, train
 from waystage.training.mixture import Mixture
 from waystage.training.network import Network
@@ -45,22 +45,6 @@ from waystage.training.weights import Weights
 RATE, BATCH = 1e-3, 16
 STANDIN = "standin-s"
 FIRST, LAST = 10, 30  # steps over which the beginning and the end of a curve are compared
-
-
-def padded(batch: Batch) -> dict[str, torch.Tensor]:
-    there = np.arange(batch.lengths.max()) < batch.lengths[:, None]
-    ids = np.ones(there.shape, np.int64)
-    ids[there] = batch.ids
-    said = {"input_ids": ids, "attention_mask": there.astype(np.int64)}
-    if batch.where is not None:
-        flat = np.full(len(batch.ids), -100)
-        flat[batch.where] = batch.labels
-        wide = np.full(there.shape, -100)
-        wide[there] = flat
-        said["labels"] = wide
-    elif batch.labels is not None:
-        said["labels"] = batch.labels.astype(np.int64)
-    return {name: torch.from_numpy(value) for name, value in said.items()}
 
 
 def gradients(shape: str) -> dict[str, dict[str, float]]:

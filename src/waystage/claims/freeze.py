@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from waystage.claims.read import SHIPPED, digest
+from waystage.claims.read import SHIPPED
 from waystage.errors import StudyError
+from waystage.graph.files import sha256, write_text
 from waystage.results import Results
 
 # What of a study decides which numbers an answer is made of; the arms themselves are among it.
@@ -53,7 +54,7 @@ def freeze(results: Results, path: Path, claims: Path = SHIPPED) -> list[Entry]:
     before = read(path)
     known = {(entry.what, entry.hash) for entry in before}
     now, (scored, of) = datetime.now(UTC).isoformat(timespec="seconds"), results.done
-    wanted = [("scope", _scope(results), ", ".join(SCOPE)), ("claims", digest(claims), claims.name)]
+    wanted = [("scope", _scope(results), ", ".join(SCOPE)), ("claims", sha256(claims), claims.name)]
     wanted += [("question", _hash(q), q.ask or " against ".join(q.compare)) for q in results.study.question]
     new = [Entry(what, mark, said, now, scored, of) for what, mark, said in wanted if (what, mark) not in known]
     if new:
@@ -61,7 +62,7 @@ def freeze(results: Results, path: Path, claims: Path = SHIPPED) -> list[Entry]:
 
         head = "# Written by `waystage freeze`: what was decided before looking. It only grows; keep it.\n"
         text = head + tomli_w.dumps({"frozen": [asdict(entry) for entry in [*before, *new]]})
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     return new
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -126,10 +125,6 @@ def load(path: Path = SHIPPED) -> Claims:
     if problems:
         raise StudyError(distinct(problems), path)
     return found
-
-
-def digest(path: Path = SHIPPED) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _problems(claims: Claims, claim: Claim, number: int) -> list[Problem]:

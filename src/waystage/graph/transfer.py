@@ -9,7 +9,6 @@ artifact of the same fingerprint with other content is never overwritten, on nei
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import posixpath
 import re
@@ -22,8 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from waystage.errors import InputError, StoreError
-from waystage.graph import manifest, record
-from waystage.graph.files import sha256, sync_all
+from waystage.graph import canonical, manifest, record
+from waystage.graph.files import sha256, sync_all, write_text
 from waystage.graph.retention import studies
 from waystage.graph.store import Store
 
@@ -82,8 +81,7 @@ def pull(store: Store, url: str, wanted: Iterable[str] | None = None, *, say: Sa
         with suppress(InputError):
             place = record.path(store, PurePosixPath(path).stem)
             if not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(far.read(path))
+                write_text(place, far.read(path).decode("utf-8", "replace"))
     return moved
 
 
@@ -219,8 +217,7 @@ class _Far:
             stage = {key: found["stage"][key] for key in ("kind", "version", "config", "inputs")}
         except KeyError:
             raise StoreError(f"{where} does not say what made the artifact") from None
-        text = json.dumps(stage, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        if hashlib.sha256(text.encode("ascii")).hexdigest() != fingerprint:
+        if canonical.digest(stage) != fingerprint:
             raise StoreError(f"{where} is the manifest of another artifact than its folder says")
         for item in found["files"]:
             path = PurePosixPath(item["path"])
@@ -245,11 +242,8 @@ class _Far:
                 return False
         except FileNotFoundError:
             return False
-        digest = hashlib.sha256()
         with self.files.open(target, "rb") as stream:
-            while block := stream.read(BLOCK):
-                digest.update(block)
-        return digest.hexdigest() == str(item["sha256"])
+            return hashlib.file_digest(stream, "sha256").hexdigest() == str(item["sha256"])
 
     def get(self, name: str, target: Path, item: dict[str, Any]) -> int:
         """Fetch a file, from where an earlier try stopped. Returns the bytes that travelled."""
