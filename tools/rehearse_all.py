@@ -1,7 +1,8 @@
 """Rehearse the shipped studies and write docs/rehearsals.md: `python tools/rehearse_all.py [STUDY ...] [--jobs 2]`.
 
-Takes hours on two cores for all of them; what a killed call has finished is kept in --store and not made again, and
-the page is written from whatever is there (`--page` writes it and runs nothing). Wall time adds up over calls.
+Takes hours on two cores for all of them. Each study has a store of its own below --store, so that its minutes are
+those of a user who runs it alone. What a killed call has finished is kept and not made again, and the page is written
+from whatever is there (`--page` writes it and runs nothing). Wall time adds up over calls.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ LIMITS = {"quickstart": 5, "phang2020": 60}  # minutes on two cores; of the othe
 LIMIT = 20
 HEAD = """# Rehearsals of the shipped studies
 
-Written by `python tools/rehearse_all.py`; every number comes from its store. Minutes are wall time of two
-processes side by side, added up over the calls that it took.
+Written by `python tools/rehearse_all.py`; every number comes from its stores. Minutes are wall time of two
+processes side by side, each study from an empty store, added up over the calls that it took.
 
 **What a rehearsal may show**: that a study runs from end to end, that its statistics can be computed from what it
 leaves, that its questions get intervals, what it costs in stages. **What it may not show**: sign, size or rank of any
@@ -71,7 +72,7 @@ def rehearse(name: str, store: Path, jobs: int) -> None:
 
 
 def loaded(name: str, store: Path) -> Results:
-    return waystage.load(ROOT / "studies" / f"{name}.toml", rehearsal=True, store=store)
+    return waystage.load(ROOT / "studies" / f"{name}.toml", rehearsal=True, store=store / name)
 
 
 def walls(store: Path) -> dict[str, Any]:
