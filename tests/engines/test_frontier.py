@@ -132,3 +132,13 @@ def test_an_engine_that_minds_the_order_itself_gets_everything_inputs_first() ->
     seen: list[str] = []
     waiting.unfold(lambda fp: bool(seen.append(waiting.plan.stages[fp].name)) or True, but={a.fingerprint})
     assert seen == ["b", "d", "c"]
+
+
+def test_in_the_order_all_inputs_come_first_also_those_with_little_behind_them() -> None:
+    """The end of a chain ranks with its checkpoint; its tokens have less work behind them than that."""
+    tokens = stage("tokens", stage("rows"))
+    trained = stage("train", seconds=100.0)
+    inputs = {"checkpoint": trained, "tokens": tokens}
+    waiting = frontier(Stage(kind="evaluate", name="evaluate", config={}, inputs=inputs))
+    assert [waiting.plan.stages[fp].name for fp in waiting.order()] == ["train", "rows", "tokens", "evaluate"]
+    assert [waiting.plan.stages[fp].name for fp in waiting.order({tokens.fingerprint})] == ["train", "evaluate", "rows"]

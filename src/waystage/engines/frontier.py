@@ -81,8 +81,20 @@ class Frontier:
                 return
 
     def order(self, but: Collection[str] = ()) -> list[str]:
-        """What is not complete, inputs first, the longest chain of work first."""
-        return sorted(self.open.keys() - but, key=lambda fp: (self._rank(fp), self._order[fp]))
+        """What is not complete, inputs first, else the longest chain of work first."""
+
+        def soon(fingerprints: Iterable[str]) -> list[str]:
+            return sorted(fingerprints, key=lambda fp: (self._rank(fp), self._order[fp]))
+
+        found: dict[str, None] = {}
+        above = soon(self.open.keys() - but)[::-1]
+        while above:  # the end of a chain ranks with its checkpoint, before other things that it reads
+            missing = soon(one for one in self.open[above[-1]] if one not in found and one not in but)
+            if missing:
+                above += missing[::-1]
+            else:
+                found[above.pop()] = None
+        return list(found)
 
     @property
     def idle(self) -> bool:
