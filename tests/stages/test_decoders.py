@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.stages import small
 from waystage import forms
 from waystage.errors import InputError
 from waystage.forms import table
+from waystage.forms.encoded import Encoded
 from waystage.forms.examples import Choice, Example, Passage, Similar, Span
 from waystage.models import load
 from waystage.models.packed import stream
@@ -152,3 +154,26 @@ def test_what_cannot_be_is_refused(here: Path) -> None:
     context = Context(scratch=here / "no", places={"model": str(here / "llama")})
     with pytest.raises(InputError, match="next token"):
         run("train", config, {"tokens": [here / "text" / "tokens"]}, here / "no-out", context)
+
+
+def test_a_decoder_is_asked_for_the_next_token_also_where_its_tokenizer_has_a_mask(here: Path) -> None:
+    mlm = {"task": "mlm", "form": "masked", "labels": [], "head": "mlm"}
+    config = {
+        "model": small.LOCAL, "members": [mlm], "seed": 1, "threads": 1, "precision": "fp32",
+        "recipe": {"steps": 1, "batch": 100, "dropout": 0.0},
+    }  # fmt: skip
+    context = Context(scratch=here / "next", places={"model": str(here / "llama")})
+    run("train", config, {"tokens": [here / "text" / "tokens"]}, here / "next-out", context)
+
+    from transformers import AutoModelForCausalLM
+
+    theirs = AutoModelForCausalLM.from_pretrained(here / "llama", attn_implementation="eager").eval()
+    text = Encoded.load(here / "text" / "tokens" / "en")
+    losses = []
+    with torch.no_grad():
+        for a, b in pairwise(text.sequences.tolist()):
+            ids = torch.from_numpy(text.ids[a:b].astype(np.int64))[None]
+            losses.append(theirs(input_ids=ids, labels=ids).loss * (b - a - 1))
+    wanted = sum(losses) / (len(text.ids) - len(losses))
+    curve = pq.read_table(here / "next-out" / "curve.parquet").to_pylist()
+    assert next(row["value"] for row in curve if row["name"] == "loss") == pytest.approx(float(wanted), rel=1e-4)

@@ -136,6 +136,7 @@ def test_small_languages_come_more_often_with_a_small_exponent() -> None:
         ({"by": "size"}, [0.8, 0.2]),
         ({"by": "size", "cap": 200}, [0.5, 0.5]),
         ({"by": "size", "temperature": 2.0}, [2 / 3, 1 / 3]),
+        ({"by": "size", "temperature": 0.001}, [1.0, 0.0]),
         ({"by": "uniform"}, [0.5, 0.5]),
         ({"by": "weights", "weights": {"a": 3, "b": 1}}, [0.75, 0.25]),
     ],
@@ -149,6 +150,8 @@ def test_members_come_as_often_as_the_mixture_says(sampling: dict[str, object], 
 
 def test_replay_takes_its_share_and_lengthens_the_run() -> None:
     assert weigh([800, 200, 50], ["a", "b", "mlm"], {}, {2: 0.25}) == pytest.approx([0.6, 0.15, 0.25])
+    by_weight = {"by": "weights", "weights": {"a": 1, "b": 3}}
+    assert weigh([800, 200, 50], ["a", "b", "mlm"], by_weight, {2: 0.2}) == pytest.approx([0.2, 0.6, 0.2])
     assert count_steps([800, 200, 50], {"batch": 10, "epochs": 3}, {}, {2: 0.25}) == 400
     assert count_steps([800, 200], {"batch": 10, "epochs": 1}, {"cap": 100}) == 20
     assert count_steps([800], {"batch": 10, "steps": 7}, {}) == 7

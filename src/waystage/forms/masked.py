@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 NAME = "masked"
+MASKS = ("<mask>", "[MASK]", "<|mask|>")  # the last one is EuroBERT's
 LONGEST_WORD = 10  # pieces; more between two spaces is a script without spaces, where each piece is its own word
 
 
@@ -104,8 +105,8 @@ def _opening(tokenizer: Tokenizer) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def vocabulary(tokenizer: Tokenizer) -> dict[str, Any]:
-    """What `draw` needs to know of a tokenizer. `mask_id` is None for a decoder, which has no mask."""
-    masks = (tokenizer.token_to_id(name) for name in ("<mask>", "[MASK]"))
+    """What `draw` needs to know of a tokenizer. `mask_id` is None where it has no mask."""
+    masks = (tokenizer.token_to_id(name) for name in MASKS)
     special = {i for i, token in tokenizer.get_added_tokens_decoder().items() if token.special}
     around = frame(tokenizer)
     special |= {*chain.from_iterable(around.single)}

@@ -70,7 +70,7 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, ra
     if backbone.family.causal:
         vocabulary["mask_id"] = None
     elif vocabulary["mask_id"] is None:
-        raise InputError("the tokenizer has no mask token (<mask> or [MASK]), which an encoder is pretrained with")
+        raise InputError("the tokenizer has no mask token (such as <mask>), which an encoder is pretrained with")
     steps = recipe.get("steps") or math.ceil(recipe.get("epochs", 1) * len(corpus) / recipe["batch"])
     job = Job(
         network=network,

@@ -71,7 +71,7 @@ def _run(
         backbone.forget_activations()
     heads = _heads(config, tasks, inputs, backbone, context)
     network = Network(backbone, heads)
-    members = _members(config, tasks, tokens, context)
+    members = _members(config, tasks, tokens, context, causal=backbone.family.causal)
     tuned = not any(link.state == "live" for link in chain)
     lower = config["recipe"].get("freeze")
     whole = None if lower else _cut(backbone, members, _folders(inputs, "dev") + _folders(inputs, "target_dev"))
@@ -219,7 +219,7 @@ def _keep(heads: dict[str, nn.Module], start: Path) -> None:
 
 
 def _members(
-    config: dict[str, Any], tasks: list[Said], tokens: list[Path], context: Context
+    config: dict[str, Any], tasks: list[Said], tokens: list[Path], context: Context, *, causal: bool
 ) -> tuple[Member, ...]:  # fmt: skip
     from waystage.models import load
     from waystage.training.corpus import Corpus, labels_of
@@ -235,7 +235,14 @@ def _members(
                     f'task {task.task!r} asks a decoder for the next token, which attention = "bidirectional" shows '
                     'it. Train on running text with attention = "causal"'
                 )
-            vocabulary = masked.vocabulary(load.tokenizer(config["model"], context.places))
+            vocabulary = dict(masked.vocabulary(load.tokenizer(config["model"], context.places)))
+            if causal:
+                vocabulary["mask_id"] = None  # a decoder is asked for the next token, also where its tokenizer has one
+            elif vocabulary["mask_id"] is None:
+                raise InputError(
+                    f"task {task.task!r} hides words of running text, but the tokenizer of {config['model']['name']!r} "
+                    f"has no mask token ({', '.join(masked.MASKS)}). Leave out the replay for this model"
+                )
             exponent = float((config.get("replay") or config).get("exponent", 1.0))
         corpus = Corpus.load(folder, exponent=exponent, labels_of=labels_of(task.head.kind))
         if not len(corpus):

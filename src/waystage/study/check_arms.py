@@ -91,6 +91,14 @@ def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:
             yield Problem((*path, "sampling"), '`by = "weights"` and `weights` go together')
         for name in sorted(set(weights) - set(tasks)):
             yield Problem((*path, "sampling", "weights", name), f"{name!r} is not among this arm's tasks")
+        without = [name for name in dict.fromkeys(tasks) if name not in weights]
+        if weights and without and set(weights) <= set(tasks):
+            yield Problem((*path, "sampling", "weights"), f"say no weight for {', '.join(map(repr, without))}")
+    share = _get(step.get("replay"), "mlm")
+    if tasks and share == 1 and step.get("control") != "mlm-only":
+        yield Problem(
+            (*path, "replay", "mlm"), 'leaves no batch to the tasks: say less than 1, or use control = "mlm-only"'
+        )
 
 
 def _translation(step: dict[str, Any], path: Path, raw: dict[str, Any], tasks: Any = None) -> Iterator[Problem]:

@@ -57,8 +57,11 @@ def weigh(
     if by == "size":
         raw = np.minimum(np.array(sizes, float), sampling.get("cap") or math.inf)
     elif by == "weights":
-        raw = np.array([float(sampling["weights"][name]) for name in names])
-    raw = raw ** (1.0 / sampling.get("temperature", 1.0))
+        said = sampling["weights"]
+        raw = np.array([1.0 if i in replay else float(said[name]) for i, name in enumerate(names)])
+    with np.errstate(over="ignore"):
+        powered = raw ** (1.0 / sampling.get("temperature", 1.0))
+    raw = powered if np.isfinite(powered).all() else (raw / raw.max()) ** (1.0 / sampling["temperature"])
     raw[list(replay)] = 0.0
     shares = raw / raw.sum() * (1 - sum(replay.values())) if raw.sum() else raw
     for member, share in replay.items():
