@@ -21,12 +21,15 @@ from waystage.engines import get
 from waystage.engines.run import execute
 from waystage.graph.plan import Plan
 from waystage.reports import asking, comparisons
+from waystage.reports.about import baseline
 from waystage.results import Results
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "rehearsals.md"
-LIMITS = {"quickstart": 5, "phang2020": 60}  # minutes on two cores; of the others
+LIMITS = {"quickstart": 5, "phang2020": 60, "xtreme-r": 60}  # minutes on two cores; of the others
 LIMIT = 20
+MOST = 6  # of a kind of surprise in full
+MIXED = "the average is over different metrics"
 HEAD = """# Rehearsals of the shipped studies
 
 Written by `python tools/rehearse_all.py`; every number comes from its stores. Minutes are wall time of two
@@ -130,28 +133,59 @@ def section(name: str, results: Results, answers: list[dict[str, Any]]) -> Itera
 
 
 def surprises(results: Results, answers: list[dict[str, Any]]) -> Iterator[str]:
-    """What a reader would not expect: failures, controls that help, gaps in answers, spread without a reason."""
+    """What a reader would not expect: failures, gaps in answers, controls that help, steps that cost, and the like."""
     done, of = results.done
     if done < of:
         yield f"{of - done} of {of} evaluations are missing"
+    warned: dict[str, list[int]] = {}
     for one in answers:
         if not one["answered"]:
             yield f"question {one['number']} has no answer: {one['why'].splitlines()[0]}"
-        else:
-            yield from (f"question {one['number']}: {warning}" for warning in one["warnings"])
+        for warning in one["warnings"] if one["answered"] else ():
+            warned.setdefault(warning, []).append(one["number"])
+    for warning, numbers in warned.items():
+        if MIXED not in warning:  # true of every study with several targets
+            yield f"question{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}: {warning}"
+    if not done:
+        return
+    yield from _unexpected_gains(results)
+    yield from _unexpected_scores(results)
+
+
+def _unexpected_gains(results: Results) -> Iterator[str]:
     controls = {name: arm.control for name, arm in results.study.intermediate.items() if arm.control}
-    for row in comparisons.of(results)["gains"]["rows"] if done else []:
-        control = controls.get(row["intermediate"])
-        if control == "zero-length" and row["gain"]:
-            yield f"{row['intermediate']} on {row['target']} differs from none by {row['gain']:+.2f}, and must not"
-        elif control in ("shuffled-labels", "mlm-only") and row["low"] is not None and row["low"] > 0:
-            yield f"the control {row['intermediate']} gains {row['gain']:+.2f} on {row['target']} beyond doubt"
+    costs = []
+    for row in comparisons.of(results)["gains"]["rows"]:
+        arm, target = row["intermediate"], row["target"]
+        if controls.get(arm) == "zero-length" and row["gain"]:
+            yield f"{arm} on {target} differs from none by {row['gain']:+.2f}, and must not"
+        elif controls.get(arm) in ("shuffled-labels", "mlm-only") and row["low"] is not None and row["low"] > 0:
+            yield f"the control {arm} gains {row['gain']:+.2f} on {target}, its interval wholly above zero"
+        if row["high"] is not None and row["high"] < 0 and not row.get("ceiling"):
+            costs.append((row["gain"], f"{arm} costs {target} {-row['gain']:.1f} points"))
+    if costs:
+        told = "; ".join(text for _, text in sorted(costs)[:MOST])
+        rest = f"; and {len(costs) - MOST} more pairs" if len(costs) > MOST else ""
+        yield f"with an interval wholly below zero (before any correction for many pairs): {told}{rest}"
+
+
+def _unexpected_scores(results: Results) -> Iterator[str]:
     scores = results.scores[results.scores["headline"].astype(bool)]
-    spread = (
-        scores.groupby(["intermediate", "target", "seed"])["value"].mean().groupby(["intermediate", "target"]).std()
-    )
-    for (arm, target), value in spread[spread > 10].items():
-        yield f"{target} after {arm} spreads by {value:.1f} points over seeds: too few seeds to say anything of it"
+    plain = scores[scores["intermediate"] == baseline(results)]
+    by = plain.groupby(["model", "target", "source_language", "language", "seed"])["value"].mean()
+    for (model, target, source), seeds in by.groupby(level=[0, 1, 2]):
+        table = seeds.droplevel([0, 1, 2]).unstack("seed")
+        if source in table.index:
+            above = [code for code in table.index if code != source and (table.loc[code] > table.loc[source]).all()]
+            if above:
+                names = ", ".join(f"{code}*" for code in above)
+                yield f"{target} ({model}, no step before): better than in {source}*, which it was trained in: {names}"
+    spread = scores.groupby(["intermediate", "target", "seed"])["value"].mean().groupby(level=[0, 1]).std()
+    wide = sorted(((value, arm, target) for (arm, target), value in spread.items() if value > 10), reverse=True)
+    if wide:
+        told = "; ".join(f"{target} after {arm} by {value:.0f}" for value, arm, target in wide[:MOST])
+        rest = f"; and {len(wide) - MOST} more" if len(wide) > MOST else ""
+        yield f"points of standard deviation over seeds, too many for so few seeds: {told}{rest}"
 
 
 if __name__ == "__main__":

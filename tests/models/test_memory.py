@@ -123,3 +123,9 @@ def test_autograd_keeps_what_the_formula_says(name: str, precision: str, dropout
     assert (attention - back) / PADDED + back + rest == pytest.approx(
         three - two, rel=0.1 if name == "deberta-v2" else 0.05
     )
+
+
+def test_what_a_config_leaves_out_is_what_transformers_takes() -> None:
+    raw = {"num_hidden_layers": 2, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8, "vocab_size": 9}
+    tied = {name: shape_of({**raw, "model_type": name}).tied for name in ("gemma", "gemma2", "llama", "qwen2", "bert")}
+    assert tied == {"gemma": True, "gemma2": True, "llama": False, "qwen2": False, "bert": True}

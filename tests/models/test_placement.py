@@ -127,6 +127,14 @@ def test_devices() -> None:
     assert devices("2x8x80GB") == Devices(8, 80 * GB, nodes=2)
     assert str(devices("2x8x80GB")) == "2 machines of 8 x 80 GB"
     assert devices("cpu").kind == "cpu"
+    assert devices("6x80GB").groups == [1, 2, 4, 6]
+    assert devices("2x3x80GB").groups == [1, 2, 3, 6]
+    assert devices("12x80GB").groups == [1, 2, 4, 8, 12]
+
+
+def test_all_devices_of_a_machine_may_share_a_stage_also_where_they_are_six() -> None:
+    work = replace(WORK, tuning="full")
+    assert choose(known()["codellama/CodeLlama-34b-hf"], work, devices("12x80GB")).layout.shards == 12
 
 
 def test_processes_have_all_weights_where_that_fits_and_else_parts() -> None:

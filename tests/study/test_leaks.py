@@ -87,6 +87,16 @@ REFUSED = {
     "texts of the test under other labels": (
         ["flores"], {"tasks": ["sib200"]}, {}, "flores:test -> sib200:train",
     ),
+    "one file for all splits, of training data and a test": (
+        ["xnli"], {"tasks": ["mine"]}, own("mine", PAIRS, "mnli:train", "xnli:test"), "xnli:test -> mine:train",
+    ),
+    "a test in one file with data that was trained on": (
+        ["mine"], {"tasks": ["mnli"]}, own("mine", PAIRS, "mnli:train"), "mnli:train -> mine:test",
+    ),
+    "a checkpoint tuned on the same treebanks": (
+        ["uner"], {"checkpoint": "org/m", "provenance": "it says so", "trained_on": ["uner_pud"]}, {},
+        "uner:test -> uner_pud:test",
+    ),
 }  # fmt: skip
 
 
@@ -185,6 +195,31 @@ def test_scoring_where_the_checkpoint_was_chosen_is_marked() -> None:
     assert [mark.kind for mark in marks] == ["chosen on the scored split"]
 
 
+def test_an_intermediate_that_chose_where_the_target_is_scored_is_marked() -> None:
+    made = study(["americasnli"], {"tasks": ["xnli"]}, evaluate_on="dev", recipe={"select": "best"})
+    (mark,) = [mark for mark in leaks.marks(made, "x", tasks.get("americasnli")) if mark.kind == leaks.SCORED]
+    assert mark.chain == "xnli:dev -> americasnli:dev"
+    last = study(["americasnli"], {"tasks": ["xnli"]}, evaluate_on="dev", recipe={"intermediate": {"select": "last"}})
+    assert leaks.SCORED not in {mark.kind for mark in leaks.marks(last, "x", tasks.get("americasnli"))}
+
+
+def test_the_narrowest_table_says_whether_a_checkpoint_is_chosen() -> None:
+    recipe = {"select": "last", "target": {"select": "best"}}
+    marks = leaks.marks(study(["xnli"], {}, evaluate_on="dev", recipe=recipe), "none", tasks.get("xnli"))
+    assert [mark.kind for mark in marks] == [leaks.SCORED]
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"),
+    [("xnly:test", "no task 'xnly' (did you mean 'xnli'"), ("xnli", "which split of xnli: write 'xnli:train' or"),
+     ("xquad:dev", "which split of xquad: write 'xquad:test'")],
+)  # fmt: skip
+def test_a_misspelt_origin_hides_no_leak(origin: str, said: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        study(["xnli"], {"tasks": ["mine"]}, **own("mine", PAIRS, origin))
+    assert said in str(caught.value)
+
+
 def test_no_shipped_benchmark_is_refused_for_what_it_is_trained_on() -> None:
     names = [task.name for task in tasks.all_tasks() if task.name != "mlm"]
     assert list(leaks.refusals(study(names, {}))) == []
@@ -212,3 +247,29 @@ def test_a_test_file_that_was_seen_before_is_refused(tmp_path: Path, split: str)
         plan(made)
     (tmp_path / "test.tsv").write_text("a\tb\tl\nanother\tone\tno\n")
     assert plan(made).cells
+
+
+def test_a_file_that_holds_all_splits_is_compared_too(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.tsv").write_text("a\tb\tl\n" + "".join(f"a {i}\tb\tyes\n" for i in range(40)))
+    whole, trained = {"en": str(tmp_path / "one.tsv")}, {"train": {"en": str(tmp_path / "other.tsv")}}
+    tables = {"mine": {**PAIRS, "files": whole}, "other": {**PAIRS, "files": trained}}
+    with pytest.raises(StudyError, match=r"other:train \(en\) is the same file as mine:test \(en\)"):
+        plan(study(["mine"], {"tasks": ["other"]}, source="hub", task=tables))
+    both = tables | {"other": {**PAIRS, "files": {"en": str(tmp_path / "other.tsv")}}}
+    assert plan(study(["mine"], {"tasks": ["other"]}, source="hub", task=both)).cells, "divided alike, so apart"
+
+
+def test_a_copy_of_a_benchmark_is_found_and_a_pool_of_candidates_is_none(tmp_path: Path) -> None:
+    for name, text in (("xquad/xquad.de", "1"), ("xquad/xquad.en", "3"), ("squad/train-v1.1", "2"), ("mine", "1")):
+        (tmp_path / f"{name}.json").parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.json").write_text(text)
+    copied = {"mine": {"form": "spans", "files": {"train": {"en": str(tmp_path / "mine.json")}}}}
+    more: dict[str, Any] = {"source": str(tmp_path), "languages": ["de"]}
+    with pytest.raises(StudyError, match=r"mine:train \(en\) is the same file as xquad:test \(de\)"):
+        plan(study(["xquad"], {"tasks": ["mine"]}, task=copied, **more))
+    for name in ("wikinews_mentions/dev-en.jsonl", "wikinews_labels/dev-en.json", "wikinews_mentions/test-en.jsonl",
+                 "wikinews_labels/test-en.json", "wikipedia_pairs-train.jsonl", "candidate_set_entities.jsonl"):
+        (tmp_path / "mewslix" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mewslix" / name).write_text(name)
+    assert plan(study(["mewslix"], {}, source=str(tmp_path), languages=["en"])).cells

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from waystage.errors import StudyError
+from waystage.errors import InputError, StudyError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
+from waystage.models import shapes
+from waystage.models.placement import Devices
 from waystage.study import Study
 from waystage.study.estimate import estimate
-from waystage.study.placed import placed, work_of
+from waystage.study.placed import placed, visible, work_of
 from waystage.study.rehearsal import rehearsed
 from waystage.study.stages import plan
 
@@ -179,3 +183,42 @@ def test_a_rehearsal_says_that_it_takes_one_process() -> None:
     small, said = rehearsed(study(placement={"devices": "8x80GB", "processes": 8}))
     assert small.placement.processes is None
     assert any("one per stage instead of 8" in line for line in said)
+
+
+MT5 = {"model_type": "mt5", "d_model": 768, "num_layers": 12, "vocab_size": 250112}
+MIXTRAL = {"model_type": "mixtral", "num_hidden_layers": 32, "hidden_size": 4096, "num_attention_heads": 32,
+           "intermediate_size": 14336, "vocab_size": 32000}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (json.dumps(MT5), "no model family is called 'mt5'"),
+        (json.dumps(MIXTRAL), "no model family is called 'mixtral' (.*config.json"),
+        (json.dumps({"model_type": "llama"}), "does not say num_hidden_layers"),
+        ("{", "is not the config.json"),
+        ("[]", "is not the config.json"),
+    ],
+)
+def test_a_folder_with_another_kind_of_model_is_not_planned_with(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match=said):
+        shapes.shape(str(tmp_path))
+
+
+def test_accelerators_of_this_machine_are_those_that_stages_may_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho '0, GPU-a, 24000'\necho '1, GPU-b, 80000'\necho '2, GPU-c, 80000'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,2")
+    assert visible() == Devices(2, 80000 * 2**20)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    assert visible() == Devices(2, 24000 * 2**20)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert visible() is None
+    tool.write_text("#!/bin/sh\necho 'No devices were found'\nexit 6\n")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert visible() is None

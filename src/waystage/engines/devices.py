@@ -27,7 +27,7 @@ def sizes(ids: list[str]) -> tuple[int, ...]:
     listed = subprocess.run(query, capture_output=True, text=True, check=False)
     known: dict[str, int] = {}
     for line in listed.stdout.splitlines():
-        index, uuid, mebibytes = (word.strip() for word in line.split(","))
+        index, uuid, mebibytes = [*(word.strip() for word in line.split(",")), "", ""][:3]  # or words about an error
         if mebibytes.isdigit():  # else "[N/A]": an accelerator that shares the machine's memory
             known[index] = known[uuid] = int(mebibytes) * 2**20
     return tuple(known.get(one, 0) for one in ids)

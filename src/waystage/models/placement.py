@@ -43,8 +43,8 @@ class Devices:
     @property
     def groups(self) -> list[int]:
         """How many devices may share a stage."""
-        within = [n for n in (1, 2, 4, 8, 16) if n <= self.count]
-        return within + [self.count * nodes for nodes in range(2, self.nodes + 1)]
+        within = [n for n in (1, 2, 4, 8, 16) if n < self.count]
+        return [*within, self.count] + [self.count * nodes for nodes in range(2, self.nodes + 1)]
 
 
 @dataclass(frozen=True)

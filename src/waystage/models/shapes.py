@@ -13,6 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from waystage.errors import DataError, UnknownName
+from waystage.models.families import FAMILIES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
@@ -201,7 +204,18 @@ def is_standin(name: str) -> bool:
 
 
 def _read(path: Path) -> Shape:
-    return shape_of(json.loads(path.read_text(encoding="utf-8")))
+    """Of a folder. A family that cannot be run is refused before anybody plans with a shape that it does not have."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        kind = str(raw.get("model_type"))
+    except (ValueError, AttributeError):
+        raise DataError("is not the config.json of a transformers checkpoint", path) from None
+    if kind not in FAMILIES:
+        raise UnknownName("model family", kind, FAMILIES, f"({path}). Known: {', '.join(FAMILIES)}")
+    try:
+        return shape_of(raw)
+    except KeyError as error:
+        raise DataError(f"does not say {error.args[0]}", path) from None
 
 
 def shape_of(raw: Mapping[str, Any]) -> Shape:
@@ -218,7 +232,7 @@ def shape_of(raw: Mapping[str, Any]) -> Shape:
         intermediate=raw["intermediate_size"],
         vocab=raw["vocab_size"],
         gated=kind in GATED,
-        tied=raw.get("tie_word_embeddings", kind not in DECODERS),
+        tied=raw.get("tie_word_embeddings", kind not in DECODERS or kind.startswith("gemma")),  # transformers' defaults
         positions=raw.get("max_position_embeddings", 512),
         embedding=raw.get("input_embedding_size") or 0,
         decoder=kind in DECODERS,

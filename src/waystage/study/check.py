@@ -195,6 +195,20 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
         form = _get(body, "form")
         if isinstance(form, str) and form not in FORMS:
             yield Problem(("task", name, "form"), f"must be one of {', '.join(FORMS)}, not {form!r}")
+        for path, origin in _strings(_get(body, "derived_from"), ("task", name, "derived_from")):
+            yield from _origin(path, origin, own)
+
+
+def _origin(path: Path, origin: str, own: set[str]) -> Iterator[Problem]:
+    """A misspelt origin would hide a leak."""
+    name, _, split = origin.partition(":")
+    splits = ("train", "dev", "test") if name in own or name not in task_table.names() else task_table.get(name).splits
+    if name not in own and name not in task_table.names():
+        known = [*task_table.names(), *own]
+        yield Problem(path, f"there is no task {name!r}{did_you_mean(name, known)}; `waystage list tasks` shows all")
+    elif split not in splits:
+        which = " or ".join(repr(f"{name}:{one}") for one in splits)
+        yield Problem(path, f"{origin!r} does not say of which split of {name}: write {which}")
 
 
 def _models(raw: dict[str, Any]) -> Iterator[Problem]:

@@ -2,7 +2,8 @@
 
 A task declares in `derived_from` which data its own data holds, extends or translates ("squad:dev", "mnli:train"). From
 that follows for each of its splits what is inside: `train` comes from training data and `test` from tests, unless the
-task has training data and names none that it could come from: then any split may hold any of it.
+task has training data and names none that it could come from, or keeps all splits in one file: then any split may
+hold any of it.
 
 What is found is refused (trained on the test, chosen on the test) or marked, so that results can be read with and
 without the marked cells. The chain is always shown. What nobody declared, nobody finds: beyond this there is only the
@@ -19,6 +20,7 @@ from waystage import tasks as task_table
 from waystage.errors import StudyError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
+from waystage.sources.retrieval import POOL
 from waystage.study.check import Path, Problem
 from waystage.study.lookup import find_task
 from waystage.tasks.task import Task
@@ -76,12 +78,17 @@ def _find(study: Study | None, name: str) -> Task:
 def _origins(task: Task, split: str) -> Iterator[str]:
     yield from (f"{member}:{split}" for member in task.members)
     trains = "train" in task.splits and bool(task.train_languages)
-    anywhere = trains and not any(origin.endswith(":train") for origin in task.derived_from)
+    anywhere = trains and (_undivided(task) or not any(origin.endswith(":train") for origin in task.derived_from))
     for origin in task.derived_from:
         kind = origin.partition(":")[2]
         there = [part for part in (kind, "test", "dev", "train") if part in task.splits]
         if anywhere or split == there[0] or (kind == "train" and "train" not in task.splits):
             yield origin
+
+
+def _undivided(task: Task) -> bool:
+    """Whether one file holds all splits: its rows are dealt by number, whatever they come from."""
+    return any(len(layout.splits) > 1 and "{split}" not in str(layout.path) for layout in task.files)
 
 
 def leak(study: Study | None, task: Task, split: str, target: Task, test: str) -> str:
@@ -183,10 +190,22 @@ def marks(study: Study, arm: str, target: Task) -> tuple[Mark, ...]:
             found[Mark(PARALLEL, met(data[common], asked[common]))] = None
     if any(one.checkpoint and not one.trained_on for one in _made_of(study, said)):
         found[Mark(UNCHECKED)] = None
-    chooses = target.train_languages and not target.train_on and target.select_on == study.evaluate_on
-    if chooses and study.recipe.target.select != "last" and study.recipe.select != "last":
-        found[Mark(SCORED, f"{target.name}:{target.select_on}")] = None
+    if target.train_languages and not target.train_on and target.select_on == study.evaluate_on:
+        if _chooses(study, "target", target.name):
+            found[Mark(SCORED, f"{target.name}:{target.select_on}")] = None
+    for name in tasks if study.evaluate_on == "dev" else ():  # what holds a test is refused, or chosen on other data
+        lesson = kept_apart(study, find_task(study, name))
+        chain = leak(study, lesson, lesson.select_on, target, study.evaluate_on)
+        if chain and _chooses(study, "intermediate", name):
+            found[Mark(SCORED, chain)] = None
     return tuple(found)
+
+
+def _chooses(study: Study, phase: str, task: str) -> bool:
+    """Whether a checkpoint is chosen by dev data; the narrowest table that says so decides."""
+    said = study.recipe
+    wide = (said.task.get(task), getattr(said, phase), said)
+    return next((recipe.select for recipe in wide if recipe and recipe.select), "best") != "last"
 
 
 def _same(study: Study, lesson: Task, trained: Task) -> Mark | None:
@@ -221,26 +240,26 @@ def same_files(made: StudyPlan) -> None:
         checkpoint = cell.evaluate.inputs.get("checkpoint")
         if isinstance(checkpoint, Stage) and checkpoint.fingerprint + cell.evaluate.name not in seen:
             seen.add(checkpoint.fingerprint + cell.evaluate.name)
-            tests = dict(_files(cell.evaluate.inputs["rows"]))
+            tests = {content: (where, whole) for content, where, whole in _files(cell.evaluate.inputs["rows"])}
             for stage in Plan([checkpoint]).stages.values():
-                for content, where in _files(stage):
-                    if content in tests and where != tests[content]:
-                        problems[f"{where} is the same file as {tests[content]}"] = None
+                for content, where, whole in _files(stage):
+                    test, divided = tests.get(content, (where, False))
+                    if where != test and not (whole and divided):
+                        problems[f"{where} is the same file as {test}"] = None
     if problems:
         raise StudyError([f"the test was seen before: {problem}" for problem in problems])
 
 
-def _files(stage: Any) -> Iterator[tuple[str, str]]:
-    """Content and name of each file of rows that holds one split only."""
-    config = stage.config if stage.kind == "rows" else {"source": {}}
-    source = config["source"]
-    if "{split}" in str(source.get("layout")) or _by_split(source):
-        for language, content in source["sha256"].items():
-            yield content, f"{config['task']}:{KIND.get(config['split'], config['split'])} ({language})"
+def _files(stage: Any) -> Iterator[tuple[str, str, bool]]:
+    """Content and name of each file of rows, and whether it holds all splits, which row numbers then tell apart."""
+    if stage.kind == "rows":
+        yield from _contents(stage.config["task"], stage.config["split"], stage.config["source"])
 
 
-def _by_split(source: Mapping[str, Any]) -> bool:
-    """Whether the files of a user's own task have a split each."""
-    return source.get("kind") == "files" and all(
-        "," not in said.split("/")[0] for said in source["declared"]["formats"]
-    )
+def _contents(task: str, split: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    for name, member in source.get("members", {}).items():
+        yield from _contents(name, split, member)
+    whole = source.get("kind") == "files" and any("," in one.split("/")[0] for one in source["declared"]["formats"])
+    for language, content in source.get("sha256", {}).items():
+        if language != POOL:  # candidates to search among, the same for every split
+            yield content, f"{task}:{KIND.get(split, split)} ({language})", whole

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from typing import Any
 
 from waystage import forms
+from waystage.engines import devices as accelerators
 from waystage.graph.stage import Stage
 from waystage.models import placement, shapes
 from waystage.models.memory import Work
@@ -53,13 +52,9 @@ def devices(shape: shapes.Shape, placing: Placing, here: Devices | None) -> Devi
 
 
 def visible() -> Devices | None:
-    """The GPUs of this machine, asked without torch."""
-    if shutil.which("nvidia-smi") is None:
-        return None
-    asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
-    sizes = [int(mib) * 2**20 for mib in said if mib.isdigit()]
-    return Devices(len(sizes), min(sizes)) if sizes else None
+    """The GPUs that stages may use here (CUDA_VISIBLE_DEVICES), asked without torch; each counts as the smallest."""
+    sizes = accelerators.sizes(accelerators.visible())
+    return Devices(len(sizes), min(sizes)) if sizes and all(sizes) else None
 
 
 def work_of(stage: Stage, shape: shapes.Shape) -> Work:

@@ -6,13 +6,14 @@ artificial languages and never about real ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from waystage import languages as language_table
 from waystage.models import shapes
 from waystage.study.recipe import Adapter, Recipe, StudyRecipe
-from waystage.study.schema import Intermediate, Study
+from waystage.study.schema import Intermediate, Step, Study
 from waystage.study.stages import find_task
 from waystage.tasks.task import Task
 
@@ -71,17 +72,20 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
         changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
     if any(adapter.kind == "qlora" for adapter in _adapters(study)):
         changes.append("adapters: lora instead of qlora, whose 4-bit weights need a GPU")
+    named = _same_layers(study.models, models)
+    if not named and any(isinstance(adapter.targets, tuple) for adapter in _adapters(study)):
+        changes.append("adapters: beside the layers of attention, since stand-ins call theirs otherwise")
     if study.placement.processes:
         changes.append(f"processes: one per stage instead of {study.placement.processes}; the result is no other")
     for name, effect in said.plant.items():
         changes.append(f"planted effect of training on {find_task(study, name).name}: {effect}")
-    arms = {name: _arm(name, arm, study, models, changes) for name, arm in study.intermediate.items()}
+    arms = {name: _arm(name, arm, study, models, changes, named) for name, arm in study.intermediate.items()}
     replaced = study.model_dump(exclude_unset=True) | {
         "source": "world",
         "seeds": seeds,
         "languages": languages,
         "models": tuple(dict.fromkeys(models)),
-        "recipe": _adapted(_over(recipe, STANDIN, study), study.recipe).model_dump(exclude_none=True),
+        "recipe": _adapted(_over(recipe, STANDIN, study), study.recipe, named).model_dump(exclude_none=True),
         "placement": {},
         "intermediate": {name: arm.model_dump(exclude_unset=True) for name, arm in arms.items()},
         "evaluate_on": "test",
@@ -94,43 +98,64 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
 MATCHED_EXAMPLES, MATCHED_STEPS = 1500, 150  # of arms that say how many examples or steps they are to have
 
 
-def _arm(name: str, arm: Intermediate, study: Study, models: tuple[str, ...], changes: list[str]) -> Intermediate:
+def _arm(
+    name: str, arm: Intermediate, study: Study, models: tuple[str, ...], changes: list[str], named: bool
+) -> Intermediate:
     """Recipes are those of the stand-ins; what belongs to a regime stays, counted in the stand-in's layers."""
     scale = _layers(models[0]) / _layers(study.models[0])
-    update: dict[str, Any] = {"recipe": _regime(arm.recipe, scale)}
-    update["then"] = tuple(step.model_copy(update={"recipe": _regime(step.recipe, scale)}) for step in arm.then)
+
+    def regime(recipe: Recipe) -> Recipe:
+        return _regime(recipe, scale, named)
+
+    update: dict[str, Any] = {"recipe": regime(arm.recipe)}
+    update["then"] = tuple(step.model_copy(update={"recipe": regime(step.recipe)}) for step in arm.then)
     if arm.target.recipe != Recipe():
-        update["target"] = arm.target.model_copy(update={"recipe": _regime(arm.target.recipe, scale)})
+        update["target"] = arm.target.model_copy(update={"recipe": regime(arm.target.recipe)})
     said = [step.recipe for step in (arm, *arm.then)] + [arm.target.recipe]
-    if any(recipe != _regime(recipe, scale) for recipe in said):
+    if any(recipe != regime(recipe) for recipe in said):
         shown = "; ".join(str(recipe.said()) for recipe in said if recipe != Recipe())
         changes.append(f"recipe of {name}: the stand-ins' instead of {shown}")
     if arm.swap and scale != 1:
         lower, upper = (_scaled(count, scale) for count in (arm.swap.lower, arm.swap.upper))
+        least = min(map(_layers, models))
+        if lower + upper > least:  # each was rounded up, or there is a smaller stand-in than the first
+            lower = round(lower * least / (lower + upper))
+            upper = least - lower if upper else 0
         update["swap"] = arm.swap.model_copy(update={"lower": lower, "upper": upper})
         changes.append(f"layers swapped in {name}: {lower} and {upper}, as much of the stand-in")
     if arm.checkpoint:
-        update |= {"checkpoint": "", "provenance": "", "trained_on": (), "tasks": arm.trained_on + arm.tasks}
-        trained = " + ".join(arm.trained_on) or "nothing"
-        changes.append(f"checkpoint of {name}: the stand-in trained on {trained} instead of {arm.checkpoint}")
+        trained = tuple(dict.fromkeys(one for said in arm.trained_on for one in _lessons(study, said)))
+        update |= {"checkpoint": "", "provenance": "", "trained_on": (), "tasks": trained or arm.tasks}
+        if trained and arm.tasks:  # what the arm itself trains comes after it, as after the checkpoint
+            plain = {name: field.get_default() for name, field in Step.model_fields.items() if name != "tasks"}
+            own = Step(**{name: getattr(arm, name) for name in Step.model_fields} | {"recipe": update["recipe"]})
+            update |= {**plain, "then": (own, *update["then"])}
+        shown = " + ".join(trained) or "nothing"
+        changes.append(f"checkpoint of {name}: the stand-in trained on {shown} instead of {arm.checkpoint}")
     return arm.model_copy(update=update)
 
 
-def _regime(recipe: Recipe, scale: float) -> Recipe:
+def _lessons(study: Study, name: str) -> tuple[str, ...]:
+    """What a checkpoint was trained on, as far as there are training data of it."""
+    task = find_task(study, name)
+    return (name,) if "train" in task.splits and task.train_languages else task.train_on
+
+
+def _regime(recipe: Recipe, scale: float, named: bool) -> Recipe:
     """What of an arm's recipe makes the regime, not how fast it is trained; arms that are matched stay matched."""
     return Recipe(
         freeze=None if recipe.freeze is None else _scaled(recipe.freeze, scale),
-        adapter=_on_a_cpu(recipe.adapter),
+        adapter=_on_a_cpu(recipe.adapter, named),
         examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
         steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
     )
 
 
-def _adapted(recipe: StudyRecipe, original: StudyRecipe) -> StudyRecipe:
+def _adapted(recipe: StudyRecipe, original: StudyRecipe, named: bool) -> StudyRecipe:
     """Where the study trains adapters its rehearsal does too, unless it says otherwise."""
 
     def with_adapter(mine: Recipe, theirs: Recipe) -> Any:
-        return mine.model_copy(update={"adapter": mine.adapter or _on_a_cpu(theirs.adapter)})
+        return mine.model_copy(update={"adapter": mine.adapter or _on_a_cpu(theirs.adapter, named)})
 
     update: dict[str, Any] = {
         phase: with_adapter(getattr(recipe, phase), getattr(original, phase)) for phase in ("intermediate", "target")
@@ -142,8 +167,24 @@ def _adapted(recipe: StudyRecipe, original: StudyRecipe) -> StudyRecipe:
     return StudyRecipe(**{**dict(with_adapter(recipe, original)), **update})
 
 
-def _on_a_cpu(adapter: Adapter | None) -> Adapter | None:
-    return adapter.model_copy(update={"kind": "lora"}) if adapter and adapter.kind == "qlora" else adapter
+def _on_a_cpu(adapter: Adapter | None, named: bool) -> Adapter | None:
+    """`named`: whether names of layers mean the same in the stand-in."""
+    update = {"kind": "lora"} if adapter and adapter.kind == "qlora" else {}
+    if adapter and isinstance(adapter.targets, tuple) and not named:
+        update["targets"] = "attention"
+    return adapter.model_copy(update=update) if adapter and update else adapter
+
+
+def _same_layers(models: tuple[str, ...], standins: tuple[str, ...]) -> bool:
+    """Whether layers are called in the stand-ins as they are in the study's models."""
+    return all(_naming(old) == _naming(new) for old, new in zip(models, standins, strict=False))
+
+
+def _naming(model: str) -> str:
+    shape = shapes.shape(model)
+    if shape is None:
+        return "decoder" if _is_decoder(model) else ""
+    return "decoder" if shape.decoder else {"bert": "xlm-r"}.get(shape.family, shape.family)
 
 
 def _adapters(study: Study) -> list[Adapter]:
@@ -180,8 +221,12 @@ def _over(said: StudyRecipe, base: StudyRecipe, study: Study) -> StudyRecipe:
 def _trained(study: Study) -> list[str]:
     """The tasks that are trained on, as intermediate tasks or targets."""
     targets = [find_task(study, name) for name in study.target_tasks()]
-    arms = [name for arm in study.intermediate.values() for name in arm.tasks]
+    arms = [name for arm in study.intermediate.values() for step in arm.steps for name in step.tasks]
     return list(dict.fromkeys([*arms, *(name for task in targets for name in task.train_on or (task.name,))]))
+
+
+FAMILIES = ("llama", "qwen", "mistral", "gemma", "gpt", "bloom", "falcon", "olmo")
+BILLIONS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[bB](?![A-Za-z0-9])")  # Qwen3-32B, EuroLLM-1.7B
 
 
 def _models(models: tuple[str, ...]) -> tuple[str, ...]:
@@ -200,20 +245,24 @@ def _models(models: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _is_decoder(model: str) -> bool:
+    """Where only the hub knows the shape, the name tells: a family of decoders, or billions of weights."""
     shape = shapes.shape(model)
-    return bool(shape and shape.decoder)
+    if shape is None:
+        return bool(BILLIONS.search(model) or any(family in model.lower() for family in FAMILIES))
+    return shape.decoder
 
 
 def _size(model: str) -> int:
     shape = shapes.shape(model)
-    return shape.parameters if shape else 0
+    said = BILLIONS.search(model)
+    return shape.parameters if shape else round(float(said[1]) * 1e9) if said else 0
 
 
 def _languages(study: Study) -> tuple[str, ...]:
     """The study's own choice for rehearsals, or the twelve most spread over family, script and word order."""
-    arms = (code for arm in study.intermediate.values() for code in arm.codes)
-    sources = tuple(dict.fromkeys((*study.source_languages, *arms)))
     had = {code for name in study.target_tasks() for code in find_task(study, name).languages}
+    arms = [code for arm in study.intermediate.values() for code in map(language_table.resolve, arm.codes)]
+    sources = tuple(dict.fromkeys((*study.source_languages, *(code for code in arms if code in had))))
     if study.rehearsal.languages:
         said = study.select(study.rehearsal.languages)  # an expression may mean languages that no target has
         kept = [c for c in said if c in had] if isinstance(study.rehearsal.languages, str) else said
@@ -221,7 +270,7 @@ def _languages(study: Study) -> tuple[str, ...]:
     chosen = set(study.select(study.languages))
     pool = [code for code in study.select("all") if code in chosen and code in had]
     named = [c for q in study.question if not isinstance(q.languages, str) for c in study.select(q.languages)]
-    picked = list(dict.fromkeys((*sources, *named)))
+    picked = list(dict.fromkeys((*sources, *(code for code in named if code in had))))
     seen = [_traits(code) for code in picked]
     rest = [code for code in pool if code not in picked]
     while rest and len(picked) < LANGUAGES:
@@ -233,7 +282,23 @@ def _languages(study: Study) -> tuple[str, ...]:
         own = [code for code in rest if code in find_task(study, name).languages]
         if own and not set(picked) & set(find_task(study, name).languages):
             picked.append(max(own, key=lambda code: _worth(code, seen, study)))
+    for group in _asked(study):  # every question has an answer, also one about languages that are few
+        own = [code for code in pool if code in group]
+        if own and not set(picked) & group:
+            picked.append(max(own, key=lambda code: _worth(code, seen, study)))
     return tuple(picked)
+
+
+def _asked(study: Study) -> Iterator[set[str]]:
+    """The groups of languages that each question is about, as far as its targets have them."""
+    for question in study.question:
+        names = question.targets or study.target_tasks()
+        group = {code for name in names for code in find_task(study, name).languages}
+        group &= set(study.select(question.languages))
+        yield group
+        for side in (question.high, question.low) if question.kind == "gap" else ():
+            if side != "source":
+                yield group & set(study.select(side))
 
 
 def _worth(code: str, seen: list[tuple[str, ...]], study: Study) -> float:

@@ -49,7 +49,7 @@ def _both_ways(values: dict[str, Any]) -> Iterator[Problem]:
     models = [name for name in values.get("models") or () if isinstance(name, str)]
     try:
         found = {name: shapes.shape(name) for name in models}
-    except (OSError, ValueError, KeyError):
+    except (OSError, InputError):
         return  # a folder that is no checkpoint is said elsewhere
     if models and all(shape is not None and not shape.decoder for shape in found.values()):
         yield Problem(("attention",), "'bidirectional' is for decoders, and every model of this study is an encoder")

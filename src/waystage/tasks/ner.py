@@ -27,6 +27,7 @@ TASKS = tuple(
         train_on=() if name == "uner" else ("uner",),
         splits=("train", "dev", "test") if name == "uner" else ("test",),
         parallel=name == "uner_pud",
+        derived_from=() if name == "uner" else ("uner:test",),  # German and Russian PUD, Chinese GSD are in both
         licence="CC BY-SA 4.0 (Tagalog CC BY-NC-SA 4.0)",
         non_commercial=name == "uner",
         files=(
