@@ -268,8 +268,14 @@ def test_a_copy_of_a_benchmark_is_found_and_a_pool_of_candidates_is_none(tmp_pat
     more: dict[str, Any] = {"source": str(tmp_path), "languages": ["de"]}
     with pytest.raises(StudyError, match=r"mine:train \(en\) is the same file as xquad:test \(de\)"):
         plan(study(["xquad"], {"tasks": ["mine"]}, task=copied, **more))
-    for name in ("wikinews_mentions/dev-en.jsonl", "wikinews_labels/dev-en.json", "wikinews_mentions/test-en.jsonl",
-                 "wikinews_labels/test-en.json", "wikipedia_pairs-train.jsonl", "candidate_set_entities.jsonl"):
+    for name in (
+        "wikinews_mentions/dev-en.jsonl",
+        "wikinews_labels/dev-en.json",
+        "wikinews_mentions/test-en.jsonl",
+        "wikinews_labels/test-en.json",
+        "wikipedia_pairs-train.jsonl",
+        "candidate_set_entities.jsonl",
+    ):
         (tmp_path / "mewslix" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mewslix" / name).write_text(name)
     assert plan(study(["mewslix"], {}, source=str(tmp_path), languages=["en"])).cells

@@ -182,6 +182,10 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
         if name not in known and name not in task_table.BENCHMARKS:
             options = [*known, *task_table.BENCHMARKS]
             yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
+    for path, name in _strings(raw.get("targets"), ("targets",)):
+        body = _table(raw, "task").get(name)
+        if name in own and _get(body, "form") != "retrieval" and not _trains(_table(body, "files")):
+            yield Problem(path, f"{name!r} has no training data, so nothing trains its head: add files.train to it")
     for place in ("recipe", "rehearsal"):
         recipe = raw.get(place) if place == "recipe" else _get(raw.get(place), "recipe")
         for name in _table(recipe, "task"):
@@ -197,6 +201,11 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(("task", name, "form"), f"must be one of {', '.join(FORMS)}, not {form!r}")
         for path, origin in _strings(_get(body, "derived_from"), ("task", name, "derived_from")):
             yield from _origin(path, origin, own)
+
+
+def _trains(files: dict[str, Any]) -> bool:
+    """Files of a user's own task: with `train` among the splits, or one for all splits."""
+    return not files or "train" in files or any(isinstance(file, str) for file in files.values())
 
 
 def _origin(path: Path, origin: str, own: set[str]) -> Iterator[Problem]:

@@ -190,9 +190,9 @@ def marks(study: Study, arm: str, target: Task) -> tuple[Mark, ...]:
             found[Mark(PARALLEL, met(data[common], asked[common]))] = None
     if any(one.checkpoint and not one.trained_on for one in _made_of(study, said)):
         found[Mark(UNCHECKED)] = None
-    if target.train_languages and not target.train_on and target.select_on == study.evaluate_on:
-        if _chooses(study, "target", target.name):
-            found[Mark(SCORED, f"{target.name}:{target.select_on}")] = None
+    there = target.train_languages and not target.train_on and target.select_on == study.evaluate_on
+    if there and _chooses(study, "target", target.name):
+        found[Mark(SCORED, f"{target.name}:{target.select_on}")] = None
     for name in tasks if study.evaluate_on == "dev" else ():  # what holds a test is refused, or chosen on other data
         lesson = kept_apart(study, find_task(study, name))
         chain = leak(study, lesson, lesson.select_on, target, study.evaluate_on)
