@@ -45,7 +45,7 @@ REFUSED = {
     ),
     "trained on data that the test was made of": (
         ["copa2"], {"tasks": ["copa"]},
-        {"task": {"copa2": {"form": "choice", "files": {"test": {"en": "x.jsonl"}}, "derived_from": ["copa:train"]}}},
+        {"task": {"copa2": {"form": "choice", "files": {"en": "x.jsonl"}, "derived_from": ["copa:train"]}}},
         "copa:train -> copa2:test",
     ),
     "one of several tasks": (
