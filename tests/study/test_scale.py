@@ -194,7 +194,7 @@ MIXTRAL = {"model_type": "mixtral", "num_hidden_layers": 32, "hidden_size": 4096
     ("text", "said"),
     [
         (json.dumps(MT5), "no model family is called 'mt5'"),
-        (json.dumps(MIXTRAL), "no model family is called 'mixtral' (.*config.json"),
+        (json.dumps(MIXTRAL), "no model family is called 'mixtral' .*config.json"),
         (json.dumps({"model_type": "llama"}), "does not say num_hidden_layers"),
         ("{", "is not the config.json"),
         ("[]", "is not the config.json"),
