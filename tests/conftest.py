@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("calm", deadline=None)  # on a busy machine a slow example is no fault
+settings.load_profile("calm")
 
 LANGUAGES = ("en", "de", "tr", "zh")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from waystage.errors import InputError
@@ -26,7 +26,6 @@ works = st.builds(
 models = st.sampled_from(sorted(known()))
 
 
-@settings(deadline=None)
 @given(models, works, st.sampled_from(["24GB", "80GB", "4x80GB", "2x8x80GB"]))
 def test_a_placement_keeps_what_is_identity_and_says_how_it_would_fit(name: str, work: Work, said: str) -> None:
     where = devices(said)
@@ -38,7 +37,6 @@ def test_a_placement_keeps_what_is_identity_and_says_how_it_would_fit(name: str,
     assert found.passes * found.layout.shards * tokens(work, found.layout) >= work.batch * work.unit
 
 
-@settings(deadline=None)
 @given(models, works, st.sampled_from([1, 2, 4, 8]), st.sampled_from([512, 2048, 8192]))
 def test_memory_falls_with_shards_smaller_passes_and_activations_computed_again(
     name: str, work: Work, shards: int, micro: int
