@@ -301,3 +301,44 @@ def test_folders_of_arms_are_meant_from_the_folder_of_the_study(tmp_path: Path) 
     said = load(tmp_path / "s.toml")
     assert said.translator.model == str(tmp_path / "nllb")
     assert said.intermediate["mine"].checkpoint == str(tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ({"tasks": ["mnli"], "language": "zh"}, "'mnli' has no training data in zh, it has en: say language = \"en\""),
+        ({"tasks": ["ocnli"]}, "'ocnli' has no training data in en, it has zh: say language = \"zh\""),
+        ({"tasks": ["qqp"], "then": [{"tasks": ["xnli"], "language": "ja"}]}, "then[1].tasks[1]: 'xnli' has no"),
+        ({"tasks": ["qqp"], "code_switch": {"languages": [], "rate": 0.5}}, "code_switch.languages: is empty"),
+        (
+            {"tasks": ["qqp"], "then": [{"tasks": ["squad"], "recipe": {"epochs": 1, "steps": 2}}]},
+            "then[1].recipe: says",
+        ),
+        ({"tasks": ["qqp"], "target": {"recipe": {"epochs": 1, "steps": 2}}}, "target.recipe: says both"),
+    ],
+)
+def test_what_would_be_trained_otherwise_than_it_says_is_refused(arm: dict[str, Any], said: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        study({"wrong": arm})
+    assert said in str(caught.value)
+
+
+def test_a_mixture_has_each_task_in_the_languages_that_it_has() -> None:
+    made = plan(study({"both": {"tasks": ["mnli", "ocnli"], "language": ["en", "zh"]}}))
+    tokens = start(checkpoint(of(made, "both")[0])).inputs["tokens"]
+    rows = [next(iter(one.parents())).config for one in tokens]  # type: ignore[union-attr]
+    assert [(one["task"], one["languages"]) for one in rows] == [("mnli", ["en"]), ("ocnli", ["zh"])]
+    assert "mnli as an intermediate task: no training data in zh" in made.left_out
+    sources = plan(study({"there": {"tasks": ["mnli"], "language": "source"}}, source_languages=["en", "zh"]))
+    assert {cell.source_language for cell in of(sources, "there")} == {"en"}
+    assert "there: mnli has no training data in zh" in sources.left_out
+
+
+def test_shuffled_labels_start_where_their_arm_starts() -> None:
+    arms = {
+        "on": {"average": ["mnli", "squad"], "tasks": ["qqp"]},
+        "shuffled": {"control": "shuffled-labels", "of": "on"},
+    }
+    made = plan(study(arms))
+    on, shuffled = (start(checkpoint(of(made, name)[0])) for name in arms)
+    assert start(on).fingerprint == start(shuffled).fingerprint

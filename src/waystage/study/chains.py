@@ -9,8 +9,9 @@ from waystage.graph.stage import Stage
 from waystage.languages import resolve
 from waystage.models.identity import identity, local_folder
 from waystage.study.data import Data, Lacking, Wording, declared, few, rows_of, short
+from waystage.study.lookup import source_of
 from waystage.study.recipe import Recipe
-from waystage.study.regimes import EACH, SOURCE, Intermediate, Languages, Replay, Step, listed
+from waystage.study.regimes import EACH, SOURCE, CodeSwitch, Intermediate, Languages, Replay, Step, listed
 from waystage.tasks.task import Task
 
 Chain = tuple[Stage, ...]
@@ -39,14 +40,16 @@ class Chains:
     def _of(self, arm: str, what: Intermediate, asked: Asked) -> Chain:
         if what.control:
             return self._control(arm, what, asked)
-        chain: Chain = ()
-        if what.checkpoint:
-            chain = (self._adopted(what, asked),)
-        elif what.merged:
-            chain = self._merged(arm, what, asked)
+        chain = self._start(arm, what, asked)
         for number, step in enumerate(what.steps):
             chain = (*chain, self.step(self._name(arm, what, number), step, asked, chain[-1:]))
         return chain
+
+    def _start(self, arm: str, what: Intermediate, asked: Asked) -> Chain:
+        """Where the training of an arm starts, if not from the model as published."""
+        if what.checkpoint:
+            return (self._adopted(what, asked),)
+        return self._merged(arm, what, asked) if what.merged else ()
 
     def _name(self, arm: str, what: Intermediate, number: int) -> str:
         return arm if len(what.steps) == 1 else f"{arm}, {number + 1}. {'+'.join(what.steps[number].tasks)},"
@@ -96,8 +99,20 @@ class Chains:
         languages = self.codes(step.language, asked)
         if step.language == EACH and asked.code not in task.train_languages:
             raise Lacking(f"{task.name} has no training data")
+        if source_of(self.data.study, task.name) != "world":  # there every task is in every language
+            languages = self.trained(task, languages)
         into = () if step.translate == () else self.codes(step.translate, asked)
-        return Wording(languages, into, resolve(step.via) if step.via else "", step.code_switch, shuffled)
+        return Wording(languages, into, resolve(step.via) if step.via else "", _resolved(step.code_switch), shuffled)
+
+    def trained(self, task: Task, languages: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that a task has training data in; a copy in one language would be read for any other."""
+        kept = tuple(code for code in languages if code in task.train_languages)
+        if not kept:
+            raise Lacking(f"{task.name} has no training data in {', '.join(languages)}")
+        for code in languages:
+            if code not in kept:
+                self.data.omit(f"{task.name} as an intermediate task: no training data", code)
+        return kept
 
     @staticmethod
     def codes(said: Languages, asked: Asked) -> tuple[str, ...]:
@@ -112,8 +127,11 @@ class Chains:
         study = self.data.study
         known = self.data.task("mlm").train_languages
         chosen = [code for code in study.select(replay.languages) if code in known]
+        if not chosen:
+            said = replay.languages if isinstance(replay.languages, str) else ", ".join(replay.languages)
+            raise Lacking(f"there is no running text of {said}")
         if study.source == "world":
-            chosen = [code for code in chosen if code in study.select(study.languages)]
+            chosen = [code for code in chosen if code in study.select(study.languages)] or chosen
         return tuple(chosen)
 
     # -- controls -------------------------------------------------------------------------------------------------
@@ -125,6 +143,8 @@ class Chains:
         if what.control == "mlm-only":
             return (self._text_only(arm, what, of, asked),)
         chain: Chain = ()
+        if what.control == "shuffled-labels":  # all but the labels is that of the arm, also where it starts
+            chain = self._start(what.of, of, asked)
         zero = 0 if what.control == "zero-length" else None
         for number, step in enumerate(of.steps):
             name, shuffled = self._name(arm, of, number), what.control == "shuffled-labels"
@@ -203,3 +223,7 @@ def train_config(
 
 def _plain_step(what: Intermediate) -> dict[str, Any]:
     return {name: getattr(what, name) for name in Step.model_fields}
+
+
+def _resolved(switch: CodeSwitch | None) -> CodeSwitch | None:
+    return switch and switch.model_copy(update={"languages": tuple(dict.fromkeys(map(resolve, switch.languages)))})

@@ -184,7 +184,7 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
     for path, name in _strings(raw.get("targets"), ("targets",)):
         body = _table(raw, "task").get(name)
-        if name in own and _get(body, "form") != "retrieval" and not _trains(_table(body, "files")):
+        if name in own and _get(body, "form") != "retrieval" and not has_train(_table(body, "files")):
             yield Problem(path, f"{name!r} has no training data, so nothing trains its head: add files.train to it")
     for place in ("recipe", "rehearsal"):
         recipe = raw.get(place) if place == "recipe" else _get(raw.get(place), "recipe")
@@ -203,7 +203,7 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
             yield from _origin(path, origin, own)
 
 
-def _trains(files: dict[str, Any]) -> bool:
+def has_train(files: dict[str, Any]) -> bool:
     """Files of a user's own task: with `train` among the splits, or one for all splits."""
     return not files or "train" in files or any(isinstance(file, str) for file in files.values())
 
@@ -246,6 +246,8 @@ def _languages(raw: dict[str, Any]) -> Iterator[Problem]:
             yield from _meaning(path, partial(language_table.select, _expression(value)))
     for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
         yield from _meaning(path, partial(language_table.resolve, code))
+        if (own := _try(partial(language_table.resolve, code))) not in (None, code):
+            yield Problem(path, f"write {own!r} for {code!r}: that is its code here")
 
 
 def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
@@ -348,7 +350,11 @@ def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
     yield from walk(raw.get("recipe"), ("recipe",))
     yield from walk(_get(raw.get("rehearsal"), "recipe"), ("rehearsal", "recipe"))
     for arm, body in _table(raw, "intermediate").items():
-        yield from walk(_get(body, "recipe"), ("intermediate", arm, "recipe"))
+        path: Path = ("intermediate", arm)
+        yield from walk(_get(body, "recipe"), (*path, "recipe"))
+        yield from walk(_get(_get(body, "target"), "recipe"), (*path, "target", "recipe"))
+        for i, step in enumerate(_list(_get(body, "then"))):
+            yield from walk(_get(step, "recipe"), (*path, "then", i, "recipe"))
 
 
 def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:

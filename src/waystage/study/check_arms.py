@@ -9,7 +9,19 @@ from typing import Any
 from waystage import languages as language_table
 from waystage import tasks as task_table
 from waystage.errors import did_you_mean
-from waystage.study.check import Path, Problem, _expression, _get, _list, _meaning, _plain, _strings, _table
+from waystage.study.check import (
+    Path,
+    Problem,
+    _expression,
+    _get,
+    _list,
+    _meaning,
+    _plain,
+    _strings,
+    _table,
+    _try,
+    has_train,
+)
 
 HINT = "; `waystage list tasks` shows all"
 WORDS = ("target", "source")  # in place of a language
@@ -24,7 +36,7 @@ def problems(values: dict[str, Any]) -> list[Problem]:
             path: Path = ("intermediate", arm)
             for place, step in _steps(body, path):
                 found += [*_tasks(step, place, raw), *_languages(step, place), *_mixture(step, place)]
-                found += _translation(step, place, raw)
+                found += [*_translation(step, place, raw), *_spoken(step, place, raw)]
             found += [*_start(arm, body, path, raw), *_target(body, path, raw)]
     found += _circles(raw)
     if _list(raw.get("intermediate_seeds")):
@@ -47,6 +59,8 @@ def _tasks(step: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Pr
     for place, name in _strings(step.get("tasks"), (*path, "tasks")):
         if name not in known:
             yield Problem(place, f"there is no task {name!r}{did_you_mean(name, known)}{HINT}")
+        elif name in own and not _trains_own(own[name]):
+            yield Problem(place, f"{name!r} has no training data: add files.train to [task.{name}]")
         elif name not in own and not task_table.get(name).train_languages:
             yield Problem(place, f"{name!r} has no training data: it can be a target, not an intermediate task")
         elif name not in own and "train" not in task_table.get(name).splits:
@@ -59,6 +73,10 @@ def _tasks(step: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Pr
         yield Problem((*path, "tasks"), "names a task more than once")
     if path[-2] == "then" and not names:
         yield Problem(path, 'names no tasks: each stage of `then` is like { tasks = ["squad"] }')
+
+
+def _trains_own(body: Any) -> bool:
+    return _get(body, "form") != "retrieval" and has_train(_table(body, "files"))
 
 
 def _languages(step: dict[str, Any], path: Path) -> Iterator[Problem]:
@@ -74,9 +92,37 @@ def _languages(step: dict[str, Any], path: Path) -> Iterator[Problem]:
         codes.append(((*path, "via"), step["via"]))
     for place, code in codes:
         yield from _meaning(place, partial(language_table.resolve, code))
+    if isinstance(step.get("code_switch"), dict) and step["code_switch"].get("languages") in ([], ()):
+        yield Problem((*path, "code_switch", "languages"), "is empty: name at least one")
     value = _get(step.get("replay"), "languages")
     if isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)):
         yield from _meaning((*path, "replay", "languages"), partial(language_table.select, _expression(value)))
+
+
+def _spoken(step: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
+    """A task that has no training data in any of the languages: a copy in another one would be read for them."""
+    said = step.get("language") or "en"
+    codes = [said] if isinstance(said, str) else [code for _, code in _strings(said, ())]
+    resolved = [_try(partial(language_table.resolve, code)) for code in codes]
+    if None in resolved or set(codes) & set(WORDS):
+        return
+    for place, name in _strings(step.get("tasks"), (*path, "tasks")):
+        had = _had(name, raw)
+        if had and not had & set(resolved):
+            few = ", ".join(sorted(had)[:6]) + (", ..." if len(had) > 6 else "")
+            how = f'say language = "{min(had)}"' + ("" if "en" not in had else ", or translate it")
+            yield Problem(place, f"{name!r} has no training data in {', '.join(codes)}, it has {few}: {how}")
+
+
+def _had(name: str, raw: dict[str, Any]) -> set[str]:
+    """Languages of a task's training data; empty where that is unknown, or any, as in the built-in world."""
+    if raw.get("source") == "world" or _table(raw, "sources").get(name) == "world":
+        return set()
+    own = _table(raw, "task").get(name)
+    if own is None:
+        return set(task_table.get(name).train_languages) if name in task_table.names() else set()
+    files = _table(own, "files")
+    return set(_table(files, "train")) or {code for code, file in files.items() if isinstance(file, str)}
 
 
 def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:

@@ -48,12 +48,18 @@ class Data:
     blocked: dict[str, None] = field(default_factory=dict)
     unresolved: dict[str, None] = field(default_factory=dict)
     made: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # asked for again by every seed
+    left_out: dict[str, dict[str, None]] = field(default_factory=dict)  # reason -> languages
 
     def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         if key not in self.made:
             self.made[key] = make()
         made: T = self.made[key]
         return made
+
+    def omit(self, why: str, code: str = "") -> None:
+        codes = self.left_out.setdefault(why, {})
+        if code:
+            codes[code] = None
 
     # -- rows -----------------------------------------------------------------------------------------------------
 

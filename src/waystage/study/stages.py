@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any
 
 from waystage import tasks as task_table
 from waystage.graph.stage import Stage
+from waystage.languages import resolve
 from waystage.models import shapes
 from waystage.study import leaks
 from waystage.study.cells import ZERO_SHOT, Cell, StudyPlan
@@ -34,7 +35,6 @@ def plan(study: Study, lock: Lock | None = None) -> StudyPlan:
 @dataclass
 class _Planner:
     data: Data
-    left_out: dict[str, dict[str, None]] = field(default_factory=dict)  # reason -> languages
 
     def __post_init__(self) -> None:
         self.chains = Chains(self.data)
@@ -43,7 +43,7 @@ class _Planner:
     def plan(self) -> StudyPlan:
         cells = tuple(self.cells())
         left_out = tuple(
-            f"{why}{' in ' if codes else ''}{', '.join(codes)}" for why, codes in self.left_out.items()
+            f"{why}{' in ' if codes else ''}{', '.join(codes)}" for why, codes in self.data.left_out.items()
         )  # fmt: skip
         made = StudyPlan(self.study, cells, left_out, tuple(self.data.unresolved), tuple(self.data.blocked))
         leaks.same_files(made)
@@ -66,7 +66,7 @@ class _Planner:
     def cell(self, asked: Asked, arm: str, target: Task, seed: int) -> Iterator[Cell]:
         languages = self.data.once(("languages", target.name), partial(self.target_languages, target))
         if not languages:
-            self.omit(f"{target.name}: none of its languages is among those of the study")
+            self.data.omit(f"{target.name}: none of its languages is among those of the study")
             return
         what = self.study.intermediate[arm]
         if not each(what, self.study.intermediate):
@@ -82,13 +82,13 @@ class _Planner:
             chain = self.chains.of(arm, asked)
             start = self.trained(asked, arm, target, seed, chain)
         except Lacking as why:
-            self.omit(f"{arm}: {why}", asked.code)
+            self.data.omit(f"{arm}: {why}", asked.code)
             return
         if start is None:
             if asked.source != self.study.source_languages[0]:
                 return  # nothing is trained here: one row serves all source languages
             if what.target != TargetStage() or what.control == "more-steps":
-                self.omit(f"{arm}: {target.name} is not trained, so there is nothing to train otherwise")
+                self.data.omit(f"{arm}: {target.name} is not trained, so there is nothing to train otherwise")
                 return
             start = chain[-1:]
         elif not start:
@@ -111,11 +111,6 @@ class _Planner:
         for name in start[0].config.get("selections", ()) if start else ():
             yield replace(cell, selection=name, evaluate=self.evaluate(asked, arm, target, languages, start, name))
 
-    def omit(self, why: str, code: str = "") -> None:
-        codes = self.left_out.setdefault(why, {})
-        if code:
-            codes[code] = None
-
     # -- the target -----------------------------------------------------------------------------------------------
 
     def trained(self, asked: Asked, arm: str, target: Task, seed: int, chain: Chain) -> Chain | None:
@@ -130,7 +125,7 @@ class _Planner:
             raise Lacking(f"{target.name}: {', '.join(lacking)} has no training data")
         if lacking and self.study.source != "world":
             none = f"{', '.join(lacking)} has no training data in {language}"
-            self.omit(f"{target.name} from {language}: {none}")
+            self.data.omit(f"{target.name} from {language}: {none}")
             return ()
         for number, name in enumerate(names):
             last = number == len(names) - 1
@@ -149,7 +144,12 @@ class _Planner:
         if trained.form != target.form:  # reading comprehension as search: the question finds its passage
             trained = replace(trained, form=target.form, labels=target.labels, options=target.options)
         into = () if what.target.translate == () else self.chains.codes(what.target.translate, asked)
-        rows = data.worded(trained, target.train_split, Wording((language,), into, what.target.via), recipe)
+        rows = data.worded(
+            trained,
+            target.train_split,
+            Wording((language,), into, resolve(what.target.via) if what.target.via else ""),
+            recipe,
+        )
         tokens = data.tokens_of(asked.model, trained, target.train_split, rows, recipe)
         dev = data.tokens(asked.model, trained, target.select_on, (language,), recipe)
         config = train_config(data, asked.model, [trained], recipe, seed, continued=bool(start))
@@ -177,7 +177,7 @@ class _Planner:
                 inputs |= {"target_dev": (dev,), "target_dev_rows": (rows_of(dev),)}
             else:
                 wanted.remove("target-dev")
-                self.omit(f"target-dev: {target.name} has no dev data of its own in the evaluated languages")
+                self.data.omit(f"target-dev: {target.name} has no dev data of its own in the evaluated languages")
         if wanted:
             config["selections"] = wanted
 
