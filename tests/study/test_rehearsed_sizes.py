@@ -72,3 +72,69 @@ def test_a_target_in_a_few_languages_of_its_own_keeps_one_of_them() -> None:
     world = rehearsed(wide)[0]
     for name in wide.target_tasks():
         assert set(tasks.get(name).languages) & set(world.select(world.languages)), name
+
+
+def other(**more: object) -> Study:
+    said = study().model_dump(exclude_unset=True)
+    return Study(**said | more)
+
+
+def test_a_language_of_an_arm_that_no_target_has_is_trained_in_and_not_scored() -> None:
+    arms = {"none": Intermediate(), "fa": Intermediate(tasks=("farstail",), language="fa")}
+    said = other(targets=("xnli",), intermediate=arms)
+    world = rehearsed(said)[0]
+    assert "fa" not in world.languages and world.intermediate["fa"].language == "fa"
+
+
+def test_every_question_has_a_language_of_those_it_asks_about() -> None:
+    asked = ({"compare": ("qqp", "none"), "languages": "script:Geor", "targets": ("panx",)},
+             {"compare": ("qqp", "none"), "kind": "gap", "high": "script:Hang", "low": "script:Mymr"})  # fmt: skip
+    world = rehearsed(other(targets=("xnli", "panx"), question=asked))[0]
+    assert {"ka", "ko", "my"} <= set(world.languages)
+
+
+def test_what_a_checkpoint_has_learnt_comes_before_what_its_arm_trains() -> None:
+    arm = Intermediate(
+        checkpoint="org/x", provenance="x", trained_on=("squad", "xquad", "tatoeba"), tasks=("squad", "qqp"),
+        language="en", translate=("de",),
+    )  # fmt: skip
+    made = other(intermediate={"x": arm}, targets=("xnli",), translator={"model": "org/nllb"})
+    first, then = rehearsed(made)[0].intermediate["x"].steps
+    assert (first.tasks, first.translate) == (("squad",), ())
+    assert (then.tasks, then.translate) == (("squad", "qqp"), ("de",))
+
+
+def test_layers_that_are_swapped_fit_into_the_stand_in() -> None:
+    arms = {"none": {}, "a": {"tasks": ("qqp",)}, "b": {"swap": {"into": "a", "layers_of": "none", "lower": 11,
+                                                                 "upper": 1}}}  # fmt: skip
+    swap = rehearsed(other(intermediate=arms))[0].intermediate["b"].swap
+    assert swap is not None and (swap.lower, swap.upper) == (3, 1)
+
+
+def test_names_of_layers_that_a_stand_in_lacks_become_those_of_attention() -> None:
+    def adapted(model: str, *targets: str) -> object:
+        said = {"adapter": {"kind": "lora", "targets": targets}}
+        recipe = rehearsed(other(models=(model,), recipe=said))[0].recipe
+        adapter = recipe.target.adapter or recipe.adapter
+        return adapter and adapter.targets
+
+    assert adapted("microsoft/mdeberta-v3-base", "query_proj") == "attention"
+    assert adapted("xlm-roberta-large", "query") == ("query",)
+    assert adapted("Qwen/Qwen2.5-7B", "q_proj") == ("q_proj",)
+
+
+def test_a_decoder_that_is_not_known_here_stays_a_decoder() -> None:
+    models = ("Qwen/Qwen3-32B", "org/EuroLLM-1.7B-Instruct", "org/some-encoder")
+    assert rehearsed(other(models=models))[0].models == ("standin-decoder-m", "standin-decoder-s", "standin-m")
+
+
+def test_text_of_languages_outside_the_rehearsal_is_read_where_there_is_no_other() -> None:
+    from waystage.study.stages import plan
+
+    def arm(*codes: str) -> dict[str, object]:
+        return {"tasks": ("qqp",), "replay": {"mlm": 0.5, "languages": codes}}
+
+    arms = {"none": {}, "there": arm("ja", "fr"), "nowhere": arm("ha")}
+    made = plan(rehearsed(other(targets=("americasnli",), languages=("ay",), intermediate=arms))[0])
+    assert {cell.intermediate for cell in made.cells} == {"none", "there"}
+    assert made.left_out == ("nowhere: there is no running text of ha",)

@@ -13,6 +13,7 @@ from waystage.forms.examples import EXAMPLES, Choice, Pair, Passage, Similar, Sp
 from waystage.sources import world
 from waystage.world import World, sample, text
 from waystage.world.sampling import PRETRAINED
+from waystage.world.tasks.nli import _labels
 from waystage.world.world import SPLITS
 
 WORLD = World(0)
@@ -212,3 +213,31 @@ def test_the_command_says_that_languages_are_artificial() -> None:
     assert told.output.startswith("[artificial language en*, a stand-in for English]") and "en-train-0" in told.output
     first, second = (CliRunner().invoke(app, ["world", "text", "--seed", seed]).output for seed in "01")
     assert first != second
+
+
+def of_ones_own(form: str, *labels: str) -> tasks.Task:
+    declared = {"form": form, "files": {"test": {"en": "mine.jsonl"}}, "labels": labels}
+    return sources.own_task("mine", declared)
+
+
+def test_many_labels_of_ones_own_each_have_something_to_be_about() -> None:
+    for count in (20, 77, 400):
+        task = of_ones_own("pairs", *(f"intent {n}" for n in range(count)))
+        found = list(WORLD.examples(task, "cy", "test", 8 * count))
+        assert len({one.label for one in found}) > 0.99 * count
+
+
+def test_two_labels_of_ones_own_never_mean_the_same() -> None:
+    known = ("entailment", "neutral", "contradiction")
+    for labels in (("neutral", "toxic"), ("not_entailment", "entailment"), ("neutral", "good", "bad"), known):
+        assert len({means for means, _ in _labels(labels)}) == len(labels)
+    assert [means for means, _ in _labels(known)] == [0, 1, 2]
+
+
+def test_tags_of_ones_own_stand_for_tags_of_the_world() -> None:
+    song = of_ones_own("tags", "O", "B-song", "I-song", "B-artist", "I-artist")
+    tags = Counter(tag for one in WORLD.examples(song, "mt", "test", 100) for tag in one.tags or ())
+    assert min(tags["B-song"], tags["B-artist"], tags["O"]) > 10 and set(tags) <= set(song.labels)
+    parts = of_ones_own("tags", "NN", "VB", "JJ", "X")
+    tags = Counter(tag for one in WORLD.examples(parts, "mt", "test", 100) for tag in one.tags or ())
+    assert min(tags[name] for name in ("NN", "VB", "JJ")) > 10

@@ -36,11 +36,17 @@ def _labels(labels: tuple[str, ...]) -> list[tuple[int, str]]:
     """Which of our three classes each label of the task means: by its name, otherwise by its place."""
     known = {"entail": ENTAILED, "neutral": OPEN, "contra": CONTRADICTED, "yes": ENTAILED, "maybe": OPEN}
     known["no"] = CONTRADICTED
-    out = []
-    for place, label in enumerate(labels):
-        means = next((m for start, m in known.items() if label.lower().startswith(start)), place)
-        out.append((means, label))
-    return out
+    means: list[int | None] = []
+    for label in labels:
+        said = next((m for start, m in known.items() if label.lower().startswith(start)), None)
+        means.append(None if said in means else said)
+    for place, said in enumerate(means):
+        if said is None:  # two labels never mean the same: there would be nothing to learn
+            free = [m for m in (ENTAILED, OPEN, CONTRADICTED) if m not in means]
+            means[place] = place if place in free or not free else free[0]
+    return [
+        (place if said is None else said, label) for place, (said, label) in enumerate(zip(means, labels, strict=True))
+    ]
 
 
 def premise(draw: Stream, facts: Facts, names: Pool, domain: str, *, share: int = 75) -> Clause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from waystage.forms.examples import Pair, Text
 from waystage.world.concepts import Frame
@@ -27,7 +27,10 @@ def texts(setting: Setting, n: int) -> Iterator[Text]:
 def topics(setting: Setting, n: int) -> Iterator[Pair]:
     """Which kinds of things a text is about: the kinds are dealt out to the labels in turn."""
     facts = setting.facts
-    about = [_about(facts, label, len(setting.labels)) for label in range(len(setting.labels))]
+    about = _dealt(facts, [facts.ontology.types[kind] for kind in sorted(facts.ontology.types)], len(setting.labels))
+    if not all(frames for _, frames in about):  # more labels than kinds of which much can be told: things by themselves
+        things = sorted({noun for objects in facts.object_sets.values() for noun in objects})
+        about = _dealt(facts, [(noun,) for noun in things], len(setting.labels))
     for number in range(n):
         plan, voice = setting.plan(number), setting.voice(number)
         label = plan.below(len(setting.labels))
@@ -41,9 +44,13 @@ def topics(setting: Setting, n: int) -> Iterator[Pair]:
         yield Pair(id=setting.name(number), first=voice.tongue.join(said), label=setting.labels[label])
 
 
-def _about(facts: Facts, label: int, labels: int) -> tuple[frozenset[int], list[Frame]]:
-    """The nouns of a label's kinds, and what can be done with one of them."""
-    mine = [kind for i, kind in enumerate(sorted(facts.ontology.types)) if i % labels == label]
-    nouns = frozenset(noun for kind in mine for noun in facts.ontology.types[kind])
-    verbs = {verb for verb, objects in facts.object_sets.items() if nouns & objects}
-    return nouns, [f for table in facts.transitive.values() for f in table if f.verb in verbs]
+def _dealt(facts: Facts, groups: Sequence[Sequence[int]], labels: int) -> list[tuple[frozenset[int], list[Frame]]]:
+    """For each label the nouns of its groups, and what can be done with one of them."""
+    every = [f for table in facts.transitive.values() for f in table]
+    about = []
+    for label in range(labels):
+        mine = groups[label::labels] or groups[label % len(groups) :][:1]
+        nouns = frozenset(noun for group in mine for noun in group)
+        verbs = {verb for verb, objects in facts.object_sets.items() if nouns & objects}
+        about.append((nouns, [f for f in every if f.verb in verbs]))
+    return about

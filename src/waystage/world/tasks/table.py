@@ -34,7 +34,6 @@ GENERATORS: dict[str, Generator] = {
     "ccg": partial(tagging.analysed, kind="categories"),
     "supertags": partial(tagging.analysed, kind="relations"),
 }
-CAPITAL_TAGS = frozenset({"B-PER", "B-LOC", "B-ORG"})
 
 
 def generator(task: Task) -> Generator:
@@ -44,7 +43,7 @@ def generator(task: Task) -> Generator:
         "pairs": _pairs,
         "choice": lambda _: choices.reasons,
         "spans": lambda t: partial(questions.examples, unanswerable=33 if t.options.get("unanswerable") else 0),
-        "tags": lambda t: partial(tagging.examples, kind="names" if CAPITAL_TAGS & set(t.labels) else "pos"),
+        "tags": lambda t: partial(tagging.examples, kind="names" if _names(t) else "pos"),
         "similarity": lambda _: similar.examples,
         "retrieval": _retrieval,
         "masked": lambda _: raw.texts,
@@ -55,6 +54,10 @@ def generator(task: Task) -> Generator:
             f"it knows the forms {', '.join(by_form)}"
         )
     return by_form[task.form](task)
+
+
+def _names(task: Task) -> bool:
+    return any(label.startswith("B-") for label in task.labels)
 
 
 def _pairs(task: Task) -> Generator:

@@ -15,6 +15,9 @@ from waystage.world.tasks.setting import Setting, slips
 
 NAMED = 50  # percent of persons and places that have a name
 LINKS = ("and", "but", "because", "so", "while", "before", "after")
+PARTS = (
+    "NOUN", "VERB", "PROPN", "ADJ", "ADP", "DET", "PRON", "ADV", "AUX", "NUM", "PUNCT", "CCONJ", "SCONJ", "PART",
+)  # fmt: skip
 Plan = tuple[Clause, str, Clause | None]  # a clause, what links it to the next or is asked of it, the next
 
 
@@ -23,12 +26,15 @@ def examples(setting: Setting, n: int, *, kind: str) -> Iterator[Tags]:
     column = {"pos": 1, "names": 2}[kind]
     known = frozenset(setting.labels)
     rest = _rest(setting.labels)
+    others = _renamed(kind, setting.labels, rest)
     for number in range(n):
         tokens = tagged_sentence(setting, number, names=90 if kind == "names" else NAMED)
         if kind == "names" and "B-DATE" in known:
             tags = ["B-DATE" if token[1] == "NUM" and len(token[0]) == 4 else token[2] for token in tokens]
         else:
             tags = [token[column] for token in tokens]
+        if others:
+            tags = [others.get(tag, tag) for tag in tags]
         yield Tags(
             id=setting.name(number),
             words=tuple(token[0] for token in tokens),
@@ -115,6 +121,20 @@ def _named_after(plan: Stream, names: Pool, name: Name) -> Name:
     other = names.place(plan) if name.kind == "PER" else names.person(plan)
     pair = (name.words[0], other.words[0]) if name.kind == "PER" else (other.words[0], name.words[0])
     return Name(name.kind, pair)
+
+
+def _renamed(kind: str, labels: tuple[str, ...], rest: str) -> dict[str, str]:
+    """Tags of a user's own, none of which is ours, in place of ours: else every word would be of the rest."""
+    if kind == "names":
+        own = [label[2:] for label in labels if label.startswith("B-")]
+        if not own or {"PER", "LOC", "ORG", "DATE"} & set(own):
+            return {}
+        new = {name: own[place % len(own)] for place, name in enumerate(("PER", "LOC", "ORG"))}
+        return {f"{mark}-{name}": f"{mark}-{one}" for name, one in new.items() for mark in "BI"}
+    own = [label for label in labels if label != rest]
+    if not own or set(PARTS) & set(labels):
+        return {}
+    return {part: own[place % len(own)] for place, part in enumerate(PARTS)}
 
 
 def _rest(labels: tuple[str, ...]) -> str:
