@@ -17,8 +17,8 @@ import pytest
 from waystage.engines.inline import Inline
 from waystage.engines.job import Job, job_of
 from waystage.engines.run import execute
-from waystage.engines.slurm import Profile, Slurm, batches, dry_run, profiles, queue
-from waystage.errors import InputError, UnknownName
+from waystage.engines.slurm import Profile, Slurm, batches, dry_run, profiles, queue, start
+from waystage.errors import InputError, UnknownName, WaystageError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store, equality
@@ -103,6 +103,8 @@ def test_a_dry_run_writes_scripts_that_bash_understands(step: Step, store: Store
         ("[gpu]\ngpus_per_node = -1", InputError, "gpus_per_node = -1 must be 0 or more"),
         ("max_jobs = 0", InputError, "max_jobs = 0 must be 1 or more"),
         ("memory = 1", InputError, "memory = 1 is not true or false"),
+        ("gpu = 3", InputError, r"gpu = 3 is not a table: write \[gpu\]"),
+        ("time = 12:00:00", InputError, 'is not a text: write it in "quotes"'),
         ("x", InputError, "slurm.toml"),
     ],
 )
@@ -113,6 +115,69 @@ def test_a_profile_that_is_wrong_is_refused(tmp_path: Path, text: str, error: ty
         profiles(path)
     with pytest.raises(InputError, match="there is no such file"):
         profiles(tmp_path / "none.toml")
+
+
+def test_a_machine_s_memory_holds_what_a_stage_on_accelerators_loads(step: Step, store: Store, tmp_path: Path) -> None:
+    """A model of 8B, all of it tuned: 32 GB in fp32 go through the machine's memory in each process."""
+    whole = step(resources=Resources(devices=4, host=32 * 10**9, memory=70 * 10**9))
+    assert "--mem=160000M" in dry_run(jobs_of(Plan([whole]), store), tmp_path)[0].read_text()
+
+
+# A cluster that is played: programs that answer from files
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`played(sbatch="...")`: what these programs do from now on, as lines of a shell."""
+    home = tmp_path / "bin"
+    home.mkdir()
+    monkeypatch.setenv("PATH", f"{home}:/usr/bin:/bin")
+
+    def plays(**programs: str) -> None:
+        for name, lines in programs.items():
+            (home / name).write_text(f"#!/bin/sh\n{lines}\n")
+            (home / name).chmod(0o755)
+
+    plays(sbatch="echo 17", squeue="true", scontrol="false", scancel=f"echo $* >> {tmp_path}/cancelled")
+    return plays
+
+
+TIMEOUT = "echo 'slurm_load_jobs error: Socket timed out on send/recv operation' >&2; exit 1"
+
+
+def test_a_controller_that_does_not_answer_costs_nothing(
+    played: Callable[..., None], step: Step, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Slurm(profiles(None), look=0.0)
+    [job] = jobs_of(Plan([step()]), store)
+    heard: list[dict[str, Any]] = []
+    assert engine.submit(job, heard.append)
+    played(sbatch="echo 'sbatch: error: Slurm temporarily unable to accept job' >&2; exit 1", squeue=TIMEOUT)
+    engine.poll(0.0)
+    assert engine.jobs[job.fingerprint].id == ""
+    played(sbatch="echo 17")
+    for _ in range(4):
+        engine.poll(0.0)
+    assert engine.jobs[job.fingerprint].id == "17_0"
+    monkeypatch.setattr("waystage.engines.slurm.SILENCE", 0.0)
+    with pytest.raises(WaystageError, match="Socket timed out"):
+        engine.poll(0.0)
+
+
+@pytest.mark.parametrize("why", ["invalid partition specified: a100", "Job violates policy (job submit limit)"])
+def test_what_will_not_change_ends_the_run(played: Callable[..., None], step: Step, store: Store, why: str) -> None:
+    engine = Slurm(profiles(None), look=0.0)
+    engine.submit(jobs_of(Plan([step()]), store)[0], lambda message: None)
+    played(sbatch=f"echo 'sbatch: error: {why}' >&2; exit 1")
+    with pytest.raises(WaystageError, match=r"sbatch --parsable .* says: "):
+        engine.poll(0.0)
+
+
+def test_a_machine_without_all_of_slurm_is_refused(played: Callable[..., None], tmp_path: Path) -> None:
+    (tmp_path / "bin" / "squeue").unlink()
+    os.environ["PATH"] = str(tmp_path / "bin")  # put back with the rest by `played`
+    with pytest.raises(InputError, match="there is no squeue on this machine"):
+        start()
 
 
 # On a cluster

@@ -32,12 +32,26 @@ def resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured], 
         memory=int(found.memory) * (1 if found.device == "gpu" else found.processes),
         processes=found.processes,
         sharded=found.sharded,
+        host=_host(stage) if found.device == "gpu" else 0,
         threads=int(stage.config.get("threads", 1)),
         seconds=found.seconds,
         micro_tokens=0 if usual or layout is None else layout.micro_tokens,
         checkpointing=layout is not None and layout.checkpointing,
         note=_note(found.placement) if found.placement else "",
     )
+
+
+def _host(stage: Stage) -> int:
+    """Bytes of a machine's memory that a stage on an accelerator fills on the way there: the weights as they are read.
+
+    In fp32, or as the ground of adapters in bf16. Weights of 4 bits go there piece by piece.
+    """
+    shape = shapes.shape(stage.places.get("model", stage.config["model"]["name"])) if "model" in stage.config else None
+    if shape is None:
+        return 0
+    kind = estimate.tuning(stage)
+    small = 0 if kind == "qlora" else 2 if kind == "lora" and stage.config["precision"] == "bf16" else 4
+    return small * shape.backbone_parameters
 
 
 @cache

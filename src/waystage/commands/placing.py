@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -58,4 +59,4 @@ def dry_run(
     ]  # fmt: skip
     written = slurm.dry_run(jobs, out.absolute(), profile)
     say(f"{len(jobs)} stages in {len(written) - 1} arrays: {out}")
-    say(f"nothing is submitted; this submits them: bash {written[-1]}")
+    say(f"nothing is submitted; this submits them: bash {shlex.quote(str(written[-1]))}")

@@ -50,6 +50,7 @@ class Job:
     checkpointing: bool = False
     processes: int = 1
     sharded: bool = False
+    host: int = 0
     note: str = ""
 
     @property
@@ -86,6 +87,7 @@ def job_of(stage: Stage, store: Store, *, resources: Resources, log: Path, run: 
         checkpointing=resources.checkpointing,
         processes=resources.processes,
         sharded=resources.sharded,
+        host=resources.host,
         note=resources.note,
         store=str(store.root),
         log=str(log),

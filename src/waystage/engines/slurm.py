@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -38,7 +39,9 @@ BUSY = 5.0  # seconds between two tries of a stage that somebody else works on
 SMALL = 300.0  # seconds: shorter stages that read one checkpoint share a job
 ROOM = 1.2  # times the estimate of memory is asked for: SLURM kills what takes more
 LEAST = 2_000_000_000  # bytes of memory that any stage gets
-SPARE = 8_000_000_000  # bytes of a machine's memory for a stage on accelerators, each
+SPARE = 8_000_000_000  # bytes of a machine's memory for a stage on accelerators, each, beside the weights that it loads
+SILENCE = 3600.0  # seconds that SLURM may give no answer before the run gives up
+ALARM = 30.0  # seconds that the first machine of a stage has to say why, where another one fails
 ENDED = ("done", "reused", "failed", "bad-input")
 LOST = ("PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REQUEUED", "REVOKED", "CANCELLED", "TIMEOUT", "")  # worth another try
 
@@ -72,7 +75,14 @@ def profiles(path: Path | None) -> dict[str, Profile]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: {error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: this is not UTF-8 text") from None
     special = {kind: body.pop(kind, {}) for kind in ("cpu", "gpu")}
+    for kind, more in special.items():
+        if not isinstance(more, dict):
+            raise InputError(
+                f"{path}: {kind} = {more!r} is not a table: write [{kind}], and its keys on lines below it"
+            )
     return {kind: _profile({**body, **more}, path) for kind, more in special.items()}
 
 
@@ -83,7 +93,12 @@ def _profile(body: dict[str, Any], path: Path) -> Profile:
             raise UnknownName("key of a SLURM profile", key, known, f"({path})")
         wanted = {"str": str, "int": int, "bool": bool}.get(str(known[key].type), list)
         if type(value) is not wanted or (wanted is list and not all(isinstance(one, str) for one in value)):
-            form = {str: "a text", int: "a number", bool: "true or false", list: "a list of texts"}[wanted]
+            form = {
+                str: 'a text: write it in "quotes"',
+                int: "a number",
+                bool: "true or false",
+                list: "a list of texts",
+            }[wanted]
             raise InputError(f"{path}: {key} = {value!r} is not {form}")
         least = 0 if key == "gpus_per_node" else 1
         if wanted is int and value < least:
@@ -93,8 +108,11 @@ def _profile(body: dict[str, Any], path: Path) -> Profile:
 
 def start(*, jobs: int = 1, profile: Path | None = None) -> Slurm:
     """`jobs` is the cluster's business. `profile`: a file with partition, account, time."""
-    if shutil.which("sbatch") is None:
-        raise InputError("there is no sbatch on this machine: run this on a login node, or add --dry-run FOLDER")
+    missing = [name for name in ("sbatch", "squeue", "scontrol", "scancel") if shutil.which(name) is None]
+    if missing:
+        raise InputError(
+            f"there is no {' and no '.join(missing)} on this machine: run this on a login node, or add --dry-run FOLDER"
+        )
     return Slurm(profiles(profile))
 
 
@@ -154,7 +172,9 @@ def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
     devices = jobs[0].devices if profile.gpus_per_node else 0
     nodes = -(-devices // profile.gpus_per_node) if devices else 1
     each = -(-devices // nodes)
-    memory = max(int(max(job.memory for job in jobs) * ROOM), LEAST) if not devices else SPARE * each
+    memory = max(int(max(job.memory for job in jobs) * ROOM), LEAST)
+    if devices:  # there the estimate is of an accelerator's memory; weights go through the machine's on their way
+        memory = each * (SPARE + max(job.host for job in jobs))
     names = list(dict.fromkeys(job.name for job in jobs))
     file = home / f"{number:04}.json"
     write_text(file, json.dumps([[job.dump() for job in element] for element in batch.elements]))
@@ -237,6 +257,8 @@ class Slurm:
         self.jobs: dict[str, Waiting] = {}
         self.ear = Ear()
         self.listened = self.looked = 0.0
+        self.answered = time.monotonic()
+        self.pause = 0.0  # until then nothing is submitted
         self.count = 0
         self.before: dict[str, tuple[str, Job]] | None = None  # in the queue since an earlier run
 
@@ -259,15 +281,30 @@ class Slurm:
         _cancel({waiting.id for waiting in gone if waiting.id} - kept)  # a job may hold several stages
 
     def poll(self, timeout: float) -> None:
-        self._flush()
         now = time.monotonic()
+        if now >= self.pause:
+            try:
+                self._flush()
+            except Silent as error:
+                self._wait(error, now)
         if now - self.listened >= LISTEN:
             self.listened = now
             self._listen()
         if now - self.looked >= self.look:
             self.looked = now
-            self._look()
+            try:
+                self._look()
+                self.answered = now
+            except Silent as error:
+                self._wait(error, now)
         time.sleep(timeout)
+
+    def _wait(self, error: Silent, now: float) -> None:
+        """A controller that is busy or begins anew is no reason to give up what runs there."""
+        full = "limit" in str(error) and not any(waiting.id for waiting in self.jobs.values())  # nothing will end
+        if full or now - self.answered > SILENCE:
+            raise error
+        self.pause = now + self.look
 
     def close(self, *, cancel: bool = False) -> None:
         if cancel:
@@ -376,8 +413,9 @@ def queue() -> dict[str, Seen]:
     """What is in the queue of this user: 17_3 -> its state."""
     found = {}
     for line in _ask("squeue", "--me", "-h", "-r", "-o", "%F|%K|%T|%r|%k").splitlines():
-        array, index, state, reason, comment = line.split("|", 4)
-        found[f"{array}_{index}"] = Seen(state, reason, comment)
+        if line.count("|") >= 4:  # a comment of some other job may have lines
+            array, index, state, reason, comment = line.split("|", 4)
+            found[f"{array}_{index}"] = Seen(state, reason, comment)
     return found
 
 
@@ -412,10 +450,18 @@ def _cancel(ids: Iterable[str]) -> None:
         subprocess.run(["scancel", *ids], capture_output=True, check=False)  # those that ended meanwhile are no error
 
 
+class Silent(WaystageError):
+    """SLURM cannot answer or take more now, and may later."""
+
+
+LATER = re.compile(r"timed? ?out|temporar|unable to (contact|connect)|connection refused|zero bytes|submit limit", re.I)
+
+
 def _ask(*command: str) -> str:
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     if said.returncode:
-        raise WaystageError(f"{shlex.join(command)} says: {said.stderr.strip() or said.stdout.strip()}")
+        why = said.stderr.strip() or said.stdout.strip()
+        raise (Silent if LATER.search(why) else WaystageError)(f"{shlex.join(command)} says: {why}")
     return said.stdout
 
 
@@ -442,8 +488,13 @@ def main(batch: str, element: str) -> int:
     id = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     os.environ["PET_NODE_RANK"] = os.environ.get("SLURM_NODEID", "0")
     if os.environ["PET_NODE_RANK"] != "0":
-        for job in jobs:
-            assist(job, device=device, team=dict(os.environ))
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the first machine puts all back into the queue
+        try:
+            for job in jobs:
+                assist(job, device=device, team=dict(os.environ))
+        except WaystageError:
+            time.sleep(ALARM)  # this end makes srun end all
+            raise
         return 0
     failed: set[str] = set()
     for job in jobs:
@@ -462,12 +513,23 @@ def main(batch: str, element: str) -> int:
                     time.sleep(BUSY)
         except TimeUp:
             tell({"event": "queued", "note": f"its time was up, job {id} goes on later"})
-            _ask("scontrol", "requeue", os.environ["SLURM_JOB_ID"])
+            _requeue(os.environ["SLURM_JOB_ID"])
             return 0
         tell(message)
         if message["event"] not in ("done", "reused"):
             failed.add(job.fingerprint)
     return 1 if failed else 0
+
+
+def _requeue(id: str) -> None:
+    """Where many jobs of a study end together, the controller may be busy with the others."""
+    for pause in (5.0, 10.0, 20.0):
+        try:
+            _ask("scontrol", "requeue", id)
+            return
+        except Silent:
+            time.sleep(pause)
+    _ask("scontrol", "requeue", id)
 
 
 def _perform(job: Job, device: str, tell: Callable[[Message], None]) -> Message:

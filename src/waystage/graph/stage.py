@@ -21,6 +21,7 @@ class Resources:
 
     devices: int = 0  # accelerators that it can use where there are some; 0: it stays on the CPU
     memory: int = 0  # bytes, an estimate
+    host: int = 0  # bytes of a machine's memory for each process on an accelerator: what it loads
     threads: int = 1
     seconds: float = 1.0  # an estimate: the longest chain of stages is started first
     micro_tokens: int = 0  # most tokens that go through a model at once; 0: as the stage has it

@@ -126,7 +126,7 @@ def _computed(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     processes, sharded, memory = placing.processes or 1, False, parameters * 4 + 1_000_000_000
     if shape:
         memory = _predicting(stage, shape, device)
-        processes, sharded = placed.sharing(memory, _tuning(stage), placed.devices(shape, placing, here), placing)
+        processes, sharded = placed.sharing(memory, tuning(stage), placed.devices(shape, placing, here), placing)
     return Estimate(
         seconds=_loading(parameters) + 2 * encoder * tokens / (rate * processes),
         memory=memory // processes + placed.SPARE if sharded else memory,
@@ -138,8 +138,9 @@ def _computed(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     )
 
 
-def _tuning(stage: Stage) -> Tuning:
-    checkpoint = stage.inputs.get("checkpoint")
+def tuning(stage: Stage) -> Tuning:
+    """How a stage trains, or how that was trained which it predicts with."""
+    checkpoint = stage.inputs.get("checkpoint", stage)
     recipe = checkpoint.config.get("recipe", {}) if isinstance(checkpoint, Stage) else {}
     kind: Tuning = (recipe.get("adapter") or {}).get("kind", "full")
     return kind
@@ -148,7 +149,7 @@ def _tuning(stage: Stage) -> Tuning:
 def _predicting(stage: Stage, shape: shapes.Shape, device: str) -> int:
     return prediction(
         shape,
-        tuning=_tuning(stage),
+        tuning=tuning(stage),
         precision=stage.config["precision"],
         device=device,
         length=int(_input(stage, "tokens").config["max_length"]),
