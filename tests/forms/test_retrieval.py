@@ -135,6 +135,12 @@ def test_the_threshold_may_come_from_other_data(xlmr):
     assert set(predictions["threshold_from"]) == {"dev"}
     scores = retrieval.score(examples, predictions, metric="f1", language="de", mode="margin")
     assert scores["f1"] <= scores["f1/oracle"] == 100
+    for other in (bucc(2, hidden=True)[0], [e for e in dev if e.query], [e for e in dev if not e.query]):
+        rows = [dev.index(e) if e in dev else i for i, e in enumerate(other)]
+        useless = retrieval.predict(
+            vectors, encoded_of(examples, xlmr), examples, mode="margin", dev=(dev_vectors[rows], other)
+        )
+        assert set(useless["threshold_from"]) == {"oracle"}
     hidden, _ = bucc(1, hidden=True)
     blind = retrieval.predict(vectors, encoded_of(hidden, xlmr), hidden, mode="margin", dev=(dev_vectors, dev))
     assert blind["prediction"] == predictions["prediction"]

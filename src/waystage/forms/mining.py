@@ -15,15 +15,15 @@ NEIGHBOURS = 4
 
 
 def mined(
-    sides: tuple[Side, Side], dev: tuple[Side, Side] | None, variant: str, precision: Precision, device: str
+    sides: tuple[Side, Side], dev: tuple[Side, Side] | None, variant: str, k: int, precision: Precision, device: str
 ) -> Columns:
     """For each query the candidate that it was paired with, if any, and whether the pair reaches the threshold."""
     from waystage.metrics import best_threshold
 
-    found = _pairs(sides, precision, device)
+    found = _pairs(sides, k, precision, device)
     queries = sides[0][1]
-    if dev:
-        threshold, source = best_threshold(_pairs(dev, precision, device), gold_pairs(dev[0][1])), "dev"
+    if dev and dev[1][1] and gold_pairs(dev[0][1]):
+        threshold, source = best_threshold(_pairs(dev, k, precision, device), gold_pairs(dev[0][1])), "dev"
     elif any(q.gold for q in queries):
         threshold, source = best_threshold(found, gold_pairs(queries)), "oracle"
     else:
@@ -41,14 +41,12 @@ def mined(
     }
 
 
-def _pairs(sides: tuple[Side, Side], precision: Precision, device: str) -> dict[tuple[str, str], float]:
+def _pairs(sides: tuple[Side, Side], k: int, precision: Precision, device: str) -> dict[tuple[str, str], float]:
     from waystage.metrics import candidates, unify, with_ids
 
     lines = [[(p.id, p.text) for p in passages] for _, passages in sides]
     (x_texts, x), (y_texts, y) = (unify([p.text for p in passages], vectors) for vectors, passages in sides)
-    found = candidates(
-        topk(x, y, NEIGHBOURS, precision, device=device), topk(y, x, NEIGHBOURS, precision, device=device)
-    )
+    found = candidates(topk(x, y, k, precision, device=device), topk(y, x, k, precision, device=device))
     named = (
         (float(score), x_texts[s], y_texts[t])
         for score, s, t in zip(found.score, found.source, found.target, strict=True)

@@ -92,7 +92,7 @@ def predict(
     *,
     labels: Sequence[str] = (),
     mode: str = "bitext",
-    k: int = 1,
+    k: int | None = None,
     others: Mapping[str, Side] | None = None,
     dev: Side | None = None,
     precision: Precision = "fp32",
@@ -103,7 +103,8 @@ def predict(
 
     `outputs` are the vectors of `examples`, queries and candidates of one language. `others` are those of further
     languages whose candidates are in the pool too. `dev` is a labelled split of this language to choose the margin's
-    threshold on; without it the threshold is the best for the gold itself, and `threshold_from` says "oracle".
+    threshold on; without it the threshold is the best for the gold itself, and `threshold_from` says "oracle". `k` are
+    the candidates of each query (1), or with the margin the neighbours whose mean it is taken over (4).
     """
     shown = [examples[row] for row in encoded.example]
     pool = [(outputs, shown), *(others or {}).values()]
@@ -114,9 +115,9 @@ def predict(
             continue
         if mode == "margin":
             chosen = _sides(variant, [dev]) if dev else None
-            found = mining.mined((queries, candidates), chosen, variant, precision, device)
+            found = mining.mined((queries, candidates), chosen, variant, k or mining.NEIGHBOURS, precision, device)
         else:
-            found = _nearest(variant, queries, candidates, k, precision, device)
+            found = _nearest(variant, queries, candidates, k or 1, precision, device)
         columns = {name: columns.get(name, []) + values for name, values in found.items()}
     return columns or {"id": [], "variant": [], "prediction": []}
 

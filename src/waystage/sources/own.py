@@ -13,6 +13,7 @@ Files without splits are divided by row number, eight tenths for training and on
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ PARTS = ("train", "dev", "test")
 OPTIONS: dict[str, set[str]] = {
     "pairs": {"logits"}, "choice": {"logits"}, "similarity": {"bi", "scale"}, "tags": {"label_piece"}, "masked": set(),
     "spans": {"stride", "longest", "unanswerable", "threshold", "scorer"}, "retrieval": {"mode", "k"},
+}  # fmt: skip
+WHOLE, POSITIVE, NUMBER, YES = "a whole number above 0", "a number above 0", "a number", "true or false"
+VALUES: dict[str, str | tuple[str, ...]] = {
+    "stride": WHOLE, "longest": WHOLE, "k": WHOLE, "scale": POSITIVE, "threshold": NUMBER,
+    "logits": YES, "bi": YES, "unanswerable": YES, "scorer": ("squad", "mlqa"), "label_piece": ("first", "last"),
 }  # fmt: skip
 SCORES = {
     "similarity": ("spearman", "pearson"), "tags": ("f1", "f1_seqeval_1.2.2", "token_accuracy", "precision", "recall"),
@@ -108,8 +114,24 @@ def _check(name: str, form: str, said: Mapping[str, Any], spoken: set[str]) -> N
     options = said.get("options", {})
     mode = options.get("mode", "bitext")
     _one_of(name, "option", options, OPTIONS[form])
+    _values(name, options)
     _one_of(name, "mode of a search in two parallel texts", [mode], ("bitext", "margin"))
     _one_of(name, "metric", [said.get("metric") or _scores(form, said)[0]], _scores(form, said))
+
+
+def _values(name: str, options: Mapping[str, Any]) -> None:
+    for option, value in options.items():
+        wanted = VALUES.get(option, ())
+        if isinstance(wanted, tuple):
+            if wanted:
+                _one_of(name, option, [value], wanted)
+            continue
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = isinstance(value, bool) if wanted == YES else number and math.isfinite(value)
+        if wanted in (WHOLE, POSITIVE):
+            fits = fits and value > 0 and (wanted == POSITIVE or isinstance(value, int))
+        if not fits:
+            raise InputError(f"task {name!r}: option {option} must be {wanted}, not {value!r}")
 
 
 def _one_of(name: str, what: str, said: Iterable[str], known: Collection[str]) -> None:
