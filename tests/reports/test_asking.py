@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from synthetic import results, study
 
-from waystage.errors import StudyError
+from waystage.errors import InputError, StudyError
 from waystage.reports import asking, known
 from waystage.stats import contrast
 
@@ -75,3 +75,27 @@ def test_sources_must_be_among_those_of_the_study():
     question = {"compare": ("mnli", "mnli"), "sources": ("sw", "en")}
     with pytest.raises(StudyError, match="'sw' is not among the study's source_languages"):
         study(question=(question,))
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ({"tasks": ("mnli",), "translate": ("zh",)}, "zh"),
+        ({"tasks": ("xnli",), "language": "tr"}, "tr"),
+        ({"tasks": ("xnli",), "language": "source"}, "en"),
+        ({"tasks": ("xnli",), "translate": ("de", "zh")}, None),
+        ({"tasks": ("xnli",), "language": "zh", "then": ({"tasks": ("squad",)},)}, None),
+    ],
+)
+def test_a_distance_is_from_the_language_that_was_trained_on(arm, said):
+    from types import SimpleNamespace
+
+    from waystage.study import Intermediate, Question
+
+    results = SimpleNamespace(study=SimpleNamespace(intermediate={"a": Intermediate(**arm), "b": Intermediate()}))
+    question = Question(compare=("a", "b"), kind="trend", against="distance", reference="intermediate")
+    if said is None:
+        with pytest.raises(InputError, match="has no one language to measure from"):
+            known._reference(results, question, "en")
+    else:
+        assert known._reference(results, question, "en") == said

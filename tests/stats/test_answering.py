@@ -215,3 +215,48 @@ def test_a_difference_says_what_it_could_have_found(scores_of, study_of, questio
     assert "unknown: run a pilot (a rehearsal says nothing about real seeds)" in practised.notes[-1]
     few = answer(question_of(), scores[scores["seed"] < 3], study_of(("xnli",)))
     assert "unknown: run a pilot (2 stored runs, 3 are the fewest)" in few.notes[-1]
+
+
+def equal_scores(scores_of, gain):
+    return scores_of(gains={"mnli": gain, "squad": gain}, targets=TARGETS, noise=0.0, seed_noise=0.0)
+
+
+def test_what_never_differs_is_no_finding(scores_of, study_of, question_of):
+    scores, study = equal_scores(scores_of, 0.0), study_of(tuple(TARGETS))
+    found = answer(question_of(), scores, study)
+    assert found.verdict.word == "equivalent" and found.p == 1.0
+    assert as_family([found, found])[0].warnings == found.warnings
+    table = gain_matrix(scores)
+    assert not table["star"].any() and (table["q"] == 1).all()
+
+
+@pytest.mark.parametrize("reading", ["fixed", "random"])
+def test_a_gain_without_any_spread_has_no_interval(scores_of, study_of, question_of, reading):
+    targets = {name: codes for name, codes in TARGETS.items() if name != "tatoeba"}
+    scores = scores_of(gains={"mnli": 1.0}, targets=targets, noise=0.0, seed_noise=0.0)
+    found = answer(question_of(reading=reading), scores, study_of(tuple(targets)), families=FAMILIES)
+    assert found.interval.low is None and found.verdict.word == "no verdict" and found.p is None
+
+
+def test_gains_that_are_all_the_same_go_with_nothing(scores_of, study_of, question_of):
+    own = {code: code for code in FAMILIES}
+    known = {"distance": {code: 0.1 * place for place, code in enumerate(sorted(FAMILIES))}}
+    asked, study = question_of(kind="trend", against="distance"), study_of(tuple(TARGETS))
+    found = answer(asked, equal_scores(scores_of, 0.3), study, known=known, families=own)
+    assert found.verdict.word == "not distinguishable" and found.interval.estimate == 0
+    assert found.p == 1.0
+
+
+def test_a_side_without_errors_has_no_share_of_them(scores_of, study_of, question_of):
+    scores = equal_scores(scores_of, 0.0).assign(value=100.0)
+    asked = question_of(kind="gap", high=("ar", "de"), low=("sw", "ur"))
+    found = answer(asked, scores, study_of(tuple(TARGETS)))
+    assert "nan" not in found.text() and "makes no error" in found.text()
+
+
+def test_only_the_word_that_was_tested_can_fail_to_outlast_a_family(scores_of, study_of, question_of):
+    study = study_of(tuple(TARGETS))
+    scores = scores_of(gains={"mnli": 0.05}, targets=TARGETS, seeds=(1, 2, 3, 4, 5), noise=0.1, seed_noise=0.1)
+    found = answer(question_of(margin=5.0), scores, study)
+    assert found.verdict.word == "equivalent" and found.p > 0.05  # against zero, which is another question
+    assert as_family([found] * 3)[0].warnings == found.warnings

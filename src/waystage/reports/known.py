@@ -13,7 +13,7 @@ from waystage.errors import InputError, UnknownName
 from waystage.languages.text import pretraining_text
 from waystage.models import shapes
 from waystage.results import Results
-from waystage.study.regimes import EACH, SOURCE
+from waystage.study.regimes import EACH, SOURCE, listed
 from waystage.study.schema import Question
 
 Known = dict[str, Mapping[str, float | None]]
@@ -56,12 +56,14 @@ def _reference(results: Results, question: Question, source_language: str) -> st
     if question.reference != "intermediate":
         return language_table.resolve(question.reference)
     arm = results.study.intermediate[question.compare[0]]
-    said = source_language if arm.language == SOURCE else arm.language
-    if not arm.tasks or not isinstance(said, str) or said == EACH:
+    # what was trained on, not what that was translated from
+    trained = {code for step in arm.steps for code in listed(step.translate) or listed(step.language)}
+    if len(trained) != 1 or trained == {EACH} or any(step.code_switch for step in arm.steps):
         raise InputError(
             f'{question.compare[0]} has no one language to measure from: write reference = "source" or a code'
         )
-    return language_table.resolve(said)
+    (said,) = trained
+    return source_language if said == SOURCE else language_table.resolve(said)
 
 
 def _text(model: str) -> Mapping[str, float] | None:

@@ -23,6 +23,9 @@ Outcomes = Callable[[Contrast], Mapping[str, Sequence[items.Block]]]  # what eac
 FOUND = ("better", "worse", "equivalent", "not worse", "closes the gap", "widens the gap", "rises", "falls")
 
 
+EQUAL = ("equivalent", "not worse")
+
+
 class QuestionLike(Protocol):
     """What is read of `waystage.study.schema.Question`; studies stand above statistics and are not imported here."""
 
@@ -135,7 +138,9 @@ def as_family(found: Iterable[Answer]) -> tuple[Answer, ...]:
 
 def _adjusted(one: Answer, p: float | None, questions: int) -> Answer:
     warnings = one.warnings
-    if p is not None and p > 0.05 and one.verdict.word in FOUND:
+    against_margin = one.goal is not None and one.goal.goal != "better"
+    tested = one.verdict.word in EQUAL if against_margin else one.verdict.word not in EQUAL  # by this p
+    if p is not None and p > 0.05 and one.verdict.word in FOUND and tested:
         said = f"'{one.verdict.word}' does not outlast {questions} questions: p = {p:.3g} after Holm"
         warnings = (*warnings, said)
     return replace(one, p_holm=p, warnings=warnings)

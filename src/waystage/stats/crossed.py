@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from scipy.special import stdtrit
 
-from waystage.stats.interval import Interval, from_t
+from waystage.stats.interval import Interval, from_t, without
+from waystage.stats.seeds import TINY
 
 OFF_SEEDS = 0.3
 
@@ -38,8 +39,11 @@ def combined(
 ) -> Interval:
     """`by_seed`, `by_unit`: variance of the estimate from that side alone, and its degrees of freedom."""
     both = by_seed[0] + by_unit[0]
-    if both == 0:
-        return from_t(estimate, 0.0, min(by_seed[1], by_unit[1]), method=method, n=n, note=note, level=level)
+    if both < TINY**2 and abs(estimate) < TINY:
+        return from_t(0.0, 0.0, min(by_seed[1], by_unit[1]), method=method, n=n, note=note, level=level)
+    if both < TINY**2:
+        why = "every part gave exactly the same number, so their spread cannot be estimated"
+        return without(estimate, method=method, n=n, why=why, level=level)
     satterthwaite = 1 / sum((part / both) ** 2 / df for part, df in (by_seed, by_unit))
     off = OFF_SEEDS * twice if by_seed[1] > 1 else 0.0
     seeds_alone = (max(by_seed[0] - off, 0.0), by_seed[1])

@@ -58,7 +58,8 @@ def from_t(
     bare = Interval(estimate, None, None, df, method, n, note, se, level=level)
     over, under = bare.above(0.0), bare.below(0.0)
     assert over is not None and under is not None
-    return replace(bare.at(level), p=min(1.0, 2 * min(over, under)))
+    p = 1.0 if estimate == se == 0 else min(1.0, 2 * min(over, under))  # exactly nothing speaks against nothing
+    return replace(bare.at(level), p=p)
 
 
 def without(estimate: float, *, method: str, n: int, why: str, level: float = 0.95) -> Interval:

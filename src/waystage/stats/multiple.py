@@ -25,7 +25,7 @@ def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
 
 def _adjusted(p_values: Sequence[float | None], rule: object) -> list[float | None]:
     assert callable(rule)
-    present = np.array([i for i, p in enumerate(p_values) if p is not None], dtype=int)
+    present = np.array([i for i, p in enumerate(p_values) if p is not None and p == p], dtype=int)
     result: list[float | None] = [None] * len(p_values)
     if not len(present):
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from math import isnan
 
 from waystage.stats import words
 from waystage.stats.answering import Answer, Line, QuestionLike, warnings
@@ -66,11 +67,12 @@ def _matrix(counts: dict[str, dict[str, int]]) -> str:
 
 
 def _side(whole: Gap) -> str:
-    return (
-        f"{whole.low_gain.estimate:+.2f} points, high side {whole.high_gain.estimate:+.2f}; errors removed on the low "
-        f"side {whole.low_error.estimate:+.1f} %, {whole.error_gap_change.estimate:+.1f} percentage points more than "
-        "on the high side"
-    )
+    said = f"{whole.low_gain.estimate:+.2f} points, high side {whole.high_gain.estimate:+.2f}"
+    low, more = whole.low_error.estimate, whole.error_gap_change.estimate
+    if isnan(more):
+        return f"{said}; {whole.b} makes no error on one side, so there is no share of errors removed to compare"
+    said += f"; errors removed on the low side {low:+.1f} %, {more:+.1f} percentage points more than on the high side"
+    return said
 
 
 def _sentence(whole: Gap, used: Contrast, question: QuestionLike, rehearsal: bool) -> str:

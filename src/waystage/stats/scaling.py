@@ -16,6 +16,7 @@ from scipy.special import stdtrit
 
 from waystage.errors import InputError
 from waystage.stats.interval import Interval, from_t, without
+from waystage.stats.seeds import TINY
 
 METHOD = "line over log10 of the parameters, sizes as the unit"
 
@@ -52,12 +53,15 @@ def fit(values: Mapping[float, float], *, level: float = 0.95) -> Scaling:
     centred = x - x.mean()
     width = float(centred @ centred)
     slope = float(centred @ y) / width
+    if np.ptp(y) < TINY:
+        slope = 0.0
     intercept = float(y.mean() - slope * x.mean())
     n = len(sizes)
     if n == 2:
         why = "two sizes: every line fits"
         return Scaling(without(slope, method=METHOD, n=n, why=why, level=level), intercept, tuple(sizes), None, why)
     rest = y - intercept - slope * x
+    rest = np.where(np.abs(rest) < TINY, 0.0, rest)
     spread = (float(rest @ rest) / (n - 2)) ** 0.5
     note = "three sizes: one degree of freedom, nothing is known about the shape" if n == 3 else ""
     interval = from_t(slope, spread / width**0.5, n - 2, method=METHOD, n=n, note=note, level=level)

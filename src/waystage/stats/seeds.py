@@ -17,6 +17,7 @@ from waystage.stats.interval import Interval, from_t, without
 
 ONE_SEED = "what another seed would give is unknown"
 TWO_SEEDS = "2 seeds: no verdict"
+TINY = 1e-9  # points; what is smaller comes from the order of a sum
 ENUMERATED = 16  # seeds up to which all sign flips are tried (65,536); more are sampled
 SAMPLED = 20_000
 
@@ -26,14 +27,15 @@ def mean(values: Sequence[float], *, method: str = "t over seeds", level: float 
     found = np.asarray(values, dtype=float)
     n = len(found)
     assert n, "no values"
-    centre = float(found.mean())
+    found = np.where(np.abs(found) < TINY, 0.0, found)
+    centre, same = float(found.mean()), bool(np.ptp(found) < TINY)
     if n == 1:
         return without(centre, method=method, n=1, why=ONE_SEED, level=level)
     se = float(found.std(ddof=1)) / n**0.5
-    if np.ptp(found) == 0 and centre != 0:
+    if same and centre != 0:
         why = f"{n} seeds gave exactly the same number, so their spread cannot be estimated"
         return without(centre, method=method, n=n, why=why, level=level)
-    note = "exactly zero in every seed" if np.ptp(found) == 0 else TWO_SEEDS if n == 2 else ""
+    note = "exactly zero in every seed" if same else TWO_SEEDS if n == 2 else ""
     return from_t(centre, se, n - 1, method=method, n=n, note=note, level=level)
 
 

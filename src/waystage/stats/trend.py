@@ -23,6 +23,7 @@ import numpy as np
 
 from waystage.errors import InputError
 from waystage.stats.interval import Interval, from_t, without
+from waystage.stats.seeds import TINY
 
 FEWEST_FAMILIES = 5
 TANGLED = 5.0  # variance inflation above which slopes cannot be told apart
@@ -75,6 +76,8 @@ def trend(
     inverse = np.linalg.inv(x.T @ x)
     beta = inverse @ x.T @ y
     residuals = y - x @ beta
+    noise = TINY * max(1.0, float(np.abs(y).max()))  # of the arithmetic: gains that are all alike have no slope
+    beta, residuals = (np.where(np.abs(part) < noise, 0.0, part) for part in (beta, residuals))
     slopes = []
     for i, name in enumerate(predictors, start=1):
         inflation = float(inverse[i, i] * (len(kept) - 1))
@@ -88,7 +91,8 @@ def trend(
         note = "tangled with the other predictors: not to be read alone" if inflation > TANGLED else ""
         slopes.append(Slope(name, interval, inflation, note))
     spread = float(((y - y.mean()) ** 2).sum())
-    explained = 1 - float(residuals @ residuals) / spread if spread else 0.0  # all alike: there is nothing to explain
+    alike = spread <= noise**2  # then there is nothing to explain
+    explained = 0.0 if alike else 1 - float(residuals @ residuals) / spread
     return Trend(tuple(slopes), explained, len(kept), count, tuple(left_out))
 
 

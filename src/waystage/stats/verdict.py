@@ -71,6 +71,8 @@ def of_trend(slope: Interval, *, seeds: int) -> Verdict:
     found = of(slope, seeds=seeds)
     if found.word in ("better", "worse"):
         return Verdict("rises" if found.word == "better" else "falls")
+    if found.word == "equivalent":
+        return Verdict("not distinguishable", "every gain is the same")
     return found
 
 
