@@ -56,6 +56,8 @@ def test_regression_comes_back_on_the_scale_of_the_scores(xlmr):
     scores = similarity.score(SIMILAR, predictions, metric="spearman", language="en")
     assert scores == {"pearson": pytest.approx(100), "spearman": pytest.approx(100)}
     assert similarity.head((), {}).size == 1
+    alone = {name: values[:1] for name, values in predictions.items()}
+    assert similarity.score(SIMILAR, alone, metric="spearman", language="en") == {}, "one pair has no correlation"
 
 
 def test_two_texts_are_read_separately_and_compared_by_cosine(xlmr):

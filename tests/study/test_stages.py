@@ -157,3 +157,13 @@ def test_replay_adds_running_text_as_one_more_member() -> None:
     assert mixed.config["replay"] == {"mlm": 0.25, "exponent": 0.3}
     assert len(mixed.inputs["tokens"]) == 2  # type: ignore[arg-type]
     assert len(mixed.inputs["dev"]) == 1  # type: ignore[arg-type]
+
+
+def test_a_task_of_ones_own_is_chosen_by_the_metric_that_it_says() -> None:
+    def said(metric: dict[str, str]) -> set[str | None]:
+        mine = {"form": "similarity", "files": {"en": "x.tsv"}, "options": {"scale": 5}, **metric}
+        made = plan(study(source="world", targets=["mine"], task={"mine": mine}, intermediate={"none": {}}))
+        return {s.config["members"][0].get("metric") for s in Plan(made.wanted).stages.values() if s.kind == "train"}
+
+    assert said({}) == said({"metric": "spearman"}) == {None}
+    assert said({"metric": "pearson"}) == {"pearson"}

@@ -18,7 +18,7 @@ def identity(model: str) -> dict[str, str]:
         return {"name": model, "revision": _content(STANDINS / model, ("config.json", "model.safetensors"))}
     folder = local_folder(model)
     if folder:
-        return {"name": "local", "revision": _content(folder, ("config.json", "model.safetensors", "tokenizer.json"))}
+        return {"name": "local", "revision": _content(folder, ("config.json", *_weights(folder), "tokenizer.json"))}
     return {"name": model, "revision": UNRESOLVED}
 
 
@@ -44,12 +44,21 @@ def local_folder(model: str) -> Path | None:
     return folder
 
 
+def _weights(folder: Path) -> tuple[str, ...]:
+    """One file, or the parts of a large checkpoint."""
+    one = "model.safetensors"
+    parts = sorted(path.name for path in folder.glob("model-*-of-*.safetensors"))
+    return tuple(parts) if parts and not (folder / one).exists() else (one,)
+
+
 @cache
 def _content(folder: Path, names: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name in names:
         path = folder / name
         if not path.exists():
-            raise InputError(f"model folder {folder}: {name} is missing; only safetensors checkpoints are read")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+            only = "; only safetensors checkpoints are read" if name.endswith(".safetensors") else ""
+            raise InputError(f"model folder {folder}: {name} is missing{only}")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]

@@ -87,7 +87,12 @@ def backbone(
     if tuned is not None and not tuned.exists():
         tuned = None
     if tuned is None and not any(path.glob("*.safetensors")):
-        raise DataError("there are no weights in safetensors, the only format that is read", path)
+        raise DataError(
+            "there are no weights in safetensors, the only format that is read. Convert them once: "
+            "transformers.AutoModel.from_pretrained(NAME).save_pretrained(FOLDER), the tokenizer likewise, and name "
+            "the folder",
+            path,
+        )
     _set_dropout(config, kind.dropouts, dropout)
     ground = any(link.state != "merged" for link in chain)
     dtype = torch.bfloat16 if ground and precision == "bf16" else torch.float32

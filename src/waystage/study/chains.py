@@ -8,6 +8,7 @@ from typing import Any
 from waystage.graph.stage import Stage
 from waystage.languages import resolve
 from waystage.models.identity import identity, local_folder
+from waystage.sources.own import SCORES
 from waystage.study.data import Data, Lacking, Wording, declared, few, rows_of, short
 from waystage.study.lookup import source_of
 from waystage.study.recipe import Recipe
@@ -212,13 +213,20 @@ def train_config(
 ) -> dict[str, Any]:
     return {
         "model": data.identity(model),
-        "members": [{**declared(m), "head": m.name} for m in members],
+        "members": [{**declared(m), "head": m.name, **_chosen_by(data, m)} for m in members],
         "head_policy": "new",
         "recipe": recipe.config(continued=continued),
         "seed": seed,
         "threads": data.study.threads,
         "precision": data.study.precision,
     }
+
+
+def _chosen_by(data: Data, task: Task) -> dict[str, str]:
+    """What chooses the checkpoint of a task of the user's own, where it is not the usual score of its form."""
+    own = data.study.task.get(task.name)
+    usual = SCORES.get(task.form, (None,))[0]
+    return {"metric": task.metric} if own and own.metric and usual and task.metric != usual else {}
 
 
 def _plain_step(what: Intermediate) -> dict[str, Any]:
