@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from waystage import sources
-from waystage.errors import StudyError
+from waystage.errors import InputError, StudyError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.study import Study
@@ -342,3 +342,26 @@ def test_shuffled_labels_start_where_their_arm_starts() -> None:
     made = plan(study(arms))
     on, shuffled = (start(checkpoint(of(made, name)[0])) for name in arms)
     assert start(on).fingerprint == start(shuffled).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("arm", "said"),
+    [
+        ({"tasks": ["mnli"], "recipe": {"freeze": 13}}, "wrong.recipe.freeze: says 13 layers, but the model has 12"),
+        ({"swap": {"into": "mnli", "layers_of": "squad", "lower": 7, "upper": 6}}, "wrong.swap: says 13 layers"),
+        ({"tasks": ["mnli"], "then": [{"tasks": ["qqp"], "recipe": {"freeze": 99}}]}, "then[1].recipe.freeze"),
+    ],
+)
+def test_no_more_layers_than_the_model_has(arm: dict[str, Any], said: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        study({"wrong": arm})
+    assert said in str(caught.value)
+
+
+def test_frozen_layers_and_an_adapter_are_not_planned_together() -> None:
+    arm = {"tasks": ["mnli"], "recipe": {"freeze": 3}}
+    adapted: dict[str, Any] = {"recipe": {"adapter": {"kind": "lora"}}}
+    with pytest.raises(InputError, match="intermediate stage of mnli: `freeze` and `adapter` exclude each other"):
+        plan(study({"both": arm}, **adapted))
+    undone = {**arm, "recipe": {"freeze": 3, "adapter": {"kind": "full"}}}
+    assert of(plan(study({"one": undone}, **adapted)), "one")

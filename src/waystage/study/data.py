@@ -233,6 +233,12 @@ class Data:
         for wider in layers:
             recipe = recipe.over(wider)
         if recipe.adapter and recipe.adapter.kind != "full":
+            if recipe.freeze:
+                named = " + ".join(task.name for task in members)
+                raise InputError(
+                    f"{phase} stage of {named}: `freeze` and `adapter` exclude each other, an adapter freezes every "
+                    'layer. Where a wider table says one of them, adapter = { kind = "full" } undoes it'
+                )
             recipe = recipe.over(ADAPTED)
         return recipe.over(PUBLISHED)
 

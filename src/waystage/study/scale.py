@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from waystage.errors import InputError
 from waystage.models import placement, shapes
-from waystage.study.check import Problem
+from waystage.study.check import Path, Problem, _get, _list, _plain, _table
 
 
 class Placing(BaseModel):
@@ -43,6 +43,37 @@ def problems(values: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(("placement", "devices"), str(error))
     if values.get("attention") == "bidirectional":
         yield from _both_ways(values)
+    yield from _layers(_plain(values))
+
+
+def _layers(raw: dict[str, Any]) -> Iterator[Problem]:
+    """More layers than a model has would freeze or swap all of it."""
+    try:
+        found = [shapes.shape(name) for name in raw.get("models") or () if isinstance(name, str)]
+    except (OSError, InputError, TypeError):
+        return  # said elsewhere
+    most = min((shape.layers for shape in found if shape), default=None)
+    if most is None:
+        return
+    for path, count in _counted(raw):
+        if count > most:
+            yield Problem(path, f"says {count} layers, but the model has {most}")
+
+
+def _counted(raw: dict[str, Any]) -> Iterator[tuple[Path, int]]:
+    recipe = raw.get("recipe")
+    tables: list[tuple[Path, Any]] = [(("recipe",), recipe)]
+    tables += [(("recipe", phase), _get(recipe, phase)) for phase in ("intermediate", "target")]
+    for arm, body in _table(raw, "intermediate").items():
+        path: Path = ("intermediate", arm)
+        tables += [((*path, "recipe"), _get(body, "recipe"))]
+        tables += [((*path, "target", "recipe"), _get(_get(body, "target"), "recipe"))]
+        steps = enumerate(_list(_get(body, "then")))
+        tables += [((*path, "then", i, "recipe"), _get(step, "recipe")) for i, step in steps]
+        swap = _get(body, "swap")
+        if all(isinstance(_get(swap, side) or 0, int) for side in ("lower", "upper")):
+            yield (*path, "swap"), (_get(swap, "lower") or 0) + (_get(swap, "upper") or 0)
+    yield from (((*path, "freeze"), said["freeze"]) for path, said in tables if isinstance(_get(said, "freeze"), int))
 
 
 def _both_ways(values: dict[str, Any]) -> Iterator[Problem]:
