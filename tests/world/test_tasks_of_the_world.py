@@ -195,6 +195,12 @@ def test_samples_come_with_a_gloss() -> None:
     assert len(list(islice(WORLD.text("tr"), 3))) == 3
 
 
+def test_running_text_has_a_gloss_too() -> None:
+    (pair,) = WORLD.glossed("mlm", "am", "test", 1)
+    assert pair[0].text != pair[1].text and pair[1].text.isascii()
+    assert pair[0] == next(WORLD.examples("mlm", "am", "test", 1))
+
+
 def test_a_gloss_asks_as_english_does() -> None:
     asked = [gloss.question for _, gloss in WORLD.glossed("squad", "en", "train", 300)]
     helpers = {"do", "does", "did", "will", "is", "are", "was", "were"}

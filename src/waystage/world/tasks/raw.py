@@ -19,9 +19,8 @@ def texts(setting: Setting, n: int) -> Iterator[Text]:
     start = STARTS[setting.split]
     for number in range(max(1, n * amount(setting.language) // amount("en"))):
         name = setting.name(number)
-        yield Text(
-            id=name, cluster=name, text=document(setting.seed, setting.language, start + number, role="pretrain")
-        )
+        said = document(setting.seed, setting.language, start + number, role="pretrain", tongue=setting.tongue)
+        yield Text(id=name, cluster=name, text=said)
 
 
 def topics(setting: Setting, n: int) -> Iterator[Pair]:
