@@ -8,7 +8,7 @@ from tests.stages import small
 
 from waystage.forms import table
 from waystage.graph.store import Store
-from waystage.stages.members import named
+from waystage.stages.members import named, said
 
 
 def test_examples_are_called_by_their_ids(tmp_path: Path) -> None:
@@ -30,3 +30,12 @@ def test_examples_are_called_by_their_ids(tmp_path: Path) -> None:
 
 def test_without_a_store_they_are_called_by_their_row(tmp_path: Path) -> None:
     assert named(tmp_path)("de", 7) == "de:7"
+
+
+def test_the_usual_score_chooses_the_checkpoint_of_a_task_of_ones_own(tmp_path: Path) -> None:
+    usual = {"spans": "f1", "similarity": "spearman", "tags": "f1", "masked": "loss"}
+    for form, metric in usual.items():
+        assert said({"task": "mine", "form": form, "labels": []}, tmp_path).metric == metric
+    assert (
+        said({"task": "mine", "form": "spans", "labels": [], "metric": "exact_match"}, tmp_path).metric == "exact_match"
+    )

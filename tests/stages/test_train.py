@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -15,6 +17,7 @@ from tests.stages import small
 from waystage import forms
 from waystage.errors import InputError
 from waystage.forms import table
+from waystage.forms.encoded import Encoded
 from waystage.forms.examples import Choice, Example, Passage, Similar, Span
 from waystage.stages import Context, run
 
@@ -128,6 +131,48 @@ def test_what_cannot_be_says_so(here: Path) -> None:
         _evaluate(here, "untrained", "tags-dev", None, **TAGS)
     with pytest.raises(InputError, match="cannot share the head 'nli'"):
         _train(here, "clash", [(NLI, "pairs"), ({**TAGS, "head": "nli"}, "tags")], recipe={"steps": 1})
+    turned = {**NLI, "task": "anli", "labels": ["yes", "no"]}
+    with pytest.raises(InputError, match="its labels are yes, no, those of that one no, yes"):
+        _train(here, "turned", [(NLI, "pairs"), (turned, "pairs")], recipe={"steps": 1})
+    hidden = [replace(pair, label=None) for pair in small.pairs(9, 1)]  # type: ignore[type-var]
+    small.stored(here / "hidden", "pairs", {"de": hidden}, ("no", "yes"))
+    with pytest.raises(InputError, match="no example with a label"):
+        _train(here, "unlabelled", [(NLI, "hidden")], recipe={"steps": 1})
+    long = Encoded.load(here / "pairs" / "tokens" / "en")
+    ids, ends = np.asarray(long.ids[:80]), np.array([0, 10, 80])
+    replace(long, ids=ids, sequences=ends, units=np.arange(3), example=np.arange(2), labels=long.labels[:2]).save(
+        here / "long" / "tokens" / "en"
+    )
+    with pytest.raises(InputError, match="70 tokens in 'en', but the model has positions for 64 only"):
+        _train(here, "too-long", [(NLI, "long")], recipe={"steps": 1})
+    replace(long, ids=ids + 1000).save(here / "strange" / "tokens" / "en")
+    with pytest.raises(InputError, match="belongs to another model"):
+        _train(here, "stranger", [(NLI, "strange")], recipe={"steps": 1})
+
+
+def test_a_language_without_labels_or_without_examples_is_passed_over(here: Path) -> None:
+    hidden = [replace(pair, label=None) for pair in small.pairs(9, 1)]  # type: ignore[type-var]
+    some = {"de": hidden, "en": small.pairs(30, 2), "sw": []}
+    small.stored(here / "holes", "pairs", some, ("no", "yes"))
+    out = _train(here, "with-holes", [(NLI, "holes")], recipe={"steps": 2, "batch": 30})
+    assert json.loads((out / "training.json").read_text())["units"] == 60, "en twice"
+    _, scores = _evaluate(here, "with-holes-scores", "holes", out, **NLI)
+    assert {language for language, _ in scores} == {"en"}
+
+
+def test_a_task_may_have_any_name(here: Path) -> None:
+    named = {**NLI, "task": "values", "head": "values"}
+    out = _train(here, "any-name", [(named, "pairs")], recipe={"steps": 1})
+    _, scores = _evaluate(here, "any-name-scores", "pairs", out, **named)
+    assert ("en", "accuracy") in scores
+
+
+def test_a_head_that_is_kept_means_the_same_whatever_the_order_of_its_labels(here: Path) -> None:
+    first = _train(here, "in-order", [(NLI, "pairs")], recipe={"steps": 1})
+    turned = {**NLI, "labels": ["yes", "no"]}
+    kept = _train(here, "turned-round", [(turned, "pairs")], recipe={"steps": 0}, start=first, head_policy="keep")
+    one, two = (load_file(folder / "heads.safetensors")["nli.out.weight"] for folder in (first, kept))
+    assert torch.equal(one.flip(0), two)
 
 
 def test_memory_that_does_not_suffice_halves_the_micro_batch(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

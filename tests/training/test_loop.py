@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoConfig, XLMRobertaForSequenceClassification
 
-from waystage.errors import TrainingDiverged
+from waystage.errors import StageError, TrainingDiverged
 from waystage.forms import pairs, retrieval
 from waystage.forms.encoded import Encoded, Head
 from waystage.forms.ragged import offsets_of
@@ -198,6 +199,41 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert torch.equal(done.weights.master, whole.weights.master)
 
 
+@pytest.mark.parametrize("what", ["best-*.safetensors", "state-*/state.json", "nothing there"])
+def test_damaged_best_weights_and_facts_are_gone_back_from(tmp_path: Path, what: str) -> None:
+    def job(name: str) -> Job:
+        made = _job(tmp_path / name, steps=6, dropout=0.1)
+        weight = made.network.head("h").out.weight
+        first = weight.detach().clone()
+        recipe = {**made.recipe, "eval_every": 1, "select": "best"}  # every look is better than the one before
+        return replace(
+            made, recipe=recipe, dev=lambda: {"x": float((weight.detach() - first).norm())}, checkpoint_seconds=0.0
+        )
+
+    whole = train(job("whole"))
+    train(job("other"))
+    checkpoint.clear(tmp_path / "other")
+    spoken = json.loads((tmp_path / "other" / "state-000000005" / "state.json").read_text())
+    best = tmp_path / "other" / spoken["best_file"]
+    assert best.exists()
+    if what == "nothing there":
+        best.unlink()
+    else:
+        path = best if what.startswith("best") else tmp_path / "other" / "state-000000005" / "state.json"
+        data = bytearray(path.read_bytes())
+        at = -5 if what.startswith("best") else data.index(b'"units": ') + 9
+        data[at] ^= 1  # another weight, or another digit
+        path.write_bytes(data)
+    if what.startswith("best"):
+        with pytest.raises(StageError, match="damaged"):
+            checkpoint.load_best(tmp_path / "other", spoken["best_file"], [(0, 1)])
+    said: list[str] = []
+    done = train(replace(job("other"), log=said.append))
+    assert "state-000000005 is damaged" in said[0]
+    assert vars(done.state) == vars(whole.state)
+    assert torch.equal(done.weights.master, whole.weights.master)
+
+
 def test_patience_stops_and_the_best_weights_are_kept(tmp_path: Path) -> None:
     values = iter([0.1, 0.5, 0.4, 0.3, 0.2, 0.1])
     weights: list[torch.Tensor] = []
@@ -211,6 +247,12 @@ def test_patience_stops_and_the_best_weights_are_kept(tmp_path: Path) -> None:
     done = train(replace(job, recipe=recipe, dev=dev))
     assert (done.state.step, done.step) == (25, 10)
     assert torch.equal(done.weights.named()["heads.h.out.weight"], weights[1])
+
+
+def test_without_a_look_at_the_source_patience_does_not_end_a_run(tmp_path: Path) -> None:
+    recipe = {"learning_rate": 1e-3, "batch": 16, "eval_every": 1, "patience": 2, "select": "best"}
+    done = train(replace(_job(tmp_path, steps=5), recipe=recipe, dev=lambda: {"target-dev nli/de": 1.0}))
+    assert (done.state.step, done.step) == (5, 5)
 
 
 def test_a_diverging_run_says_where_and_what_to_try(tmp_path: Path) -> None:

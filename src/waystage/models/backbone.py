@@ -56,8 +56,8 @@ class Backbone(nn.Module):
     @property
     def longest(self) -> int | None:
         """How many tokens a sequence may have, where positions are a table."""
-        positions = getattr(self.config, "max_position_embeddings", None)
-        return None if positions is None else int(positions) - self.offset
+        table = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
+        return table.num_embeddings - self.offset if isinstance(table, nn.Embedding) else None
 
     def forward(
         self, stream: Stream, layers: Sequence[int] = (), *, rows: np.ndarray | None = None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from waystage.errors import InputError
 from waystage.forms import retrieval
 from waystage.stages import Context, Inputs
-from waystage.stages.members import Said, encoded, examples, said
+from waystage.stages.members import Said, encoded, examples, fitting, said
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +49,7 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, ra
     (out / "predictions").mkdir(parents=True, exist_ok=True)  # of the other processes' own, which stays empty
     scores: list[dict[str, Any]] = []
     begun, languages, tokens_read = time.monotonic(), encoded(tokens), 0
+    fitting(network.backbone, task.task, languages)
     work = _searches if task.head.kind == "embed" and task.form is retrieval else _answers
     for done, (language, arrays, gold, answers) in enumerate(work(network, task, config, inputs, languages, context)):
         context.progress({"step": done + 1, "of": len(languages)})
@@ -95,25 +96,30 @@ def _asked(config: dict[str, Any], languages: Languages) -> Languages:
 def _searches(
     network: Network, task: Said, config: dict[str, Any], inputs: Inputs, languages: Languages, context: Context
 ) -> Answered:
-    """All languages become vectors first: where candidates are pooled, every query looks among all of them."""
+    """Where candidates are pooled, every query looks among those of all languages; else one language at a time."""
     from waystage.training.predict import embeddings
 
     layer = config.get("layer")
     layers = () if layer is None else (int(layer),)
     if config.get("pooling", "mean") != "mean":
         raise InputError(f"pooling is {config['pooling']!r}, but sentences become vectors by 'mean' only")
-    if task.options.get("mode") != "pool":
-        languages = _asked(config, languages)
-    rows = examples_of(_folder(inputs, "rows"), languages)
-    found = {code: embeddings(network, arrays, layers=layers)[0] for code, arrays in languages}
-    dev: dict[str, Side] = {}
-    if "dev_tokens" in inputs:
-        dev_tokens = encoded(_folder(inputs, "dev_tokens"))
-        dev_rows = examples_of(_folder(inputs, "dev_rows"), dev_tokens)
-        for code, arrays in dev_tokens:
-            dev[code] = (embeddings(network, arrays, layers=layers)[0], _shown(arrays, dev_rows[code]))
-    for language, arrays in _asked(config, languages) if network.ranks.first else ():
-        yield language, arrays, rows[language], _search(task, config, language, languages, rows, found, dev, context)
+    dev_tokens = dict(encoded(_folder(inputs, "dev_tokens"))) if "dev_tokens" in inputs else {}
+    for some in _searched_together(task, config, languages):
+        rows = examples_of(_folder(inputs, "rows"), some)
+        found = {code: embeddings(network, arrays, layers=layers)[0] for code, arrays in some}
+        dev: dict[str, Side] = {}
+        for code, arrays in [(code, dev_tokens[code]) for code, _ in some if code in dev_tokens]:
+            passages = examples(_folder(inputs, "dev_rows"), code, "retrieval")
+            dev[code] = (embeddings(network, arrays, layers=layers)[0], _shown(arrays, passages))
+        for language, arrays in _asked(config, some) if network.ranks.first else ():
+            yield language, arrays, rows[language], _search(task, config, language, some, rows, found, dev, context)
+
+
+def _searched_together(task: Said, config: dict[str, Any], languages: Languages) -> list[Languages]:
+    """Mining goes through hundreds of thousands of sentences: the vectors of one language at a time are enough."""
+    if task.options.get("mode") == "pool":
+        return [languages]
+    return [[one] for one in _asked(config, languages)]
 
 
 def _search(
@@ -136,16 +142,19 @@ def _sweep(
     from waystage.training.predict import embeddings
 
     layers = range(int(network.backbone.config.num_hidden_layers) + 1)
-    rows = examples_of(_folder(inputs, "rows"), languages)
-    every = {code: embeddings(network, arrays, layers=layers) for code, arrays in languages}
     scores = []
-    for layer in layers if network.ranks.first else ():
-        vectors = {code: found[layer] for code, found in every.items()}
-        for code, _ in languages:
-            answers = _search(task, config, code, languages, rows, vectors, {}, context)
-            found = task.score(rows[code], answers, code)
-            scores += [{"language": code, "layer": layer, "metric": m, "value": v} for m, v in sorted(found.items())]
-    return scores
+    for some in _searched_together(task, config, languages):
+        rows = examples_of(_folder(inputs, "rows"), some)
+        every = {code: embeddings(network, arrays, layers=layers) for code, arrays in some}
+        for layer in layers if network.ranks.first else ():
+            vectors = {code: found[layer] for code, found in every.items()}
+            for code, _ in _asked(config, some):
+                answers = _search(task, config, code, some, rows, vectors, {}, context)
+                found = task.score(rows[code], answers, code)
+                scores += [
+                    {"language": code, "layer": layer, "metric": m, "value": v} for m, v in sorted(found.items())
+                ]
+    return sorted(scores, key=lambda row: row["layer"])
 
 
 def examples_of(rows: Path, languages: Languages) -> dict[str, list[Any]]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from waystage import forms, tasks
-from waystage.errors import UnknownName
+from waystage.errors import InputError, UnknownName
 from waystage.forms import table
 from waystage.forms.encoded import Encoded, Head
 from waystage.graph import manifest
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from waystage.models.backbone import Backbone
+
+
+BLOCK = 1 << 22  # tokens that are looked at together
+USUAL = {"spans": "f1", "similarity": "spearman", "tags": "f1"}  # the others have one score
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,29 @@ def named(tokens: Path) -> Callable[[str, int], str]:
     return name
 
 
+def fitting(
+    backbone: Backbone, task: str, languages: Iterable[tuple[str, Encoded]], *, running_text: bool = False
+) -> None:  # fmt: skip
+    """Refuse what a model has no positions or no embeddings for, before torch stumbles over it."""
+    import numpy as np
+
+    for language, arrays in languages:
+        longest = int(np.diff(arrays.sequences).max(initial=0))
+        if backbone.longest is not None and longest > backbone.longest:
+            raise InputError(
+                f"task {task!r} has a sequence of {longest} tokens in {language!r}, but the model has positions for "
+                f"{backbone.longest} only. Set max_length in the recipe to at most {backbone.longest}"
+            )
+        # Running text may be longer than anybody wants to read before the first step: its beginning will do.
+        read = min(len(arrays.ids), BLOCK) if running_text else len(arrays.ids)
+        largest = max((int(arrays.ids[first : first + BLOCK].max()) for first in range(0, read, BLOCK)), default=0)
+        if largest >= backbone.embedding.num_embeddings:
+            raise InputError(
+                f"task {task!r} has the token {largest} in {language!r}, but the model has embeddings for "
+                f"{backbone.embedding.num_embeddings} only. Its tokenizer.json belongs to another model"
+            )
+
+
 def headline(scores: Mapping[str, float], metric: str) -> float:
     """One number, higher is better."""
     value = scores.get(metric, next(iter(scores.values())))
@@ -95,4 +124,4 @@ def _metric(config: Mapping[str, Any]) -> str:
     try:
         return tasks.get(config["task"]).metric
     except UnknownName:
-        return ""  # a task of the user's own: the form's first score
+        return USUAL.get(config["form"], "")  # a task of the user's own

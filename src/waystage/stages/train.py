@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from waystage.errors import InputError, StageError
 from waystage.forms import masked, retrieval
 from waystage.stages import Context, Inputs
-from waystage.stages.members import Said, encoded, examples, found_again, headline, named, said
+from waystage.stages.members import Said, encoded, examples, fitting, found_again, headline, named, said
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -72,6 +72,9 @@ def _run(
     heads = _heads(config, tasks, inputs, backbone, context)
     network = Network(backbone, heads)
     members = _members(config, tasks, tokens, context, causal=backbone.family.causal)
+    for member in members:
+        languages = zip(member.corpus.names, member.corpus.parts, strict=True)
+        fitting(backbone, member.name, languages, running_text=member.vocabulary is not None)
     tuned = not any(link.state == "live" for link in chain)
     lower = config["recipe"].get("freeze")
     whole = None if lower else _cut(backbone, members, _folders(inputs, "dev") + _folders(inputs, "target_dev"))
@@ -176,6 +179,7 @@ def _heads(
 
     drop = head_dropout(backbone.config)
     made: dict[str, nn.Module] = {}
+    labels: dict[str, tuple[str, ...]] = {}
     for task in tasks:
         head = task.head
         before = made.get(task.head_name)
@@ -185,20 +189,27 @@ def _heads(
                     f"{task.task!r} cannot share the head {task.head_name!r}: it needs {head.kind} ({head.size}), "
                     f"that one is {before.kind} ({before.size}). Give it a head of its own."
                 )
+            if labels[task.head_name] != task.labels:
+                raise InputError(
+                    f"{task.task!r} cannot share the head {task.head_name!r}: its labels are {', '.join(task.labels)}, "
+                    f"those of that one {', '.join(labels[task.head_name])}. Declare the same labels in one order, "
+                    "or give it a head of its own."
+                )
         elif head.kind == "vocabulary":
             path = load.folder(config["model"], context.places)
             made[task.head_name] = load.vocabulary_head(backbone, path, seed=config["seed"])
         else:
             made[task.head_name] = make(head, backbone, drop=drop, seed=config["seed"], name=task.head_name)
+        labels.setdefault(task.head_name, task.labels)
     start = _start(inputs)
     if config.get("head_policy", "new") == "keep":
         if start is None:
             raise InputError('head_policy = "keep" needs a stage to keep the heads from, but this one starts anew')
-        _keep(made, start)
+        _keep(made, labels, start)
     return made
 
 
-def _keep(heads: dict[str, nn.Module], start: Path) -> None:
+def _keep(heads: dict[str, nn.Module], labels: dict[str, tuple[str, ...]], start: Path) -> None:
     """The head of the same name, or else the only one of the same kind and size."""
     from safetensors.torch import load_file
 
@@ -215,7 +226,12 @@ def _keep(heads: dict[str, nn.Module], start: Path) -> None:
                 f"({head.kind}, size {head.size}); it has {', '.join(described) or 'none'}"
             )
         mine = f"{key(chosen)}."
-        head.load_state_dict({k.removeprefix(mine): v for k, v in stored.items() if k.startswith(mine)}, strict=False)
+        weights = {k.removeprefix(mine): v for k, v in stored.items() if k.startswith(mine)}
+        theirs = list(described[chosen]["labels"])
+        if theirs != list(labels[name]) and sorted(theirs) == sorted(labels[name]):  # the same ones in another order
+            rows = [theirs.index(label) for label in labels[name]]
+            weights |= {part: weights[part][rows] for part in ("out.weight", "out.bias")}
+        head.load_state_dict(weights, strict=False)
 
 
 def _members(
@@ -247,6 +263,8 @@ def _members(
         corpus = Corpus.load(folder, exponent=exponent, labels_of=labels_of(task.head.kind))
         if not len(corpus):
             raise InputError(f"task {task.task!r} has no example that can be trained on in {folder}")
+        if task.form not in (masked, retrieval) and all(part.labels is None for part in corpus.parts):
+            raise InputError(f"task {task.task!r} has no example with a label to train on in {folder}: all are hidden")
         if task.form is retrieval and any(part.labels is None for part in corpus.parts):
             raise InputError(
                 f"task {task.task!r} is a search, which is trained on pairs of a query and its answer, but its tokens "

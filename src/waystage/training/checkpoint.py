@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from waystage.errors import StageError
 from waystage.graph.points import reach
 from waystage.training.ranks import ALONE, Ranks
 
@@ -68,7 +69,7 @@ def save(
     if not ranks.first:
         return
     said = {"step": step, "files": {name: int(one) for name, one in zip(names, crcs, strict=True)}, **facts}
-    (work / "state.json").write_text(json.dumps(said), encoding="utf-8")
+    (work / "state.json").write_text(json.dumps({**said, "crc": _crc_of(said)}), encoding="utf-8")
     sync(work / "state.json")
     reach("state-json")
     work.rename(final)
@@ -84,10 +85,15 @@ def newest(scratch: Path, log: Callable[[str], None]) -> tuple[dict[str, Any], l
     for folder in reversed(_states(scratch)):
         try:
             said = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            crc = said.pop("crc", None)
+            if crc is not None and crc != _crc_of(said):
+                raise ValueError("state.json is not what was written")
             if any(_crc(folder / name) != crc for name, crc in said["files"].items()):
                 raise ValueError("its checksum is wrong")
+            for name in _spoken_of(said):
+                _best(scratch, name)
             return said, [folder / name for name in said["files"]]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as problem:
             log(f"checkpoint {folder.name} is damaged ({problem}): going back to the one before")
             _remove(folder)
     return None
@@ -182,7 +188,9 @@ def save_best(
         scratch.mkdir(parents=True, exist_ok=True)
         file = _parts(name, ranks)[ranks.rank]
         work = scratch / f"writing-{file}"
-        save_file({"master": weights.cpu()} | ({"spans": torch.tensor(spans)} if ranks.sharded else {}), work)
+        own = weights.cpu()
+        tensors = {"master": own} | ({"spans": torch.tensor(spans)} if ranks.sharded else {})
+        save_file(tensors, work, metadata={"crc": str(zlib.crc32(own.numpy()))})
         sync(work)
         reach("best-written")
         work.rename(scratch / file)
@@ -192,8 +200,31 @@ def save_best(
 
 
 def load_best(scratch: Path, name: str, spans: Sequence[Span]) -> Tensor:
-    files = [path for path in scratch.glob("best-*.safetensors") if _best_name(path) == name]
-    return read(sorted(files), spans, ["master"])["master"]
+    try:
+        return read(_best(scratch, name), spans, ["master"])["master"]
+    except (OSError, ValueError, SafetensorError) as problem:
+        raise StageError(
+            f"the best weights of this run are damaged ({problem}). Run it again: it goes back to the last checkpoint "
+            "whose best weights are whole"
+        ) from problem
+
+
+def _best(scratch: Path, name: str) -> list[Path]:
+    """The files of the best weights of this name, all there and as they were written."""
+    files = sorted(path for path in scratch.glob("best-*.safetensors") if _best_name(path) == name)
+    if len(files) != int(name.removesuffix(".safetensors").partition("-of-")[2] or 1):
+        raise ValueError(f"{name} is not there")
+    for path in files:
+        with safe_open(str(path), framework="pt") as stored:
+            crc = (stored.metadata() or {}).get("crc")
+            if crc is not None and crc != str(zlib.crc32(stored.get_tensor("master").numpy())):
+                raise ValueError(f"the checksum of {path.name} is wrong")
+    return files
+
+
+def _spoken_of(said: Mapping[str, Any]) -> set[str]:
+    """The best weights that a checkpoint goes on with."""
+    return {str(said.get("best_file", "")), *(str(file) for *_, file in said.get("also", {}).values())} - {""}
 
 
 def _best_name(path: Path) -> str:
@@ -209,7 +240,7 @@ def forget_best(scratch: Path, *current: str) -> None:
     for folder in _states(scratch):
         try:
             said = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            spoken |= {str(said["best_file"]), *(str(file) for *_, file in said.get("also", {}).values())}
+            spoken |= _spoken_of(said)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     for path in scratch.glob("best-*.safetensors"):
@@ -232,6 +263,10 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 def _states(scratch: Path) -> list[Path]:
     return sorted(path for path in scratch.glob("state-*") if re.fullmatch(r"state-\d+", path.name))
+
+
+def _crc_of(said: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(said).encode())
 
 
 def _crc(path: Path) -> int:

@@ -74,7 +74,11 @@ class Corpus:
     @cached_property
     def units(self) -> np.ndarray:
         """The units that can be trained on: those whose label is known, as numbers over all parts."""
-        kept = [_known(part, self.labels_of) + start for part, start in zip(self.parts, self.starts, strict=False)]
+        labelled = any(part.labels is not None for part in self.parts)  # beside them, a part without any has none
+        kept = [
+            _known(part, self.labels_of, labelled=labelled) + start
+            for part, start in zip(self.parts, self.starts, strict=False)
+        ]
         return np.concatenate(kept) if kept else np.zeros(0, np.int64)
 
     def __len__(self) -> int:
@@ -125,9 +129,11 @@ class Corpus:
                 used[part.ids[first : first + (1 << 22)]] = True
 
 
-def _known(part: Encoded, labels_of: str) -> np.ndarray:
+def _known(part: Encoded, labels_of: str, *, labelled: bool) -> np.ndarray:
     every = np.arange(len(part), dtype=np.int64)
-    if part.labels is None or labels_of == "where":
+    if part.labels is None:
+        return every[:0] if labelled else every
+    if labels_of == "where":
         return every
     labels = np.asarray(part.labels)
     known = ~np.isnan(labels) if labels.dtype.kind == "f" else labels != -100

@@ -239,7 +239,7 @@ def _look(job: Job, weights: Weights, state: State) -> None:
         state.best, state.best_step, state.stale = value, state.step, 0
         if job.recipe.get("select", "best") == "best":
             state.best_file = _save_best(job, weights, state)
-    else:
+    elif source:  # where it has no dev to look at, patience has nothing to lose
         state.stale += 1
     found = {"source-dev": value, ORACLE: sum(oracle) / len(oracle) if oracle else -math.inf}
     for name in job.selections:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -68,5 +69,7 @@ class Network(nn.Module):
         )
 
 
+@cache
 def key(name: str) -> str:
-    return name.replace(".", "-")  # torch keeps the dot for itself
+    said = name.replace(".", "-")  # torch keeps the dot for itself, and names such as "train" and "values"
+    return f"{said}-" if hasattr(nn.ModuleDict(), said) else said

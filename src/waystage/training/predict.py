@@ -51,7 +51,10 @@ def outputs(
         if result is None:
             result = np.empty((total, *out.shape[1:]), np.float32)
         result[rows] = out
-    return np.zeros((0,), np.float32) if result is None else result
+    if result is None:  # a language without an example
+        size = {"option": (), "embed": (network.backbone.config.hidden_size,), "span": (2,), "vocabulary": (2,)}
+        result = np.zeros((0, *size.get(kind, (network.head(head).size,))), np.float32)
+    return result
 
 
 @torch.no_grad()
