@@ -109,6 +109,8 @@ def test_layers_that_are_swapped_fit_into_the_stand_in() -> None:
                                                                  "upper": 1}}}  # fmt: skip
     swap = rehearsed(other(intermediate=arms))[0].intermediate["b"].swap
     assert swap is not None and (swap.lower, swap.upper) == (3, 1)
+    frozen = {"none": {}, "a": {"tasks": ("qqp",), "recipe": {"freeze": 20}}}  # of how many, only the hub knows
+    assert rehearsed(other(models=("org/encoder",), intermediate=frozen))[0].intermediate["a"].recipe.freeze == 4
 
 
 def test_names_of_layers_that_a_stand_in_lacks_become_those_of_attention() -> None:

@@ -102,10 +102,10 @@ def _arm(
     name: str, arm: Intermediate, study: Study, models: tuple[str, ...], changes: list[str], named: bool
 ) -> Intermediate:
     """Recipes are those of the stand-ins; what belongs to a regime stays, counted in the stand-in's layers."""
-    scale = _layers(models[0]) / _layers(study.models[0])
+    scale, least = _layers(models[0]) / _layers(study.models[0]), min(map(_layers, models))
 
     def regime(recipe: Recipe) -> Recipe:
-        return _regime(recipe, scale, named)
+        return _regime(recipe, scale, least, named)
 
     update: dict[str, Any] = {"recipe": regime(arm.recipe)}
     update["then"] = tuple(step.model_copy(update={"recipe": regime(step.recipe)}) for step in arm.then)
@@ -117,7 +117,6 @@ def _arm(
         changes.append(f"recipe of {name}: the stand-ins' instead of {shown}")
     if arm.swap and scale != 1:
         lower, upper = (_scaled(count, scale) for count in (arm.swap.lower, arm.swap.upper))
-        least = min(map(_layers, models))
         if lower + upper > least:  # each was rounded up, or there is a smaller stand-in than the first
             lower = round(lower * least / (lower + upper))
             upper = least - lower if upper else 0
@@ -141,10 +140,10 @@ def _lessons(study: Study, name: str) -> tuple[str, ...]:
     return (name,) if "train" in task.splits and task.train_languages else task.train_on
 
 
-def _regime(recipe: Recipe, scale: float, named: bool) -> Recipe:
+def _regime(recipe: Recipe, scale: float, least: int, named: bool) -> Recipe:
     """What of an arm's recipe makes the regime, not how fast it is trained; arms that are matched stay matched."""
     return Recipe(
-        freeze=None if recipe.freeze is None else _scaled(recipe.freeze, scale),
+        freeze=None if recipe.freeze is None else min(_scaled(recipe.freeze, scale), least),
         adapter=_on_a_cpu(recipe.adapter, named),
         examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
         steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
