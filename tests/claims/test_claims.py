@@ -236,3 +236,12 @@ def test_the_table_shows_what_was_measured_and_on_what(monkeypatch, capsys, tmp_
     )
     said = json.loads(capsys.readouterr().out)
     assert said["rehearsal"] and {one["verdict"]["word"] for one in said["claims"]} == {"not tested"}
+
+
+def test_crossed_seeds_are_both_samples():
+    said = results(study(), PUBLISHED)
+    both = [said.scores.assign(target_seed=seed, value=said.scores["value"] + seed) for seed in (0, 1, 2)]
+    crossed = SimpleNamespace(**{**vars(said), "scores": pd.concat(both)})
+    (squad,) = [one for one in claims.verdicts(crossed) if one.claim.id == "1-squad"]
+    assert "crossed with target seeds" in squad.measured.interval.method
+    assert squad.measured.interval.estimate == pytest.approx(8.2, abs=0.3)

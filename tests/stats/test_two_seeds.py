@@ -110,3 +110,25 @@ def test_answers_are_given_with_and_without_marked_cells(study_of: Any, question
     assert lines["without marked cells (xnli)"].interval.estimate != marked.interval.estimate
     assert "marked cells alone (xnli)" in lines
     assert f"xnli: {mark}" in marked.notes
+
+
+def test_gaps_and_a_new_language_take_both_kinds_of_seed_as_samples(study_of: Any, question_of: Any) -> None:
+    """The target seeds of the baseline are the same for every intermediate seed, and so invisible in their spread."""
+    table, study = scores((1, 2, 3, 4), (11, 12, 13)), study_of(tuple(TARGETS))
+    odd = table["target_seed"].map({11: -1.0, 12: 0.0, 13: 1.0}) * (table["intermediate"] == "none")
+    table["value"] += odd * (table["language"] == "sw")
+    asked = question_of(kind="gap", high=("de", "en"), low=("sw",))
+    gap = answer(asked, table, study)
+    assert "crossed with target seeds" in gap.interval.method
+    assert gap.interval.se > 0.3  # the spread over the intermediate seeds alone is nothing
+    own = {"de": "a", "en": "b", "sw": "c"}
+    new = answer(question_of(reading="random"), table, study, families=own)
+    by_checkpoint = table.groupby("seed")["value"].mean().std(ddof=1) / 2
+    assert new.interval.se > by_checkpoint
+
+
+def test_an_unfinished_crossing_is_said(study_of: Any, question_of: Any) -> None:
+    table = scores((1, 2, 3), (11, 12, 13))
+    lacking = (table["intermediate"] == "mnli") & (table["seed"] == 2) & (table["target_seed"] == 13)
+    unfinished = answer(question_of(), table[~lacking], study_of(tuple(TARGETS)))
+    assert any("has met the same target seeds" in warning for warning in unfinished.warnings)

@@ -154,8 +154,8 @@ def _differs(claims: Claims, study: Study, model: str, source: str) -> tuple[str
     if changed:
         found.append(f"a recipe of their own: {', '.join(changed)}")
     if study.languages != "all":
-        said = study.languages if isinstance(study.languages, str) else ", ".join(study.languages)
-        found.append(f"the languages are {said}")
+        codes = study.languages if isinstance(study.languages, str) else ", ".join(study.languages)
+        found.append(f"the languages are {codes}")
     return tuple(found)
 
 

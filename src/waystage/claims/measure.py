@@ -15,7 +15,7 @@ from waystage.claims.read import Claim, Claims
 from waystage.errors import InputError
 from waystage.results import Results
 from waystage.stats import seeds as over_seeds
-from waystage.stats.average import Contrast, alike, contrast
+from waystage.stats.average import Contrast, alike, contrast, over_both
 from waystage.stats.best import best_of
 from waystage.stats.interval import Interval
 from waystage.study.stages import find_task
@@ -42,7 +42,8 @@ class Measured:
 def averages(results: Results) -> pandas.DataFrame:
     """Headline scores, with the mean of F1 and exact match in question answering."""
     frame = results.scores
-    keys = ["model", "intermediate", "target", "source_language", "language", "seed"]
+    keys = ["model", "intermediate", "target", "source_language", "language", "seed", "target_seed"]
+    keys = [key for key in keys if key in frame]
     exact = frame[(frame["metric"] == "exact_match") & (frame["variant"] == "")].set_index(keys)["value"]
     frame = frame[frame["headline"].astype(bool)].copy()
     spans = frame["target"].map(lambda name: find_task(results.study, name).form == "spans")
@@ -131,6 +132,9 @@ def _lacking(contrasts: Sequence[Contrast]) -> tuple[str, ...]:
 
 
 def _mean(contrasts: Sequence[Contrast], seeds: Sequence[int]) -> Interval:
+    grids = [one.grid for one in contrasts]
+    if len(seeds) > 1 and all(grid is not None for grid in grids):  # intermediate seeds crossed with target seeds
+        return over_both((sum(grids[1:], grids[0]).loc[list(seeds)] / len(grids)).to_numpy())
     by_seed = [one.per_seed() for one in contrasts]
     values = [sum(one[seed] for one in by_seed) / len(by_seed) for seed in seeds]
     return over_seeds.mean(values, method="paired t over seeds")

@@ -7,7 +7,7 @@ data to train on, no translation) leave both and are named; a language of some s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,9 +89,13 @@ class Contrast:
     @property
     def grid(self) -> Any:
         """Where the two seeds are crossed: the average, intermediate seeds by target seeds. None where they are not."""
+        return self.grid_of(lambda differences: differences.mean(axis=1))
+
+    def grid_of(self, average: Callable[[Any], Any]) -> Any:
+        """The same of another average over the languages of a target than their mean."""
         if any(pair.meetings is None for pair in self.pairs):
             return None
-        means = [pair.meetings.mean(axis=1).unstack() for pair in self.pairs]
+        means = [average(pair.meetings).unstack() for pair in self.pairs]
         table = sum(means[1:], means[0]).loc[list(self.seeds)] / len(means)
         return None if table.isna().any(axis=None) or min(table.shape) < 2 else table
 
@@ -176,7 +180,13 @@ def contrast(
         left_out += missing
         if made:
             met = every[every["source_language"].isin(own["source_language"].unique()) & (every["target"] == target)]
-            pairs.append(replace(made, marks=_marks(own), meetings=_meetings(met, (a, b), made.languages)))
+            meetings = _meetings(met, (a, b), made.languages)
+            if meetings is None and len(made.seeds) > 1 and _half_crossed(met):
+                left_out.append(
+                    f"{target}: not every intermediate seed has met the same target seeds, so its intervals are over "
+                    "intermediate seeds alone, and too narrow"
+                )
+            pairs.append(replace(made, marks=_marks(own), meetings=meetings))
     if not pairs:
         why = "".join(f"\n  - {reason}" for reason in left_out)
         raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{star}{why}")
@@ -206,6 +216,11 @@ def _meetings(rows: Any, arms: tuple[str, str], languages: Sequence[str]) -> Any
     met = (a - b)[list(languages)].dropna()
     each = met.index.get_level_values("target_seed").nunique()
     return met if each > 1 and len(met) == each * met.index.get_level_values("seed").nunique() else None
+
+
+def _half_crossed(rows: Any) -> bool:
+    """Whether some seed met several target seeds."""
+    return "target_seed" in rows and bool(rows.groupby("seed")["target_seed"].nunique().max() > 1)
 
 
 def _marks(rows: Any) -> tuple[str, ...]:

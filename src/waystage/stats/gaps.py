@@ -23,7 +23,7 @@ import pandas as pd
 from waystage.errors import InputError
 from waystage.stats import seeds as over_seeds
 from waystage.stats import verdict as verdicts
-from waystage.stats.average import Contrast, Pair
+from waystage.stats.average import Contrast, Pair, over_both
 from waystage.stats.interval import Interval
 
 Word = Literal["closes the gap", "does not close the gap", "widens the gap", "not distinguishable", "no verdict"]
@@ -62,16 +62,25 @@ def gap(found: Contrast, high: Collection[str], low: Collection[str]) -> Gap:
     sides = [(_side(pair, high), _side(pair, low)) for pair in usable]
     seeds = sorted(set.intersection(*(set(pair.seeds) for pair in usable)))
 
+    used = found.of([pair.target for pair in usable])
+
     def average(of: Any) -> Interval:
         values = [sum(float(of(h, lo).loc[seed]) for h, lo in sides) / len(sides) for seed in seeds]
         return over_seeds.mean(values, method="paired t over seeds")
 
+    def gain(of: Any, among: Any) -> Interval:
+        """Of differences between the arms, which are known for each meeting of two seeds where these are crossed."""
+        grid = used.grid_of(among)
+        return average(of) if grid is None else over_both(grid.to_numpy())
+
     def level(arm: str) -> float:
         return sum(float((h[arm] - lo[arm]).loc[seeds].mean()) for h, lo in sides) / len(sides)
 
-    change = average(lambda h, lo: (h["a"] - lo["a"]) - (h["b"] - lo["b"]))
-    low_gain = average(lambda _, lo: lo["a"] - lo["b"])
-    high_gain = average(lambda h, _: h["a"] - h["b"])
+    change = gain(
+        lambda h, lo: (h["a"] - lo["a"]) - (h["b"] - lo["b"]), lambda table: _mean(table, high) - _mean(table, low)
+    )
+    low_gain = gain(lambda _, lo: lo["a"] - lo["b"], lambda table: _mean(table, low))
+    high_gain = gain(lambda h, _: h["a"] - h["b"], lambda table: _mean(table, high))
     low_error = average(lambda _, lo: _removed(lo))
     relative = average(lambda h, lo: _removed(lo) - _removed(h))
     word, why = _word(change, low_gain, high_gain, len(seeds))
@@ -95,6 +104,10 @@ def group_counts(found: Contrast, groups: Mapping[str, Collection[str]]) -> Any:
         for pair in found.pairs
     }
     return pd.DataFrame.from_dict(counts, orient="index")
+
+
+def _mean(table: Any, codes: Collection[str]) -> Any:
+    return table[[code for code in table.columns if code in codes]].mean(axis=1)
 
 
 def _side(pair: Pair, codes: Collection[str]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from waystage.languages.table import get
 from waystage.stats import seeds as over_seeds
-from waystage.stats.average import Contrast
+from waystage.stats.average import Contrast, over_both
 from waystage.stats.crossed import combined
 from waystage.stats.interval import Interval, without
 
@@ -46,10 +46,13 @@ def new_language(found: Contrast, *, families: Mapping[str, str] | None = None, 
         which = f"on {', '.join(small)}" if small else f"({n})"
         why = f"too few families of languages {which} to say anything about a new one"
         return without(estimate, method=METHOD, n=n, why=why, level=level)
-    return _crossed(targets, every, per_seed, level)
+    grid = found.grid_of(lambda differences: _by_family(differences, family).mean(axis=1))
+    return _crossed(targets, every, per_seed, level, None if grid is None else over_both(grid.to_numpy()))
 
 
-def _crossed(targets: Mapping[str, Any], every: list[str], per_seed: Any, level: float) -> Interval:
+def _crossed(
+    targets: Mapping[str, Any], every: list[str], per_seed: Any, level: float, both: Interval | None
+) -> Interval:
     """A family's influence on the estimate, over all targets that it is in, is what its absence would move."""
     seeds = len(per_seed)
     influence = np.zeros((seeds, len(every)))
@@ -63,11 +66,13 @@ def _crossed(targets: Mapping[str, Any], every: list[str], per_seed: Any, level:
         weight[here] += 1 / count / len(targets)
     by_family = float((influence.mean(axis=0) ** 2).sum())
     twice = float(influence.var(axis=0, ddof=1).sum() / seeds)
-    by_seed = float(per_seed.var(ddof=1) / seeds)
+    by_seed = (float(per_seed.var(ddof=1) / seeds), float(seeds - 1))
+    if both is not None and both.se is not None and both.df is not None:  # target seeds are a sample too
+        by_seed = max(by_seed, (both.se**2, both.df))
     df = max(1.0, 1 / float((weight**2).sum()) - 1)
     note = over_seeds.TWO_SEEDS if seeds == 2 else ""
     return combined(
-        float(per_seed.mean()), by_seed=(by_seed, seeds - 1), by_unit=(by_family, df), twice=twice,
+        float(per_seed.mean()), by_seed=by_seed, by_unit=(by_family, df), twice=twice,
         method=METHOD, n=len(every), note=note, level=level,
     )  # fmt: skip
 

@@ -43,6 +43,8 @@ def answer(
     verdict = verdicts.of(best.gain, seeds=best.gain.n)
     lines = tuple(_line(target, best, contrasts) for target in best.chosen)
     seeds = tuple(sorted({*best.choosing, *best.reporting}))
+    if any(one.grid is not None for one in contrasts):
+        left_out.append("the interval is over intermediate seeds; what another target seed would give is not in it")
     return Answer(
         ask=question.ask,
         a="best",
