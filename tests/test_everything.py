@@ -18,7 +18,7 @@ ARMS = {
     **{name: {"tasks": [name]} for name in ("anli", "qqp", "squad", "squad2", "hellaswag", "ccg", "stsb", "siqa")},
     "mixture": {"tasks": ["mnli", "cosmosqa", "commonsenseqa", "ccg"], "sampling": {"by": "size", "cap": 32}},
     "replay": {"tasks": ["mnli"], "replay": {"mlm": 0.33, "languages": "xtreme"}},
-    "chinese": {"tasks": ["mnli"], "language": "zh"},
+    "chinese": {"tasks": ["xnli"], "language": "zh"},
 }
 
 
