@@ -57,6 +57,8 @@ def test_the_wording_may_change_and_the_margin_may_not(path, tmp_path):
     ]
     path.write_text(STUDY.replace('["en", "de"]', '["en", "fr"]'))
     assert "what is analysed was changed since" in freeze.states(results(path, tmp_path))[0]
+    path.write_text(STUDY + '[translator]\nmodel = "facebook/nllb-200-distilled-600M"\n')
+    assert "what is analysed was changed since" in freeze.states(results(path, tmp_path))[0]
 
 
 def test_after_scores(path, tmp_path):

@@ -23,7 +23,7 @@ from waystage.results import Results
 # What of a study decides which numbers an answer is made of; the arms themselves are among it.
 SCOPE = (
     "models", "targets", "languages", "seeds", "intermediate_seeds", "source_languages", "evaluate_on", "low_resource",
-    "intermediate", "recipe",
+    "intermediate", "recipe", "translator", "attention",
 )  # fmt: skip
 
 
