@@ -19,6 +19,7 @@ from waystage.study.data import origins
 from waystage.study.lookup import find_task, source_of
 
 SHOWN = 20  # leaks
+SEEN = 0.5  # share of the scored examples that somebody trains on: no chance repetition any more
 
 
 def check(
@@ -34,6 +35,9 @@ def check(
     pages = list(_data(results, limit, prints))
     leaks = doctor.leaks(prints)
     problems += [f"{page['task']} {m['split']} {m['language']}: {m['why']}" for page in pages for m in page["missing"]]
+    scored = f" {results.study.evaluate_on}"
+    seen = [leak for leak in leaks if leak["of"].endswith(scored) and leak.get("whole", {}).get("share", 0) >= SEEN]
+    problems += [f"the test was seen before: {doctor.leak_in_words(leak)}" for leak in seen]
     failed = _one_batch(results, path, overrides, rehearsal) if batch and not problems else []
     problems += failed
     if json:
