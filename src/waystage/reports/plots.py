@@ -159,10 +159,10 @@ def _transfer(content: dict[str, Any]) -> Iterator[Plot]:
 
 def _layers(content: dict[str, Any]) -> Iterator[Plot]:
     """Per search: a line per arm over the layers, the fixed layer marked, and what needs no model."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for one in content["layers"]:
-        groups.setdefault((one["model"], one["target"]), []).append(one)
-    for (_, target), own in groups.items():
+        groups.setdefault((one["model"], one["source_language"], one["target"]), []).append(one)
+    for (_, _, target), own in groups.items():
         title = said(f"{target} by layer", which(own[0], content))
         lines = {one["intermediate"]: one["line"] for one in own[:LINES]}
         drawn = figures.curves(

@@ -224,24 +224,23 @@ def layers(results: Results, rows: Any) -> list[dict[str, Any]]:
 
     The layer that scores was fixed beforehand; `bag` is what character n-grams find without any model.
     """
-    groups: dict[tuple[str, str, str], dict[str, Any]] = {}
+    groups: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     for cell in results.plan.cells:
         path = results.store.path(cell.evaluate.fingerprint) / "sweep.json"
-        if not path.exists():
+        if cell.selection or not path.exists():
             continue
         metric = results.plan.headline(cell.target)
         group = groups.setdefault(
-            (cell.model, cell.target, cell.intermediate),
+            (cell.model, cell.target, cell.intermediate, cell.source_language),
             {"model": cell.model, "target": cell.target, "intermediate": cell.intermediate, "metric": metric,
              "source_language": cell.source_language, "fixed": cell.evaluate.config.get("layer"), "seeds": {}},
         )  # fmt: skip
-        by_layer: dict[int, list[float]] = {}
+        by_layer = group["seeds"].setdefault(cell.seed, {})  # an arm may have a cell for each language
         for score in json.loads(path.read_text(encoding="utf-8")):
             if score["metric"] == metric:
                 by_layer.setdefault(score["layer"], []).append(score["value"])
-        group["seeds"][cell.seed] = {layer: fmean(values) for layer, values in by_layer.items()}
-    for (model, target, arm), group in groups.items():
-        seeds = list(group.pop("seeds").values())
+    for (model, target, arm, _), group in groups.items():
+        seeds = [{layer: fmean(values) for layer, values in seed.items()} for seed in group.pop("seeds").values()]
         group["line"] = [[layer, fmean(seed[layer] for seed in seeds)] for layer in sorted(seeds[0])]
         bag = rows[(rows["model"] == model) & (rows["target"] == target) & (rows["intermediate"] == arm)
                    & (rows["metric"] == f"{group['metric']}/bag")]  # fmt: skip

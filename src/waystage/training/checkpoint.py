@@ -190,7 +190,7 @@ def save_best(
         work = scratch / f"writing-{file}"
         own = weights.cpu()
         tensors = {"master": own} | ({"spans": torch.tensor(spans)} if ranks.sharded else {})
-        save_file(tensors, work, metadata={"crc": str(zlib.crc32(own.numpy()))})
+        save_file(tensors, work, metadata={"crc": str(zlib.crc32(own.numpy().data))})
         sync(work)
         reach("best-written")
         work.rename(scratch / file)
