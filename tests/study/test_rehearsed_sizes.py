@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from waystage import tasks
+from waystage.errors import StudyError
 from waystage.graph.plan import Plan
 from waystage.study.recipe import Recipe, StudyRecipe
 from waystage.study.rehearsal import LEAST, MOST, rehearsed, sized
@@ -140,3 +143,8 @@ def test_text_of_languages_outside_the_rehearsal_is_read_where_there_is_no_other
     made = plan(rehearsed(other(targets=("americasnli",), languages=("ay",), intermediate=arms))[0])
     assert {cell.intermediate for cell in made.cells} == {"none", "there"}
     assert made.left_out == ("nowhere: there is no running text of ha",)
+
+
+def test_what_is_planted_where_nothing_is_trained_is_refused() -> None:
+    with pytest.raises(StudyError, match=r"nothing is trained on 'mnli'; this study trains on qqp"):
+        rehearsed(study(rehearsal=Rehearsal(plant={"mnli": "helps"})))

@@ -247,3 +247,8 @@ def test_tags_of_ones_own_stand_for_tags_of_the_world() -> None:
     parts = of_ones_own("tags", "NN", "VB", "JJ", "X")
     tags = Counter(tag for one in WORLD.examples(parts, "mt", "test", 100) for tag in one.tags or ())
     assert min(tags[name] for name in ("NN", "VB", "JJ")) > 10
+
+
+@pytest.mark.parametrize("task", [t for t in tasks.all_tasks() if t.form == "retrieval"], ids=lambda t: t.name)
+def test_a_search_of_one_has_something_to_be_found(task: tasks.Task) -> None:
+    assert any(one.gold for one in WORLD.examples(task, task.languages[-1], "test", 1))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from waystage import languages as language_table
+from waystage.errors import StudyError
 from waystage.models import shapes
 from waystage.study.recipe import Adapter, Recipe, StudyRecipe
 from waystage.study.schema import Intermediate, Step, Study
@@ -77,6 +78,7 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
         changes.append("adapters: beside the layers of attention, since stand-ins call theirs otherwise")
     if study.placement.processes:
         changes.append(f"processes: one per stage instead of {study.placement.processes}; the result is no other")
+    _trained_on_what_is_planted(study)
     for name, effect in said.plant.items():
         changes.append(f"planted effect of training on {find_task(study, name).name}: {effect}")
     arms = {name: _arm(name, arm, study, models, changes, named) for name, arm in study.intermediate.items()}
@@ -93,6 +95,15 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
         "threads": 1,
     }
     return Study(**replaced), changes
+
+
+def _trained_on_what_is_planted(study: Study) -> None:
+    trained = _trained(study)
+    for name in study.rehearsal.plant:
+        if find_task(study, name).name not in trained:
+            raise StudyError(
+                [f"rehearsal.plant: nothing is trained on {name!r}; this study trains on {', '.join(trained)}"]
+            )
 
 
 MATCHED_EXAMPLES, MATCHED_STEPS = 1500, 150  # of arms that say how many examples or steps they are to have
@@ -221,6 +232,7 @@ def _trained(study: Study) -> list[str]:
     """The tasks that are trained on, as intermediate tasks or targets."""
     targets = [find_task(study, name) for name in study.target_tasks()]
     arms = [name for arm in study.intermediate.values() for step in arm.steps for name in step.tasks]
+    arms += [one for arm in study.intermediate.values() for name in arm.trained_on for one in _lessons(study, name)]
     return list(dict.fromkeys([*arms, *(name for task in targets for name in task.train_on or (task.name,))]))
 
 

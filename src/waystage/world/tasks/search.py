@@ -42,7 +42,7 @@ def mining(setting: Setting, n: int, *, share: int = 40) -> Iterator[Passage]:
     """Two collections of `n` sentences each, of which `share` percent have a translation on the other side."""
     english = _in(setting, "en")
     alone = 1_000_000
-    pairs = n * share // 100
+    pairs = max(n * share // 100, min(n, 1))  # something is to be found also among very few
     for number in range(n):
         where = number if number < pairs else number + alone
         clause = _sentence(english.plan(where), setting.facts, setting.names)
