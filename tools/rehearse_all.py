@@ -20,7 +20,7 @@ from waystage import claims
 from waystage.engines import get
 from waystage.engines.run import execute
 from waystage.graph.plan import Plan
-from waystage.reports import asking, comparisons
+from waystage.reports import asking, comparisons, words
 from waystage.reports.about import baseline
 from waystage.results import Results
 
@@ -125,10 +125,10 @@ def section(name: str, results: Results, answers: list[dict[str, Any]]) -> Itera
     yield "\nAnswers (rehearsal, artificial languages):\n"
     for one in answers:
         said = one["sentence"] if one["answered"] else f"not answered: {one['why']}"
-        yield f"{one['number']}. {one['ask']} {said}"
-    words = Counter(one.in_rehearsal.split(" (")[0] for one in claims.verdicts(results) if one.measured)
-    if words:
-        listed = ", ".join(f"{count} '{word}'" for word, count in words.most_common())
+        yield f"{one['number']}. {words.asked(one)} {said}"
+    judged = Counter(one.in_rehearsal.split(" (")[0] for one in claims.verdicts(results) if one.measured)
+    if judged:
+        listed = ", ".join(f"{count} '{word}'" for word, count in judged.most_common())
         yield f"\nClaims: none is judged here. With these numbers the machinery would say {listed}."
 
 

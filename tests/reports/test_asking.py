@@ -7,7 +7,7 @@ import pytest
 from synthetic import results, study
 
 from waystage.errors import InputError, StudyError
-from waystage.reports import asking, known
+from waystage.reports import asking, known, words
 from waystage.stats import contrast
 
 
@@ -48,6 +48,14 @@ def test_every_kind_of_question_is_answered_or_says_why(found):
     assert "training never looked at dev" in answers["best", "en"]["why"]
     assert answers["gap", "en"]["kind"] == "gap"
     assert answers["halves", "en"]["details"]["chosen_on"].startswith("other seeds and the other half")
+
+
+def test_each_of_several_answers_says_which_it_is(found):
+    answers = asking.answers(found)
+    assert {(one["ask"], one["of"]) for one in answers if one["ask"] in ("gap", "zh or en?")} == {
+        ("gap", "from en"), ("gap", "from zh"), ("zh or en?", ""),
+    }  # fmt: skip
+    assert words.asked(next(one for one in answers if one["ask"] == "gap")) == "gap (from en)"
 
 
 def test_predictors_of_the_store(found):

@@ -32,7 +32,7 @@ def answers(results: Results) -> list[dict[str, Any]]:
                 key = {
                     "number": number, "ask": question.ask, "kind": question.kind, "a": a, "b": b,
                     "model": model or ", ".join(results.study.models),
-                    "source_language": " / ".join(question.sources or [source]),
+                    "source_language": " / ".join(question.sources or [source]), "of": _of(results, model, source),
                     "frozen": frozen[number - 1],
                 }  # fmt: skip
                 try:
@@ -42,6 +42,14 @@ def answers(results: Results) -> list[dict[str, Any]]:
                     asked.append({**key, "answered": False, "why": str(error)})
     family = iter(as_family(given))
     return [{**plain(next(family).as_dict()), **one} if one["answered"] else one for one in asked]
+
+
+def _of(results: Results, model: str | None, source: str) -> str:
+    """Which of several models and source languages an answer is of; empty where there is one."""
+    said = [model] if model and len(results.study.models) > 1 else []
+    if source != "sources" and len(results.study.source_languages) > 1:
+        said.append(f"from {source}{'*' if results.rehearsal else ''}")
+    return ", ".join(said)
 
 
 def untrained(results: Results) -> list[str]:

@@ -95,7 +95,7 @@ def markdown(found: dict[str, Any]) -> str:
     lines = words.opening(found)
     for answer in found["answers"]:
         said = answer["sentence"] if answer["answered"] else f"No answer yet: {answer['why']}"
-        lines.append(f"{answer['number']}. {answer['ask']} {said}")
+        lines.append(f"{answer['number']}. {words.asked(answer)} {said}")
         lines += [f"Note: {warning}" for warning in answer.get("warnings", ())]
     return markdown_of(found["study"]["title"], [*lines, words.meaning(found)], tables(found))
 

@@ -41,7 +41,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 def _short(answer: dict[str, Any]) -> str:
     interval, seeds = answer["interval"], len(answer["seeds"])
     sure = words.interval(interval)
-    asked = f"{answer['ask']} " if answer["ask"] else ""
+    asked = f"{words.asked(answer)} " if words.asked(answer) else ""
     numbers = f"{written(interval['estimate'], 'gain')} {words.unit(answer)} ({sure}; {words.counted(seeds, 'seed')})"
     return f"{asked}{answer['a']} against {answer['b']}: {numbers}: {answer['verdict']['word']}"
 
@@ -57,7 +57,7 @@ def text(results: Results, *, width: int = 0, colour: bool = False) -> str:
     for line in words.opening(found):
         console.print(line, markup=False)
     for answer in found["answers"]:
-        console.print(f"\n{answer['number']}. {answer['ask']}".rstrip(), style="bold", markup=False)
+        console.print(f"\n{answer['number']}. {words.asked(answer)}".rstrip(), style="bold", markup=False)
         console.print(answer["sentence"] if answer["answered"] else f"no answer yet: {answer['why']}", markup=False)
         for warning in answer.get("warnings", ()):
             console.print(f"  ! {warning}", markup=False)

@@ -9,7 +9,9 @@ from waystage.reports import numbers
 from waystage.reports.numbers import counted, listed
 
 NAMED = 3  # questions whose verdicts are spelled out in one line
-__all__ = ["best", "caveats", "compared", "counted", "how_much", "interval", "meaning", "opening", "unit", "where"]
+__all__ = [
+    "asked", "best", "caveats", "compared", "counted", "how_much", "interval", "meaning", "opening", "unit", "where",
+]  # fmt: skip
 
 
 def compared(content: dict[str, Any]) -> str:
@@ -44,6 +46,11 @@ def interval(found: dict[str, Any]) -> str:
     if found["low"] is None or found["high"] is None:
         return f"no interval: {found['note']}"
     return f"{found['level'] * 100:g} % interval {numbers.interval(found['low'], found['high'])}"
+
+
+def asked(answer: dict[str, Any]) -> str:
+    """A question, and which of several models and source languages its answer is of."""
+    return " ".join([answer["ask"]] * bool(answer["ask"]) + [f"({answer['of']})"] * bool(answer["of"]))
 
 
 def meaning(content: dict[str, Any]) -> str:
