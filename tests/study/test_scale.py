@@ -222,3 +222,33 @@ def test_accelerators_of_this_machine_are_those_that_stages_may_use(
     tool.write_text("#!/bin/sh\necho 'No devices were found'\nexit 6\n")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert visible() is None
+
+
+QLORA = {"kind": "qlora"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({"adapter": QLORA | {"chain": "merge"}}, "adapter: chain = .merge. would add an adapter to weights of 4"),
+        ({"adapter": QLORA, "target": {"adapter": {"kind": "full"}}}, "It cannot be merged into them"),
+        ({"adapter": LORA, "target": {"adapter": QLORA}}, "trained a lora adapter and this one asks for qlora"),
+        ({"adapter": LORA | {"rank": 8}, "target": {"adapter": LORA}}, "has rank 8, .* cannot be continued as rank 16"),
+        ({"intermediate": {"adapter": {"kind": "full"}}, "target": {"adapter": QLORA}}, "the stage before tuned all"),
+    ],
+)  # fmt: skip
+def test_adapters_that_cannot_follow_one_another_are_refused_before_anything_runs(
+    recipe: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(StudyError, match=said):
+        trained(study(recipe=recipe))
+    trained(study(recipe=recipe, intermediate={"none": {}}))  # nothing follows there
+
+
+def test_adapters_that_can_follow_one_another() -> None:
+    for recipe in (
+        {"adapter": QLORA}, {"adapter": QLORA | {"chain": "stack"}}, {"adapter": LORA | {"chain": "merge"}},
+        {"adapter": LORA | {"rank": 8}, "target": {"adapter": LORA | {"chain": "stack"}}},
+        {"adapter": LORA, "target": {"adapter": {"kind": "full"}}}, {"target": {"adapter": LORA}},
+    ):  # fmt: skip
+        assert "xnli after mnli" in trained(study(recipe=recipe))
