@@ -177,3 +177,8 @@ def test_places_that_cannot_be_opened(home: Store, tmp_path: Path) -> None:
     for place in ("nonsense://x", str(tmp_path / "none.tar")):
         with pytest.raises(InputError, match=place.rpartition("/")[2] or place):
             transfer.pull(home, place)
+    (tmp_path / "junk.tar").write_text("junk")
+    with pytest.raises(InputError, match="no whole packed store"):
+        transfer.pull(home, str(tmp_path / "junk.tar"))
+    with pytest.raises(InputError, match="waystage store pack"):
+        transfer.push(home, str(tmp_path / "new.tar"), [])

@@ -42,6 +42,8 @@ class Moved:
 
 def push(store: Store, url: str, fingerprints: Iterable[str], *, say: Say = lambda line: None) -> Moved:
     """Copy these to `url`, with the plans of the studies that the store knows."""
+    if url.endswith(PACKED):
+        raise InputError(f"{url}: nothing can be added to one file; a new one is made by: waystage store pack FILE")
     far = _Far(url)
     moved = Moved()
     for fingerprint in fingerprints:
@@ -182,6 +184,8 @@ class _Far:
                 self.files, self.root = fsspec.core.url_to_fs(url)
         except FileNotFoundError:
             raise InputError(f"{url}: there is no such file") from None
+        except tarfile.ReadError as error:
+            raise InputError(f"{url}: this is no whole packed store ({error}). Pack or copy it again") from None
         except (ImportError, ValueError) as error:  # a protocol whose package is not installed, or none at all
             raise InputError(f"{url}: {error}") from None
 
