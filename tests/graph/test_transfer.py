@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -150,6 +151,23 @@ def test_damage_on_the_way_is_noticed(home: Store, away: Store, url: str, tmp_pa
         transfer.push(home, f"{url}2", home.fingerprints())
 
 
+def test_damaged_artifacts_do_not_keep_the_others_away(home: Store, away: Store, url: str, tmp_path: Path) -> None:
+    stages = [make(home, number) for number in range(5)]
+    Plan(stages).record(home, "mine")
+    transfer.push(home, url, home.fingerprints())
+    spoilt, cut, lost, *whole = (Store(tmp_path / "far").path(stage.fingerprint) for stage in stages)
+    (spoilt / "small.txt").write_text("?")
+    (cut / manifest.NAME).write_bytes((cut / manifest.NAME).read_bytes()[:100])
+    (lost / "small.txt").unlink()
+    with pytest.raises(StoreError) as error:
+        transfer.pull(away, url)
+    said = str(error.value)
+    assert said.startswith("2 artifacts fetched, 0 were here, 3 not fetched:\n  - ")
+    for folder, why in (spoilt, "is not what its manifest says"), (cut, "is damaged"), (lost, "is not there"):
+        assert any(folder.name in line and why in line for line in said.splitlines())
+    assert set(away.fingerprints()) == {folder.name for folder in whole} and record.load(away, "mine")
+
+
 @pytest.mark.parametrize("trick", ["path", "stage", "fingerprint", "json", "nothing"])
 def test_a_manifest_that_lies_is_refused(home: Store, away: Store, url: str, tmp_path: Path, trick: str) -> None:
     stage = make(home, 1)
@@ -171,6 +189,27 @@ def test_a_manifest_that_lies_is_refused(home: Store, away: Store, url: str, tmp
     with pytest.raises(StoreError):
         transfer.pull(away, url)
     assert list(away.fingerprints()) == [] and not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("end", [".tar", ".tar.gz"])
+@pytest.mark.parametrize("damage", ["cut", "header"])
+def test_a_damaged_packed_store_is_not_a_smaller_one(
+    home: Store, away: Store, tmp_path: Path, end: str, damage: str
+) -> None:
+    for number in range(3):
+        make(home, number)
+    packed = tmp_path / f"all{end}"
+    transfer.pack(home, packed, home.fingerprints())
+    content = gzip.decompress(packed.read_bytes()) if end == ".tar.gz" else packed.read_bytes()
+    if damage == "header":
+        with tarfile.open(packed) as tar:
+            where = tar.getmembers()[2].offset
+        content = content[:where] + b"?" + content[where + 1 :]
+    content = gzip.compress(content) if end == ".tar.gz" else content
+    packed.write_bytes(content[: len(content) // 2] if damage == "cut" else content)
+    with pytest.raises(InputError, match="no whole packed store"):
+        transfer.pull(away, str(packed))
+    assert list(away.fingerprints()) == []
 
 
 def test_places_that_cannot_be_opened(home: Store, tmp_path: Path) -> None:

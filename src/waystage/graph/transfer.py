@@ -8,12 +8,14 @@ artifact of the same fingerprint with other content is never overwritten, on nei
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import posixpath
 import re
 import shutil
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -64,27 +66,43 @@ def push(store: Store, url: str, fingerprints: Iterable[str], *, say: Say = lamb
 
 
 def pull(store: Store, url: str, wanted: Iterable[str] | None = None, *, say: Say = lambda line: None) -> Moved:
-    """Copy artifacts from `url`, another store or a packed file: `wanted`, or all that are there."""
+    """Copy artifacts from `url`, another store or a packed file: `wanted`, or all that are there.
+
+    Those that are damaged there, or differ from what is here, are named in one error when all others are here.
+    """
     far = _Far(url)
     moved = Moved()
+    refused: list[str] = []
     for fingerprint in far.fingerprints() if wanted is None else wanted:
-        theirs = far.manifest(fingerprint)
-        if theirs is None:
-            continue
-        with store.lock(fingerprint, wait=60.0):
-            if store.has(fingerprint):
-                _same(store.manifest(fingerprint), theirs, fingerprint, url)
-                moved.there.append(fingerprint)
-                continue
-            moved.bytes += _fetch(store, far, fingerprint, theirs)
-        moved.sent.append(fingerprint)
-        say(f"fetched {theirs['stage']['name']}")
+        try:
+            _pull(store, far, fingerprint, moved, say)
+        except StoreError as error:  # of this artifact; the others are not worse for it
+            refused.append(str(error))
     for path in far.plans():  # so that `gc` knows what the artifacts are for
         with suppress(InputError):
             place = record.path(store, PurePosixPath(path).stem)
             if not place.exists():
                 write_text(place, far.read(path).decode("utf-8", "replace"))
+    if refused:
+        raise StoreError(
+            f"{len(moved.sent)} artifacts fetched, {len(moved.there)} were here, {len(refused)} not fetched:\n"
+            + "\n".join(f"  - {why}" for why in refused)
+        )
     return moved
+
+
+def _pull(store: Store, far: _Far, fingerprint: str, moved: Moved, say: Say) -> None:
+    theirs = far.manifest(fingerprint)
+    if theirs is None:
+        return
+    with store.lock(fingerprint, wait=60.0):
+        if store.has(fingerprint):
+            _same(store.manifest(fingerprint), theirs, fingerprint, far.url)
+            moved.there.append(fingerprint)
+            return
+        moved.bytes += _fetch(store, far, fingerprint, theirs)
+    moved.sent.append(fingerprint)
+    say(f"fetched {theirs['stage']['name']}")
 
 
 def pack(store: Store, out: Path, fingerprints: Iterable[str], *, say: Say = lambda line: None) -> Moved:
@@ -170,6 +188,15 @@ def _fetch(store: Store, far: _Far, fingerprint: str, theirs: dict[str, Any]) ->
     return travelled
 
 
+def _to_the_end(tar: tarfile.TarFile) -> None:
+    """A reader of tar files takes a header that is damaged for the end, and leaves out all behind it."""
+    file: Any = tar.fileobj
+    file.seek(tar.offset)
+    while block := file.read(BLOCK):
+        if block.strip(b"\0"):
+            raise tarfile.ReadError(f"damaged at byte {tar.offset}")
+
+
 class _Far:
     """A store somewhere else, or a packed one."""
 
@@ -180,11 +207,12 @@ class _Far:
         try:
             if url.endswith(PACKED):
                 self.files, self.root = fsspec.filesystem("tar", fo=url), ""
+                _to_the_end(self.files.tar)
             else:
                 self.files, self.root = fsspec.core.url_to_fs(url)
         except FileNotFoundError:
             raise InputError(f"{url}: there is no such file") from None
-        except tarfile.ReadError as error:
+        except (tarfile.ReadError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{url}: this is no whole packed store ({error}). Pack or copy it again") from None
         except (ImportError, ValueError) as error:  # a protocol whose package is not installed, or none at all
             raise InputError(f"{url}: {error}") from None
@@ -255,7 +283,11 @@ class _Far:
         if have == size and sha256(target) == item["sha256"]:
             return 0
         for start in dict.fromkeys([have if have < size else 0, 0]):  # what was there may be of something else
-            with self.files.open(self.at(name), "rb") as stream, target.open("r+b" if start else "wb") as out:
+            try:
+                stream = self.files.open(self.at(name), "rb")
+            except FileNotFoundError:
+                raise StoreError(f"{self.url}: {name} is not there, though its manifest names it") from None
+            with stream, target.open("r+b" if start else "wb") as out:
                 stream.seek(start)
                 out.seek(start)
                 shutil.copyfileobj(stream, out, BLOCK)
