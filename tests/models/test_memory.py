@@ -38,6 +38,8 @@ def test_parameters_are_exact(name: str) -> None:
     shape = shape_of(config.to_dict())
     assert shape.backbone_parameters == sum(p.numel() for p in model.parameters())
     linears = {n: layer for n, layer in adapters.chosen(model, "all-linear").items() if ".0." in n}
+    assert not any(shape.lacks(n) or shape.lacks(n.rsplit(".", 1)[-1]) for n in adapters.chosen(model, "all-linear"))
+    assert shape.lacks("3." + shape.linears[0].name) and shape.lacks("pooler.dense") and shape.lacks("")
     assert {(m.wide, m.high) for m in shape.linears} == {(x.in_features, x.out_features) for x in linears.values()}
     for targets in ("all-linear", "attention"):
         chosen = adapters.chosen(model, targets).items()

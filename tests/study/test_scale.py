@@ -252,3 +252,31 @@ def test_adapters_that_can_follow_one_another() -> None:
         {"adapter": LORA, "target": {"adapter": {"kind": "full"}}}, {"target": {"adapter": LORA}},
     ):  # fmt: skip
         assert "xnli after mnli" in trained(study(recipe=recipe))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"recipe": {"adapter": LORA | {"targets": ["q_proj", "querry"]}}},
+         rf"recipe.adapter.targets: 'querry' is no linear layer of {SEVEN}. It has: q_proj, k_proj, v_proj, o_proj"),
+        ({"recipe": {"task": {"mnli": {"adapter": LORA | {"targets": ["query"]}}}}},
+         "recipe.task.mnli.adapter.targets: 'query' is no"),
+        ({"intermediate": {"none": {}, "mnli": {
+            "tasks": ["mnli"], "target": {"recipe": {"adapter": LORA | {"targets": ["32.mlp.up_proj"]}}}}}},
+         "intermediate.mnli.target.recipe.adapter.targets: '32.mlp.up_proj' is no"),
+        ({"models": [SEVEN, "xlm-roberta-base"], "recipe": {"adapter": LORA | {"targets": ["k_proj"]}}},
+         r"'k_proj' is no linear layer of xlm-roberta-base. It has: query, key, value, dense"),
+        ({"recipe": {"adapter": LORA | {"targets": []}}}, "recipe.adapter.targets: names no layer"),
+    ],
+)  # fmt: skip
+def test_an_adapter_on_layers_that_the_model_lacks_is_refused(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        study(**more)
+
+
+def test_an_adapter_on_some_layers_and_its_rehearsal() -> None:
+    for targets, kept in (["q_proj", "31.mlp.up_proj"], "attention"), (["self_attn.q_proj"], ["self_attn.q_proj"]):
+        made = study(recipe={"adapter": LORA | {"targets": targets}})
+        stage = trained(rehearsed(made)[0])["mnli"]
+        assert stage.config["recipe"]["adapter"]["targets"] == kept
+    study(models=["org/unknown"], recipe={"adapter": LORA | {"targets": ["whatever"]}})

@@ -75,6 +75,13 @@ class Shape:
             named += [("attention.output.dense", d, d), ("intermediate.dense", d, i), ("output.dense", i, d)]
         return tuple(Linear(name=n, wide=a, high=b, attention="att" in n) for n, a, b in named)
 
+    def lacks(self, target: str) -> bool:
+        """Whether no matrix that can have an adapter has a name that ends so, in any layer or in one alone."""
+        inside = "layers" if self.decoder or self.family in ("eurobert", "modernbert") else "encoder.layer"
+        names = {m.name for m in self.linears} | set(MORE.get(self.family, ()))
+        whole = (f".{inside}.{layer}.{name}" for layer in range(self.layers) for name in names)
+        return not any(name.endswith(f".{target}") for name in (*whole, *OUTSIDE.get(self.family, ())))
+
     @property
     def layer_parameters(self) -> int:
         matrices = sum(m.wide * m.high for m in self.linears)
@@ -118,6 +125,11 @@ class Shape:
     def parameters(self) -> int:
         """As published: with the output table, where it is not the embedding."""
         return self.backbone_parameters + (0 if self.tied else self.table)
+
+
+# Matrices that few checkpoints of a family have, and those that are in no layer.
+MORE = {"deberta": ("attention.self.pos_key_proj", "attention.self.pos_query_proj")}
+OUTSIDE = {"rembert": (".encoder.embedding_hidden_mapping_in",)}
 
 
 def _xlmr(layers: int, hidden: int, heads: int, intermediate: int, vocab: int = 250002, **more: int) -> Shape:

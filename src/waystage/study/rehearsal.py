@@ -73,7 +73,7 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
         changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
     if any(adapter.kind == "qlora" for adapter in _adapters(study)):
         changes.append("adapters: lora instead of qlora, whose 4-bit weights need a GPU")
-    named = _same_layers(study.models, models)
+    named = _same_layers(study.models, models) and not any(_lacking(models, one) for one in _adapters(study))
     if not named and any(isinstance(adapter.targets, tuple) for adapter in _adapters(study)):
         changes.append("adapters: beside the layers of attention, since stand-ins call theirs otherwise")
     if study.placement.processes:
@@ -188,6 +188,12 @@ def _on_a_cpu(adapter: Adapter | None, named: bool) -> Adapter | None:
 def _same_layers(models: tuple[str, ...], standins: tuple[str, ...]) -> bool:
     """Whether layers are called in the stand-ins as they are in the study's models."""
     return all(_naming(old) == _naming(new) for old, new in zip(models, standins, strict=False))
+
+
+def _lacking(standins: tuple[str, ...], adapter: Adapter) -> bool:
+    """Whether it stands on layers that only larger models have, such as the twentieth."""
+    found = [shape for name in standins if (shape := shapes.shape(name))]
+    return isinstance(adapter.targets, tuple) and any(shape.lacks(t) for shape in found for t in adapter.targets)
 
 
 def _naming(model: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from waystage.errors import InputError
+from waystage.errors import InputError, did_you_mean
 from waystage.models import placement, shapes
 from waystage.study.check import Path, Problem, _get, _list, _plain, _table
 
@@ -47,32 +47,50 @@ def problems(values: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _layers(raw: dict[str, Any]) -> Iterator[Problem]:
-    """More layers than a model has would freeze or swap all of it."""
+    """More layers than a model has would freeze or swap all of it; an adapter stands on layers that are there."""
     try:
-        found = [shapes.shape(name) for name in raw.get("models") or () if isinstance(name, str)]
+        said = {name: shapes.shape(name) for name in raw.get("models") or () if isinstance(name, str)}
     except (OSError, InputError, TypeError):
         return  # said elsewhere
-    most = min((shape.layers for shape in found if shape), default=None)
-    if most is None:
-        return
+    found = {name: shape for name, shape in said.items() if shape}
+    most = min((shape.layers for shape in found.values()), default=None)
     for path, count in _counted(raw):
-        if count > most:
+        if most is not None and count > most:
             yield Problem(path, f"says {count} layers, but the model has {most}")
+    for path, recipe in _recipes(raw):
+        targets = _get(_get(recipe, "adapter"), "targets")
+        if isinstance(targets, list | tuple) and not targets:
+            yield Problem((*path, "adapter", "targets"), 'names no layer: write "all-linear", "attention", or names')
+        for target in targets if isinstance(targets, list | tuple) else ():
+            for name, shape in found.items():
+                if isinstance(target, str) and shape.lacks(target):
+                    yield Problem((*path, "adapter", "targets"), _no_layer(target, name, shape))
+
+
+def _no_layer(target: str, model: str, shape: shapes.Shape) -> str:
+    names = list(dict.fromkeys(matrix.name.rpartition(".")[2] for matrix in shape.linears))
+    return f"{target!r} is no linear layer of {model}{did_you_mean(target, names)}. It has: {', '.join(names)}"
+
+
+def _recipes(raw: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
+    recipe = raw.get("recipe")
+    yield ("recipe",), recipe
+    yield from ((("recipe", phase), _get(recipe, phase)) for phase in ("intermediate", "target"))
+    yield from ((("recipe", "task", task), said) for task, said in _table(recipe, "task").items())
+    for arm, body in _table(raw, "intermediate").items():
+        path: Path = ("intermediate", arm)
+        yield (*path, "recipe"), _get(body, "recipe")
+        yield (*path, "target", "recipe"), _get(_get(body, "target"), "recipe")
+        steps = enumerate(_list(_get(body, "then")))
+        yield from (((*path, "then", i, "recipe"), _get(step, "recipe")) for i, step in steps)
 
 
 def _counted(raw: dict[str, Any]) -> Iterator[tuple[Path, int]]:
-    recipe = raw.get("recipe")
-    tables: list[tuple[Path, Any]] = [(("recipe",), recipe)]
-    tables += [(("recipe", phase), _get(recipe, phase)) for phase in ("intermediate", "target")]
     for arm, body in _table(raw, "intermediate").items():
-        path: Path = ("intermediate", arm)
-        tables += [((*path, "recipe"), _get(body, "recipe"))]
-        tables += [((*path, "target", "recipe"), _get(_get(body, "target"), "recipe"))]
-        steps = enumerate(_list(_get(body, "then")))
-        tables += [((*path, "then", i, "recipe"), _get(step, "recipe")) for i, step in steps]
         swap = _get(body, "swap")
         if all(isinstance(_get(swap, side) or 0, int) for side in ("lower", "upper")):
-            yield (*path, "swap"), (_get(swap, "lower") or 0) + (_get(swap, "upper") or 0)
+            yield ("intermediate", arm, "swap"), (_get(swap, "lower") or 0) + (_get(swap, "upper") or 0)
+    tables = _recipes(raw)
     yield from (((*path, "freeze"), said["freeze"]) for path, said in tables if isinstance(_get(said, "freeze"), int))
 
 
