@@ -132,3 +132,66 @@ def test_an_unfinished_crossing_is_said(study_of: Any, question_of: Any) -> None
     lacking = (table["intermediate"] == "mnli") & (table["seed"] == 2) & (table["target_seed"] == 13)
     unfinished = answer(question_of(), table[~lacking], study_of(tuple(TARGETS)))
     assert any("has met the same target seeds" in warning for warning in unfinished.warnings)
+
+
+def by_target_seed(first: tuple[int, ...], second: tuple[int, ...]) -> pd.DataFrame:
+    """What differs is what the target seeds do to the arm, the same for every intermediate seed."""
+    table = scores(first, second)
+    wave = dict(zip(second, np.linspace(-1, 1, len(second)), strict=True))
+    table["value"] = 60 + (2 + table["target_seed"].map(wave)) * (table["intermediate"] == "mnli")
+    return table
+
+
+def test_the_best_arm_is_chosen_and_reported_on_different_seeds_of_both_kinds(study_of: Any, question_of: Any) -> None:
+    table = by_target_seed((1, 2, 3, 4), (11, 12, 13, 14))
+    worse = table[table["intermediate"] == "mnli"].assign(intermediate="squad")
+    table = pd.concat([table, worse.assign(value=worse["value"] - 1)])
+    asked = question_of("best", kind="best-of", among=("mnli", "squad"))
+    best = answer(asked, table, study_of(tuple(TARGETS)))
+    assert best.details["target_seeds"] == {"choosing": (11,), "reporting": (12, 13, 14)}
+    assert "crossed with target seeds" in best.interval.method and best.interval.se > 0.3
+    assert best.interval.estimate == pytest.approx(2 + 1 / 3)
+    few = answer(asked, table[table["target_seed"] < 13], study_of(tuple(TARGETS)))
+    assert any("target seeds 11 and 12 both choose and report" in warning for warning in few.warnings)
+
+
+def test_rows_by_language_and_the_matrix_take_both_kinds_of_seed_as_samples() -> None:
+    from waystage.reports.comparisons import _cells, _met
+    from waystage.stats import gain_matrix
+
+    table = by_target_seed((1, 2, 3, 4), (11, 12, 13))
+    one = found(table).of(["udpos"])
+    for _, _, _, gain, low, high in _cells(one):
+        assert gain == pytest.approx(2) and low < 1 < 3 < high
+    assert (gain_matrix(table)["se"] > 0.3).all()
+    own = table[(table["intermediate"] == "mnli") & (table["target"] == "xnli")]
+    assert _met(own, "en").shape == (4, 3)
+
+
+def test_what_target_seeds_do_is_no_interaction() -> None:
+    """Means over target seeds would all share them."""
+    from waystage.stats.gains import interaction
+
+    rng, table = np.random.default_rng(3), scores((1, 2, 3, 4), (11, 12, 13))
+    luck = {key: rng.normal(0, 1) for key in table.groupby(["intermediate", "target", "target_seed"]).groups}
+    keys = zip(table["intermediate"], table["target"], table["target_seed"], strict=True)
+    table["value"] = [60 + luck[key] for key in keys] + rng.normal(0, 0.01, len(table))
+    null, _, _, seeds = interaction(table, model="xlm-roberta-base", source_language="en")
+    assert seeds == [1, 2, 3] and null.p > 0.01
+
+
+def test_what_could_be_found_and_signs_know_of_target_seeds(study_of: Any, question_of: Any) -> None:
+    said = answer(question_of(), by_target_seed((1, 2, 3, 4), (11, 12, 13)), study_of(tuple(TARGETS)))
+    assert said.details["detectable"]["crossed"] == "4 x 3" and said.details["detectable"]["effect"] > 1
+    assert not any("sign flips" in note for note in said.notes)
+
+
+def test_two_studies_with_crossed_seeds_differ_by_what_both_kinds_bring() -> None:
+    from waystage.reports.beside import _apart
+
+    one = found(by_target_seed((1, 2, 3, 4), (11, 12, 13)))
+    assert _apart(one, one).se == pytest.approx(2**0.5 * one.interval().se)
+    from waystage.stats import seeds
+
+    a, b = [1.0, 2.0, 4.0], [0.0, 3.0, 3.5]
+    assert seeds.apart(seeds.mean(a), seeds.mean(b)).half == pytest.approx(seeds.unpaired(a, b).half)

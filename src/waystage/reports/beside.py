@@ -15,6 +15,8 @@ from waystage.reports.plain import plain
 from waystage.reports.plots import Plot
 from waystage.reports.tables import Column, Table, marked
 from waystage.results import REHEARSAL, Results
+from waystage.stats.average import Contrast
+from waystage.stats.interval import Interval
 from waystage.study.stages import find_task
 
 
@@ -77,7 +79,6 @@ def _pairs(first: Results, second: Results) -> tuple[list[tuple[str, str]], list
 
 def _gains(first: Results, second: Results, sides: list[Any], models: tuple[str, str]) -> list[dict[str, Any]]:
     from waystage import stats
-    from waystage.stats import seeds
 
     zero, found = baseline(first), []
     sources = [s for s in first.study.source_languages if s in second.study.source_languages]
@@ -98,13 +99,21 @@ def _gains(first: Results, second: Results, sides: list[Any], models: tuple[str,
                 except InputError:
                     continue  # not scored in both
                 if a.pairs[0].metric == b.pairs[0].metric:
-                    values = [list(c.per_seed().values()) for c in (a, b)]
                     found.append(
                         {"models": models, "source_language": source, "intermediate": arm, "target": target,
                          "metric": a.pairs[0].metric, "languages": a.languages, "first": vars(a.interval()),
-                         "second": vars(b.interval()), "difference": vars(seeds.unpaired(values[1], values[0]))}
+                         "second": vars(b.interval()), "difference": vars(_apart(b, a))}
                     )  # fmt: skip
     return found
+
+
+def _apart(a: Contrast, b: Contrast) -> Interval:
+    """Of two studies, whose seeds have nothing in common; crossed with target seeds, each brings both kinds."""
+    from waystage.stats import seeds
+
+    if a.grid is None and b.grid is None:
+        return seeds.unpaired(list(a.per_seed().values()), list(b.per_seed().values()))
+    return seeds.apart(a.interval(), b.interval())
 
 
 def _about(results: Results) -> dict[str, Any]:

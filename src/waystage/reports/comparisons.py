@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from waystage.errors import InputError
@@ -116,18 +117,19 @@ def by_language(results: Results, rows: Any, untrained: list[str]) -> list[dict[
                 blocks.append(
                     {"model": model, "target": target, "source_language": source, "intermediate": arm,
                      "baseline": zero, "metric": pair.metric, "seeds": list(pair.seeds),
-                     "cells": _cells(pair)}
+                     "cells": _cells(found)}
                 )  # fmt: skip
     return blocks
 
 
-def _cells(pair: Any) -> list[list[Any]]:
+def _cells(one: Any) -> list[list[Any]]:
     """Thousands on a large page, so from plain arrays: seeds by languages."""
     from waystage.stats import seeds
+    from waystage.stats.average import over_both
 
-    found = []
+    (pair,), found, crossed = one.pairs, [], one.grid is not None
     for code, a, b in zip(pair.languages, pair.a.to_numpy().T, pair.b.to_numpy().T, strict=True):
-        gain = seeds.mean(a - b)
+        gain = over_both(one.grid_of(itemgetter(code)).to_numpy()) if crossed else seeds.mean(a - b)
         found.append([code, float(a.mean()), float(b.mean()), gain.estimate, gain.low, gain.high])
     return found
 
@@ -135,17 +137,20 @@ def _cells(pair: Any) -> list[list[Any]]:
 def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
     """How far the other languages stay behind the language of the training data, per seed, then over seeds."""
     from waystage.stats import seeds
+    from waystage.stats.average import over_both
 
     found = []
     keys = ["model", "source_language", "target", "intermediate"]
     for key, group in rows.groupby(keys, sort=False):
         source = key[1]
         wide = group.pivot_table(index="seed", columns="language", values="value")
-        if source not in wide or len(wide.columns) < 2 or group["stage"].nunique() < len(wide):
+        once = group["stage"].nunique() == 1 < len(wide)  # no seed enters
+        if source not in wide or len(wide.columns) < 2 or once:
             continue
         wide = wide.dropna()
         first, others = wide[source], wide.drop(columns=source).mean(axis=1)
-        gap = seeds.mean(list(first - others))
+        met = _met(group, source)
+        gap = seeds.mean(list(first - others)) if met is None else over_both(met)
         found.append(
             {**dict(zip(keys, key, strict=True)), "metric": group["metric"].iloc[0],
              "source": seeds.mean(list(first)).estimate, "others": seeds.mean(list(others)).estimate,
@@ -153,6 +158,15 @@ def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
              "languages": len(wide.columns) - 1}
         )  # fmt: skip
     return [plain(row) for row in found]
+
+
+def _met(rows: Any, source: str) -> Any:
+    """The same distance at every meeting of an intermediate with a target seed, where these are crossed."""
+    if "target_seed" not in rows or rows.groupby("seed")["target_seed"].nunique().max() < 2:
+        return None
+    wide = rows.pivot_table(index=["seed", "target_seed"], columns="language", values="value").dropna()
+    grid = (wide[source] - wide.drop(columns=source).mean(axis=1)).unstack()
+    return None if grid.isna().any(axis=None) or min(grid.shape) < 2 else grid.to_numpy()
 
 
 def variants(results: Results) -> list[dict[str, Any]]:

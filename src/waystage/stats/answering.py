@@ -14,7 +14,7 @@ from waystage.stats.average import Contrast, spread
 from waystage.stats.components import components
 from waystage.stats.interval import Interval
 from waystage.stats.multiple import holm
-from waystage.stats.power import detectable
+from waystage.stats.power import Detectable, detectable, of_spread
 from waystage.stats.seeds import sign_flip
 
 Reading = Literal["fixed", "random"]
@@ -183,7 +183,7 @@ def difference(
     interval, verdict = judge(found)
     on_items = outcomes(found) if outcomes else {}
     by_target = _shares([line(target, found.of((target,))) for target in found.targets])
-    could = detectable(list(found.per_seed().values()), len(found.seeds), rehearsal=rehearsal)
+    could = _could(found, interval if question.reading == "fixed" else readings.these_languages(found), rehearsal)
     return Answer(
         ask=question.ask,
         a=found.a,
@@ -205,6 +205,13 @@ def difference(
         goal=equivalence.judge(interval, goal, margin=margin) if margin is not None else None,
         details={"detectable": asdict(could)},
     )
+
+
+def _could(found: Contrast, fixed: Interval, rehearsal: bool) -> Detectable:
+    """Where the two seeds are crossed, from what the mean of both spreads by."""
+    if found.grid is not None and fixed.se and fixed.df and not rehearsal:
+        return of_spread(fixed.se, fixed.df, found.grid.shape)
+    return detectable(list(found.per_seed().values()), len(found.seeds), rehearsal=rehearsal)
 
 
 def _over_items(line: Line, blocks: Sequence[items.Block], level: float) -> Line:
@@ -273,7 +280,7 @@ def _notes(found: Contrast) -> tuple[str, ...]:
         )
     if len({pair.languages for pair in found.pairs}) > 1:
         said.append("targets have different languages: each target counts once, whatever the number of its languages")
-    if len(found.seeds) > 2:
+    if len(found.seeds) > 2 and grid is None:  # crossed, all rows share their target seeds, which no sign flip sees
         flips = sign_flip(list(found.per_seed().values()))
         said.append(f"without assuming a normal distribution: {flips}")
     return tuple(said)

@@ -11,16 +11,22 @@ t intervals over it covered only 87 to 93 % of simulated studies, because the ch
 Limit: the test items are the same for choice and report, so luck with items stays in. Two ways out. Gains on two
 halves of the items (`halves`): the first seeds choose on one half and the others report on the other, both ways round.
 Or a choice made elsewhere, such as on dev scores (`chosen`); then every seed reports.
+
+Where intermediate seeds are crossed with target seeds, both are divided: the choice and the report share neither, and
+the interval takes both as samples. Two target seeds cannot be divided: both choose and report, which the answer says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from waystage.errors import InputError
 from waystage.stats import seeds as over_seeds
-from waystage.stats.average import Contrast
+from waystage.stats.average import Contrast, over_both
 from waystage.stats.interval import Interval, without
 
 FEWEST_SEEDS = 3  # one to choose, two to report: an interval without a verdict; four give one
@@ -37,7 +43,8 @@ class Best:
     choosing: tuple[int, ...]  # seeds; empty where the choice was made elsewhere
     reporting: tuple[int, ...]
     naive: float  # chosen and reported on the same scores
-    read: Mapping[str, Sequence[float]]  # target -> gain of what was chosen, by reporting seed
+    read: Mapping[str, Any]  # target -> gain of what was chosen, by reporting seed (and target seed, where crossed)
+    crossed: tuple[tuple[int, ...], tuple[int, ...]] | None = None  # target seeds that choose and that report
 
     @property
     def optimism(self) -> float:
@@ -80,6 +87,9 @@ def best_of(
         return Best(none, {}, {}, (), tuple(seeds), naive, {})
     reporting = [seed for seed in seeds if seed not in choosing]
     method = "t over seeds, chosen elsewhere" if chosen else f"t over seeds, chosen on {len(choosing)} others"
+    grids = None if halves else _grids(contrasts, targets)
+    if grids:
+        return _both(grids, chosen, choosing, tuple(reporting), naive)
     folds = [(gains, gains)] if halves is None else [halves, halves[::-1]]
     picked = {
         t: (chosen[t],) if chosen else tuple(_choice(choose[t], choosing) for choose, _ in folds) for t in targets
@@ -91,7 +101,7 @@ def best_of(
         ]
         for t in targets
     }
-    by_target = {target: over_seeds.mean(values, method=method) for target, values in read.items()}
+    by_target = {target: _interval(values, method) for target, values in read.items()}
     return Best(_average(read, method), by_target, picked, choosing, tuple(reporting), naive, read)
 
 
@@ -100,9 +110,44 @@ def _reporting(seeds: int) -> int:
     return max(min(3, seeds - 1), (seeds + 1) // 2)
 
 
-def _average(read: Mapping[str, Sequence[float]], method: str) -> Interval:
-    per_seed = [_mean_of(values) for values in zip(*read.values(), strict=True)]
-    return over_seeds.mean(per_seed, method=method)
+def _grids(contrasts: Sequence[Contrast], targets: Sequence[str]) -> dict[str, dict[str, Any]] | None:
+    """Gains by intermediate and target seed, where all arms have met the same target seeds on all targets."""
+    found = {t: {one.a: one.of((t,)).grid for one in contrasts} for t in targets}
+    every = [grid for arms in found.values() for grid in arms.values()]
+    met = [None if grid is None else tuple(grid.columns) for grid in every]
+    return found if None not in met and len(set(met)) == 1 else None
+
+
+def _both(
+    grids: Mapping[str, Mapping[str, Any]], chosen: Mapping[str, str] | None, choosing: tuple[int, ...],
+    reporting: tuple[int, ...], naive: float,
+) -> Best:  # fmt: skip
+    columns = [int(seed) for seed in next(iter(next(iter(grids.values())).values())).columns]
+    apart = len(columns) >= FEWEST_SEEDS and not chosen
+    first = columns[: len(columns) - _reporting(len(columns))] if apart else columns
+    second = columns[len(first) :] if apart else columns
+    picked = {
+        t: (chosen[t] if chosen else _choice_of({a: grid.loc[list(choosing), first] for a, grid in arms.items()}),)
+        for t, arms in grids.items()
+    }
+    read = {t: arms[picked[t][0]].loc[list(reporting), second].to_numpy() for t, arms in grids.items()}
+    by_target = {target: _interval(values, "") for target, values in read.items()}
+    sides = (() if chosen else tuple(first), tuple(second))
+    return Best(_average(read, ""), by_target, picked, choosing, reporting, naive, read, sides)
+
+
+def _choice_of(gains: Mapping[str, Any]) -> str:
+    return max(gains, key=lambda arm: float(gains[arm].to_numpy().mean()))
+
+
+def _average(read: Mapping[str, Any], method: str) -> Interval:
+    return _interval(np.mean(list(read.values()), axis=0), method)
+
+
+def _interval(values: Any, method: str) -> Interval:
+    """Over seeds, or over both kinds of seed where they are crossed."""
+    found = np.asarray(values)
+    return over_both(found) if found.ndim == 2 else over_seeds.mean(found.tolist(), method=method)
 
 
 def _mean_of(values: Sequence[float]) -> float:

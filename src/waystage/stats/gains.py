@@ -115,7 +115,7 @@ def interaction(
     rows = rows[rows["source_language"] == source_language]
     if languages is not None:
         rows = rows[rows["language"].isin(set(languages))]
-    rows = _everywhere(rows)
+    rows = _each_once(_everywhere(rows))
     cells = rows.groupby(["intermediate", "target", "seed"])["value"].mean().unstack("seed")
     seeds = [seed for seed in cells.columns if cells[seed].notna().all()]
     cells = cells[seeds].unstack("target").dropna(axis=1)
@@ -125,6 +125,17 @@ def interaction(
         return None
     values = np.array([[[cells.loc[arm, (seed, target)] for seed in seeds] for target in targets] for arm in arms])
     return additive(values), arms, targets, [int(seed) for seed in seeds]
+
+
+def _each_once(rows: Any) -> Any:
+    """Where the two seeds are crossed, the first meets the first, the second the second: repetitions share no seed.
+
+    Means over target seeds would all contain the same ones, whose luck would look like interaction.
+    """
+    if "target_seed" not in rows or rows.groupby("seed")["target_seed"].nunique().max() < 2:
+        return rows
+    met = dict(zip(sorted(rows["seed"].unique()), sorted(rows["target_seed"].unique()), strict=False))
+    return rows[rows["target_seed"] == rows["seed"].map(met)]
 
 
 def _everywhere(rows: Any) -> Any:

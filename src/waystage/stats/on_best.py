@@ -43,8 +43,7 @@ def answer(
     verdict = verdicts.of(best.gain, seeds=best.gain.n)
     lines = tuple(_line(target, best, contrasts) for target in best.chosen)
     seeds = tuple(sorted({*best.choosing, *best.reporting}))
-    if any(one.grid is not None for one in contrasts):
-        left_out.append("the interval is over intermediate seeds; what another target seed would give is not in it")
+    left_out += _crossing(best, contrasts)
     return Answer(
         ask=question.ask,
         a="best",
@@ -66,8 +65,20 @@ def answer(
         details={
             "chosen": dict(best.chosen), "choosing": list(best.choosing), "reporting": list(best.reporting),
             "naive": best.naive, "optimism": best.optimism, "among": [one.a for one in contrasts], "chosen_on": how,
+            **({"target_seeds": {"choosing": best.crossed[0], "reporting": best.crossed[1]}} if best.crossed else {}),
         },
     )  # fmt: skip
+
+
+def _crossing(best: Best, contrasts: Sequence[Contrast]) -> list[str]:
+    """What has to be said where intermediate seeds are crossed with target seeds."""
+    if best.crossed is None:
+        crossed = any(one.grid is not None for one in contrasts) and best.chosen
+        said = "the interval is over intermediate seeds; what another target seed would give is not in it"
+        return [said] if crossed else []
+    shared = sorted(set(best.crossed[0]) & set(best.crossed[1]))
+    both = " and ".join(map(str, shared))
+    return [f"target seeds {both} both choose and report, since three are needed to divide them"] if shared else []
 
 
 def _halves(contrasts: Sequence[Contrast], outcomes: Outcomes) -> tuple[tuple[Gains, Gains], list[str]]:

@@ -28,19 +28,24 @@ class Detectable:
     seeds: int
     pilot: int
     why: str = ""
+    crossed: str = ""  # intermediate by target seeds, such as "3 x 5"
 
     def __str__(self) -> str:
         if self.effect is None or self.cautious is None:
             return self.why
         return (
-            f"{self.seeds} seeds find a difference of {self.effect:.2f} points in 80 % of studies "
+            f"{self.crossed or self.seeds} seeds find a difference of {self.effect:.2f} points in 80 % of studies "
             f"({self.cautious:.2f} if seeds spread as much as the {self.pilot} stored runs allow)"
         )
 
 
 def power(effect: float, sd: float, seeds: int, *, alpha: float = 0.05) -> float:
     """Chance that the paired t test over `seeds` finds an effect, where single differences spread by `sd`."""
-    df, shift = seeds - 1, effect / sd * seeds**0.5
+    return _found(effect / sd * seeds**0.5, seeds - 1, alpha)
+
+
+def _found(shift: float, df: float, alpha: float) -> float:
+    """Chance that a t test finds an effect of so many standard errors."""
     # The noncentral t of scipy fails far out, so: average over the quantiles of the estimated spread.
     spread = np.sqrt(chdtri(df, (np.arange(NODES) + 0.5) / NODES) / df)
     limit = float(stdtrit(df, 1 - alpha / 2)) * spread
@@ -64,3 +69,12 @@ def detectable(
     unit = float(brentq(lambda effect: power(effect, 1.0, seeds, alpha=alpha) - wanted, 1e-3, 1e3))
     upper = sd * ((pilot - 1) / float(chdtri(pilot - 1, 0.9))) ** 0.5
     return Detectable(unit * sd, unit * upper, seeds, pilot)
+
+
+def of_spread(se: float, df: float, shape: tuple[int, int], *, wanted: float = 0.8, alpha: float = 0.05) -> Detectable:
+    """The same where intermediate seeds are crossed with target seeds: from the standard error of the mean of both."""
+    fewest, crossed = min(shape), f"{shape[0]} x {shape[1]}"
+    if fewest < PILOT:
+        return Detectable(None, None, fewest, fewest, f"{UNKNOWN} ({crossed} seeds, {PILOT} of each are the fewest)")
+    unit = float(brentq(lambda shift: _found(shift, df, alpha) - wanted, 1e-3, 1e3))
+    return Detectable(unit * se, unit * se * (df / float(chdtri(df, 0.9))) ** 0.5, fewest, fewest, crossed=crossed)

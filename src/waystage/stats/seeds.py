@@ -70,6 +70,21 @@ def unpaired(a: Sequence[float], b: Sequence[float], *, level: float = 0.95) -> 
     return from_t(difference, total**0.5, df, method="Welch t over seeds", n=n, note=note, level=level)
 
 
+def apart(a: Interval, b: Interval) -> Interval:
+    """a minus b of two estimates that have nothing in common, by Welch's rule for their degrees of freedom."""
+    difference, n, method = a.estimate - b.estimate, min(a.n, b.n), "Welch t over two intervals"
+    lacking = next((one for one in (a, b) if one.se is None or not one.df), None)
+    if lacking is not None:
+        return without(difference, method=method, n=n, why=lacking.note, level=a.level)
+    parts = [((one.se or 0.0) ** 2, one.df or 1.0) for one in (a, b)]
+    total = sum(part for part, _ in parts)
+    if total == 0:
+        why = "every seed gave exactly the same number, so their spread cannot be estimated"
+        return without(difference, method=method, n=n, why=why, level=a.level)
+    df = total**2 / sum(part**2 / df for part, df in parts)
+    return from_t(difference, total**0.5, df, method=method, n=n, note=TWO_SEEDS if n == 2 else "", level=a.level)
+
+
 @dataclass(frozen=True)
 class Permutation:
     p: float
