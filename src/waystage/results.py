@@ -119,12 +119,14 @@ def load(
     from waystage.graph.store import Store, default_root
     from waystage.study import load as read
     from waystage.study import lock
-    from waystage.study.rehearsal import rehearsed
+    from waystage.study.rehearsal import needs_a_gpu, rehearsed
     from waystage.study.stages import plan
 
     said = study if isinstance(study, Study) else read(study, overrides)
     substitutions: list[str] = []
     if rehearsal:
+        if needs_a_gpu(said):  # what the real study cannot do is not proved by a rehearsal that can
+            plan(rehearsed(said, four_bits=True)[0])
         said, substitutions = rehearsed(said, full=full)
     where = store if isinstance(store, Store) else Store(store or default_root())
     locked = lock.Lock() if isinstance(study, Study) or rehearsal else lock.read(lock.beside(Path(study)))

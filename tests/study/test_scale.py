@@ -13,6 +13,7 @@ from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.models import shapes
 from waystage.models.placement import Devices
+from waystage.results import load
 from waystage.study import Study
 from waystage.study.estimate import estimate
 from waystage.study.placed import placed, visible, work_of
@@ -243,6 +244,27 @@ def test_adapters_that_cannot_follow_one_another_are_refused_before_anything_run
     with pytest.raises(StudyError, match=said):
         trained(study(recipe=recipe))
     trained(study(recipe=recipe, intermediate={"none": {}}))  # nothing follows there
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ({"adapter": QLORA | {"chain": "merge"}}, "would add an adapter to weights of 4 bits"),
+        ({"adapter": QLORA, "target": {"adapter": LORA}}, "trained a qlora adapter and this one asks for lora"),
+        ({"adapter": QLORA | {"targets": ["31.mlp.up_proj"]}}, ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("own", [{}, {"rehearsal": {"recipe": {"adapter": LORA}}}])
+def test_a_rehearsal_refuses_what_the_study_would(
+    recipe: dict[str, Any], said: str, own: dict[str, Any], tmp_path: Path
+) -> None:
+    made = study(recipe=recipe, **own)
+    if not said:
+        load(made, rehearsal=True, store=tmp_path)
+        return
+    for rehearsal in (False, True):
+        with pytest.raises(StudyError, match=said):
+            load(made, rehearsal=rehearsal, store=tmp_path)
 
 
 def test_adapters_that_can_follow_one_another() -> None:

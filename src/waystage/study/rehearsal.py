@@ -7,7 +7,8 @@ artificial languages and never about real ones.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from waystage import languages as language_table
@@ -55,14 +56,20 @@ def _train_rows(rows: Mapping[str, int]) -> int:
     return rows.get("train") or rows.get("train/en") or 0
 
 
-def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
-    """The study as it runs in the world, and every substitution as a sentence."""
+Adapt = Callable[[Adapter | None], Adapter | None]
+
+
+def rehearsed(study: Study, *, full: bool = False, four_bits: bool = False) -> tuple[Study, list[str]]:
+    """The study as it runs in the world, and every substitution as a sentence.
+
+    `four_bits`: qlora stays qlora. That does not run in the world, but a plan of it refuses what the study's would.
+    """
     said = study.rehearsal
     changes = [f"data: the built-in world of artificial languages instead of {study.source!r}"]
     seeds = said.seeds or (study.seeds if full else study.seeds[:SEEDS])
     languages = study.languages if full and not said.languages else _languages(study)
     models = said.models or _models(study.models)
-    recipe = said.recipe if said.recipe != StudyRecipe() else STANDIN
+    recipe = said.recipe if said.recipe != StudyRecipe() and not four_bits else STANDIN
     if seeds != study.seeds:
         changes.append(f"seeds: {list(seeds)} instead of {list(study.seeds)}")
     if set(study.select(languages)) != set(study.select(study.languages)):
@@ -71,7 +78,7 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
     changes += [f"model: {new} instead of {old}" for old, new in zip(study.models, models, strict=False) if old != new]
     if recipe != study.recipe:
         changes.append("recipes: those of the stand-ins instead of the study's (shown with each stage)")
-    if any(adapter.kind == "qlora" for adapter in _adapters(study)):
+    if needs_a_gpu(study):
         changes.append("adapters: lora instead of qlora, whose 4-bit weights need a GPU")
     named = _same_layers(study.models, models) and not any(_lacking(models, one) for one in _adapters(study))
     if not named and any(isinstance(adapter.targets, tuple) for adapter in _adapters(study)):
@@ -81,13 +88,14 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
     _trained_on_what_is_planted(study)
     for name, effect in said.plant.items():
         changes.append(f"planted effect of training on {find_task(study, name).name}: {effect}")
-    arms = {name: _arm(name, arm, study, models, changes, named) for name, arm in study.intermediate.items()}
+    adapt = partial(_on_a_cpu, named=named, four_bits=four_bits)
+    arms = {name: _arm(name, arm, study, models, changes, adapt) for name, arm in study.intermediate.items()}
     replaced = study.model_dump(exclude_unset=True) | {
         "source": "world",
         "seeds": seeds,
         "languages": languages,
         "models": tuple(dict.fromkeys(models)),
-        "recipe": _adapted(_over(recipe, STANDIN, study), study.recipe, named).model_dump(exclude_none=True),
+        "recipe": _adapted(_over(recipe, STANDIN, study), study.recipe, adapt).model_dump(exclude_none=True),
         "placement": {},
         "intermediate": {name: arm.model_dump(exclude_unset=True) for name, arm in arms.items()},
         "evaluate_on": "test",
@@ -95,6 +103,11 @@ def rehearsed(study: Study, *, full: bool = False) -> tuple[Study, list[str]]:
         "threads": 1,
     }
     return Study(**replaced), changes
+
+
+def needs_a_gpu(study: Study) -> bool:
+    """Whether its adapters stand over weights of 4 bits, which a rehearsal replaces."""
+    return any(adapter.kind == "qlora" for adapter in _adapters(study))
 
 
 def _trained_on_what_is_planted(study: Study) -> None:
@@ -110,13 +123,13 @@ MATCHED_EXAMPLES, MATCHED_STEPS = 1500, 150  # of arms that say how many example
 
 
 def _arm(
-    name: str, arm: Intermediate, study: Study, models: tuple[str, ...], changes: list[str], named: bool
+    name: str, arm: Intermediate, study: Study, models: tuple[str, ...], changes: list[str], adapt: Adapt
 ) -> Intermediate:
     """Recipes are those of the stand-ins; what belongs to a regime stays, counted in the stand-in's layers."""
     scale, least = _layers(models[0]) / _layers(study.models[0]), min(map(_layers, models))
 
     def regime(recipe: Recipe) -> Recipe:
-        return _regime(recipe, scale, least, named)
+        return _regime(recipe, scale, least, adapt)
 
     update: dict[str, Any] = {"recipe": regime(arm.recipe)}
     update["then"] = tuple(step.model_copy(update={"recipe": regime(step.recipe)}) for step in arm.then)
@@ -151,21 +164,21 @@ def _lessons(study: Study, name: str) -> tuple[str, ...]:
     return (name,) if "train" in task.splits and task.train_languages else task.train_on
 
 
-def _regime(recipe: Recipe, scale: float, least: int, named: bool) -> Recipe:
+def _regime(recipe: Recipe, scale: float, least: int, adapt: Adapt) -> Recipe:
     """What of an arm's recipe makes the regime, not how fast it is trained; arms that are matched stay matched."""
     return Recipe(
         freeze=None if recipe.freeze is None else min(_scaled(recipe.freeze, scale), least),
-        adapter=_on_a_cpu(recipe.adapter, named),
+        adapter=adapt(recipe.adapter),
         examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
         steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
     )
 
 
-def _adapted(recipe: StudyRecipe, original: StudyRecipe, named: bool) -> StudyRecipe:
+def _adapted(recipe: StudyRecipe, original: StudyRecipe, adapt: Adapt) -> StudyRecipe:
     """Where the study trains adapters its rehearsal does too, unless it says otherwise."""
 
     def with_adapter(mine: Recipe, theirs: Recipe) -> Any:
-        return mine.model_copy(update={"adapter": mine.adapter or _on_a_cpu(theirs.adapter, named)})
+        return mine.model_copy(update={"adapter": mine.adapter or adapt(theirs.adapter)})
 
     update: dict[str, Any] = {
         phase: with_adapter(getattr(recipe, phase), getattr(original, phase)) for phase in ("intermediate", "target")
@@ -177,9 +190,9 @@ def _adapted(recipe: StudyRecipe, original: StudyRecipe, named: bool) -> StudyRe
     return StudyRecipe(**{**dict(with_adapter(recipe, original)), **update})
 
 
-def _on_a_cpu(adapter: Adapter | None, named: bool) -> Adapter | None:
+def _on_a_cpu(adapter: Adapter | None, *, named: bool, four_bits: bool = False) -> Adapter | None:
     """`named`: whether names of layers mean the same in the stand-in."""
-    update = {"kind": "lora"} if adapter and adapter.kind == "qlora" else {}
+    update = {"kind": "lora"} if adapter and adapter.kind == "qlora" and not four_bits else {}
     if adapter and isinstance(adapter.targets, tuple) and not named:
         update["targets"] = "attention"
     return adapter.model_copy(update=update) if adapter and update else adapter
