@@ -96,6 +96,16 @@ def test_retrieval_takes_the_intermediate_model_directly() -> None:
     assert len(none) == 1  # nothing random happens: one row serves all seeds
 
 
+def test_running_text_is_named_anew_only_where_the_published_head_was_not_read() -> None:
+    arms = {"replay": {"tasks": ["mnli"], "replay": {"mlm": 0.3}}, "text": {"control": "mlm-only", "of": "replay"}}
+    for model, said in (("xlm-roberta-base", 0), ("jhu-clsp/mmBERT-base", 2), ("google/gemma-2-2b", 2)):
+        made = plan(study(models=[model], seeds=[1], targets=["xnli"], intermediate=arms))
+        stages = [s for s in Plan(made.wanted).stages.values() if s.kind == "train"]
+        marked = [s for s in stages if s.config.get("language_head") == "published"]
+        assert len(marked) == said
+        assert all(any(m["form"] == "masked" for m in s.config["members"]) for s in marked)
+
+
 def test_a_sweep_is_asked_of_searches_alone_and_only_when_said() -> None:
     said = plan(study(targets=["tatoeba", "xnli"], sweep=True))
     assert {c.target for c in said.cells if c.evaluate.config.get("sweep")} == {"tatoeba"}

@@ -7,7 +7,8 @@ What each kind makes of the vectors [T, hidden] of a batch:
     token       [entries, size]     dropout, out on the vectors at `where`
     span        [tokens, 2]         out on every vector
     embed       [sequences, hidden] the mean vector, no weights
-    vocabulary  [positions, vocab]  dense, gelu, norm on the vectors at `where`, then the (tied) embedding table
+    vocabulary  [positions, vocab]  dense, activation, norm on the vectors at `where`, then the (tied) embedding table;
+                                    the parts that the family has, see `families.LanguageHead`
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
+from transformers.activations import ACT2FN
 
 from waystage.forms.encoded import Head
 from waystage.models.dropout import Dropout, Noise
-from waystage.models.vocabulary import cross_entropy
+from waystage.models.families import LanguageHead
+from waystage.models.vocabulary import capped, cross_entropy
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,20 @@ class VocabularyHead(nn.Module):
 
     kind, size = "vocabulary", 0
 
-    def __init__(self, hidden: int, width: int, vocabulary: int, *, transform: bool, eps: float):
-        """`width` is that of the embedding table, which a few families make narrower than the rest."""
+    def __init__(self, hidden: int, width: int, vocabulary: int, described: LanguageHead, config: Any):
+        """`width` is that of the table, which a few families make another one than that of the rest."""
         super().__init__()
-        self.transform = transform
-        if transform:
-            self.dense = nn.Linear(hidden, width)
-            self.norm = nn.LayerNorm(width, eps=eps)
+        self.transform = described.transform
+        biased = {part: bool(getattr(config, name)) for part, name in described.biases.items()}
+        if described.transform:
+            self.act = ACT2FN[getattr(config, described.act)] if described.act else gelu
+            self.dense = nn.Linear(hidden, width, bias=biased.get("dense.bias", True))
+            eps = float(getattr(config, described.eps))
+            self.norm = nn.LayerNorm(width, eps=eps, bias=biased.get("norm.bias", True))
+        self.bias: nn.Parameter | None = None
+        if biased.get("bias", described.transform):
             self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.cap: float | None = getattr(config, "final_logit_softcapping", None)
         self.table: nn.Parameter | None = None  # where the checkpoint does not tie it to the embedding
 
     def reads(self, lengths: np.ndarray, where: np.ndarray | None) -> Reads:
@@ -91,21 +100,22 @@ class VocabularyHead(nn.Module):
         x = self._transformed(hidden[: reads.count])
         own = table if self.table is None else self.table
         assert own is not None
-        return linear(x, own.to(x.dtype), self.bias.to(x.dtype) if self.transform else None)
+        return capped(linear(x, own.to(x.dtype), None if self.bias is None else self.bias.to(x.dtype)), self.cap)
 
     def losses(self, hidden: Tensor, reads: Reads, table: nn.Embedding, labels: Tensor) -> Tensor:
         """[P]: the cross-entropy of each position, without an array of all logits."""
-        x, bias = self._transformed(hidden), self.bias if self.transform else None
+        x = self._transformed(hidden)
         answers = labels.new_full((len(x),), -100)  # the rows that only fill up keep the number of shapes small
         answers[: len(labels)] = labels
         if self.table is not None:
-            return cross_entropy(x, self.table, bias, answers)[: len(labels)]
-        return cross_entropy(x, table.weight, bias, answers, getattr(table, "slot", None))[: len(labels)]
+            return cross_entropy(x, self.table, self.bias, answers, cap=self.cap)[: len(labels)]
+        slot = getattr(table, "slot", None)
+        return cross_entropy(x, table.weight, self.bias, answers, slot, cap=self.cap)[: len(labels)]
 
     def _transformed(self, x: Tensor) -> Tensor:
         if not self.transform:
             return x
-        return self.norm(gelu(self.dense(x.to(self.dense.weight.dtype)))).to(x.dtype)
+        return self.norm(self.act(self.dense(x.to(self.dense.weight.dtype)))).to(x.dtype)
 
 
 def mean(hidden: Tensor, lengths: np.ndarray) -> Tensor:
@@ -116,15 +126,18 @@ def mean(hidden: Tensor, lengths: np.ndarray) -> Tensor:
     return sums / torch.from_numpy(lengths).to(sums)[:, None]
 
 
-def make(head: Head, backbone: Any, *, drop: float, seed: int, name: str = "") -> nn.Module:
-    """A new head. Its weights are drawn from `seed` and `name` alone, the same on every machine and in any order."""
+def make(head: Head, backbone: Any, *, drop: float, seed: int, name: str = "", width: int = 0) -> nn.Module:
+    """A new head. Its weights are drawn from `seed` and `name` alone, the same on every machine and in any order.
+
+    `width` is that of the vectors that a language model compares with its table, where it is not the embedding.
+    """
     hidden = int(backbone.config.hidden_size)
     causal = backbone.family.causal
     with torch.random.fork_rng(devices=[]):
         if head.kind == "vocabulary":
-            width, vocabulary = backbone.embedding.embedding_dim, int(backbone.config.vocab_size)
-            eps = float(getattr(backbone.config, "layer_norm_eps", 1e-5))
-            made: nn.Module = VocabularyHead(hidden, width, vocabulary, transform=not causal, eps=eps)
+            width, vocabulary = width or backbone.embedding.embedding_dim, int(backbone.config.vocab_size)
+            described = backbone.family.language
+            made: nn.Module = VocabularyHead(hidden, width, vocabulary, described, backbone.config)
         else:
             made = HeadLayer(head.kind, head.size, hidden, drop=drop, causal=causal, noise=backbone.noise)
     spread = float(getattr(backbone.config, "initializer_range", 0.02) or 0.02)

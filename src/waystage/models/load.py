@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -162,18 +162,31 @@ def fresh(config: Any, *, seed: int, dropout: float | None = None) -> Backbone:
         return Backbone(AutoModel.from_config(config, **options), kind, described)
 
 
-def vocabulary_head(backbone: Backbone, path: Path, *, seed: int) -> VocabularyHead:
+def vocabulary_head(
+    backbone: Backbone, path: Path, *, seed: int, log: Callable[[str], None] = lambda line: None
+) -> VocabularyHead:
     """The language-model head of a checkpoint, or a new one over its embedding where the checkpoint has none."""
+    said = backbone.family.language
+    tied = not said.table or getattr(backbone.config, "tie_word_embeddings", False)
+    table = None if tied else tensors(path, [said.table]).get(said.table)
+    made = make(Head("vocabulary", 0), backbone, drop=0.0, seed=seed, width=0 if table is None else table.shape[1])
+    assert isinstance(made, VocabularyHead)
+    parts = set(made.state_dict())
+    ways = [{ours: theirs for ours, theirs in names.items() if ours in parts} for names in said.names or ({},)]
+    found = tensors(path, (theirs for names in ways for theirs in names.values()))
+    whole = next((names for names in ways if names.keys() == parts and found.keys() >= set(names.values())), None)
+    if whole is None or not (tied or table is not None):
+        log("the checkpoint has no language-model head: a new one is trained, over the embedding")
+        return _over_embedding(backbone, seed=seed)
+    made.load_state_dict({ours: found[theirs].float() for ours, theirs in whole.items()})
+    made.table = None if table is None else torch.nn.Parameter(table.float())
+    return made
+
+
+def _over_embedding(backbone: Backbone, *, seed: int) -> VocabularyHead:
+    """A new language-model head over the embedding."""
     made = make(Head("vocabulary", 0), backbone, drop=0.0, seed=seed)
     assert isinstance(made, VocabularyHead)
-    names = backbone.family.vocabulary
-    if backbone.family.causal and not getattr(backbone.config, "tie_word_embeddings", False):
-        table = tensors(path, ["lm_head.weight"]).get("lm_head.weight")
-        made.table = None if table is None else torch.nn.Parameter(table.float())
-    elif names:
-        found = tensors(path, names.values())
-        if len(found) == len(names):
-            made.load_state_dict({ours: found[theirs].float() for ours, theirs in names.items()})
     return made
 
 

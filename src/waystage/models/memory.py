@@ -16,6 +16,7 @@ Tuning = Literal["full", "lora", "qlora"]
 PROCESS = {"cpu": 430_000_000, "gpu": 900_000_000}  # python, torch and transformers; CUDA's own context and kernels
 ANSWERS = 150_000_000  # on a CPU: examples, answers, and what reads and writes them
 PASS = 4096  # tokens that are predicted at once (training.predict)
+REMBERT = 1664  # width of the table with which it guesses tokens
 PADDED = 1.08  # rows of attention's blocks per row of the stream, see docs/engine.md
 FOUR_BITS = 0.516  # bytes of a weight in nf4 with its doubly quantised scales
 HEAP = 2**25  # bytes up to which glibc takes an array from its heap, where what is freed stays between what is not
@@ -91,9 +92,11 @@ def _has_one(name: str, attention: bool, targets: str | tuple[str, ...]) -> bool
 def head_parameters(shape: Shape, work: Work) -> int:
     d = shape.hidden
     if work.vocabulary:
-        if shape.decoder:  # a table of its own, where it is not the embedding; beside adapters it is not trained
-            return 0 if shape.tied or work.tuning != "full" else shape.table
-        return d * shape.width + 3 * shape.width + shape.vocab
+        own = not shape.tied and work.tuning == "full"  # a table of its own; beside adapters it is not trained
+        if shape.decoder or shape.family == "eurobert":
+            return shape.table if own else 0
+        width = REMBERT if own and shape.family == "rembert" else shape.width
+        return d * width + 3 * width + shape.vocab + (shape.vocab * width if own else 0)
     outputs = {"option": 1, "span": 2, "embed": 0}.get(work.head, work.outputs)
     dense = d * d + d if work.head in ("sequence", "option") else 0
     return dense + outputs * (d + 1)

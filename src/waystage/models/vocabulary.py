@@ -20,28 +20,34 @@ from waystage.models.table import Slot
 BLOCK = {"cpu": 1 << 19, "cuda": 1 << 27}  # logits of one block
 
 
-def cross_entropy(x: Tensor, table: Tensor, bias: Tensor | None, labels: Tensor, slot: Slot | None = None) -> Tensor:
+def cross_entropy(
+    x: Tensor, table: Tensor, bias: Tensor | None, labels: Tensor, slot: Slot | None = None, *, cap: float | None = None
+) -> Tensor:
     """[P] in fp32: the loss of every row of `x` [P, D]. The products are made in the precision of `x`.
 
     What comes out for a row with the label -100 means nothing, and must get no gradient.
 
-    The gradient of the table goes into the slot where there is one.
+    The gradient of the table goes into the slot where there is one. `cap` is what no logit may pass (Gemma 2).
     """
-    out: Tensor = _CrossEntropy.apply(x, table, bias, labels, slot)
+    out: Tensor = _CrossEntropy.apply(x, table, bias, labels, slot, cap)
     return out
+
+
+def capped(logits: Tensor, cap: float | None) -> Tensor:
+    return logits if cap is None else cap * torch.tanh(logits / cap)
 
 
 class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, table: Tensor, bias: Tensor | None, labels: Tensor, slot: Slot | None
+        ctx: Any, x: Tensor, table: Tensor, bias: Tensor | None, labels: Tensor, slot: Slot | None, cap: float | None
     ) -> Tensor:  # fmt: skip
         top = torch.full((len(x),), -torch.inf, device=x.device)
         total = torch.zeros_like(top)
         right = torch.zeros_like(top)
         ctx.logits = []
         for first, rows in _blocks(len(x), table):
-            logits = torch.nn.functional.linear(x, rows.to(x.dtype), _part(bias, first, rows, x))
+            logits = capped(torch.nn.functional.linear(x, rows.to(x.dtype), _part(bias, first, rows, x)), cap)
             inside, at = _inside(labels, first, len(rows))
             right[inside] = logits[inside, at].float()
             if any(ctx.needs_input_grad):
@@ -50,12 +56,12 @@ class _CrossEntropy(torch.autograd.Function):
             before, top = top, torch.maximum(top, exact.amax(dim=1))
             total = total * torch.exp(before - top) + exact.sub_(top[:, None]).exp_().sum(dim=1)
         whole = top + total.log()
-        ctx.slot = slot
+        ctx.slot, ctx.cap = slot, cap
         ctx.save_for_backward(x, table, bias, labels, whole)
         return whole - right
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, None, None, None]:
         x, table, bias, labels, whole = ctx.saved_tensors
         scale = grads[0].float()[:, None]
         to_x = torch.zeros(x.shape, device=x.device)
@@ -68,6 +74,8 @@ class _CrossEntropy(torch.autograd.Function):
             inside, at = _inside(labels, first, len(rows))
             part[inside, at] -= 1.0
             part.mul_(scale)
+            if ctx.cap is not None:  # the slope of `capped`
+                part.mul_(1 - (logits.float() / ctx.cap).square())
             if to_bias is not None:
                 to_bias[first : first + len(rows)] = part.sum(dim=0)
             rounded = part.to(x.dtype)
@@ -80,7 +88,7 @@ class _CrossEntropy(torch.autograd.Function):
             else:
                 to_table[first : first + len(rows)] = values
         ctx.logits = []
-        return to_x.to(x.dtype), to_table, None if to_bias is None else to_bias.to(bias), None, None
+        return to_x.to(x.dtype), to_table, None if to_bias is None else to_bias.to(bias), None, None, None
 
 
 def _blocks(count: int, table: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -58,7 +58,7 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, ra
     else:  # phases: a language first, then all; short sequences first, then long ones
         assert isinstance(start, Path)
         backbone = started(start, model_config(config["shape"], tokenizer), seed=seed, dropout=dropout)
-        head = load.vocabulary_head(backbone, start, seed=seed)
+        head = load.vocabulary_head(backbone, start, seed=seed, log=context.log)
     network = Network(backbone, {HEAD: head})
     setup.place(network, context.device, ranks, precision=config["precision"])
     if config["precision"] == "bf16":
@@ -162,7 +162,8 @@ def write(out: Path, network: Any, weights: Mapping[str, Any], tokenizer: Tokeni
         if name.startswith("backbone.model."):
             their = family.prefix + name.removeprefix("backbone.model.")
         else:
-            their = family.vocabulary[name.removeprefix(heading)]
+            ours = name.removeprefix(heading)
+            their = family.language.table if ours == "table" else family.language.names[0][ours]
         tensors[their] = (tensor.bfloat16() if store == "bf16" else tensor).detach().clone().contiguous().cpu()
     out.mkdir(parents=True, exist_ok=True)
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})

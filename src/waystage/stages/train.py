@@ -4,7 +4,8 @@ config: model, members [{task, form, labels, options, head}], head_policy ("new"
 precision; for mixtures sampling, and replay {mlm, exponent} which gives the members of the form `masked` their share;
 exponent, where the members are of the form `masked` alone; steps_of, see `_steps`; selections ("last", "source-dev",
 "target-dev"): the weights that each would have kept, in folders of their names beside those that the recipe keeps.
-Members that name the same `head` share it. recipe.freeze keeps the embedding and so many layers from below unchanged.
+language_head ("published"): on running text, where the published head was once not read or not capped; tells the stages
+apart. Members that name the same `head` share it. recipe.freeze keeps the embedding and so many layers from below.
 """
 
 from __future__ import annotations
@@ -197,7 +198,7 @@ def _heads(
                 )
         elif head.kind == "vocabulary":
             path = load.folder(config["model"], context.places)
-            made[task.head_name] = load.vocabulary_head(backbone, path, seed=config["seed"])
+            made[task.head_name] = load.vocabulary_head(backbone, path, seed=config["seed"], log=context.log)
         else:
             made[task.head_name] = make(head, backbone, drop=drop, seed=config["seed"], name=task.head_name)
         labels.setdefault(task.head_name, task.labels)

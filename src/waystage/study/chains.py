@@ -7,6 +7,7 @@ from typing import Any
 
 from waystage.graph.stage import Stage
 from waystage.languages import resolve
+from waystage.models import shapes
 from waystage.models.identity import identity, local_folder
 from waystage.sources.own import SCORES
 from waystage.study.data import Data, Lacking, Wording, declared, few, rows_of, short
@@ -16,6 +17,7 @@ from waystage.study.regimes import EACH, SOURCE, CodeSwitch, Intermediate, Langu
 from waystage.tasks.task import Task
 
 Chain = tuple[Stage, ...]
+PUBLISHED_HEADS = ("bert", "rembert", "deberta", "modernbert", "eurobert", "gemma2")  # read since it is said so
 TEXT = Replay(mlm=1.0)  # whose text the control mlm-only reads, where its arm does not say
 
 
@@ -82,6 +84,7 @@ class Chains:
             tokens.append(data.tokens(asked.model, text, "train", self.replayed(step.replay), recipe))
             config["members"] = [*config["members"], {**declared(text), "head": text.name}]
             config["replay"] = {"mlm": step.replay.mlm, "exponent": step.replay.exponent}
+            config |= language_head(asked.model)
         inputs: dict[str, Stage | Chain] = {
             "tokens": tuple(tokens), "dev": tuple(dev), "dev_rows": tuple(rows_of(d) for d in dev)
         }  # fmt: skip
@@ -219,7 +222,14 @@ def train_config(
         "seed": seed,
         "threads": data.study.threads,
         "precision": data.study.precision,
+        **(language_head(model) if any(m.form == "masked" for m in members) else {}),
     }
+
+
+def language_head(model: str) -> dict[str, str]:
+    """Running text once found the published head, or its cap, in some families only: the others are named anew."""
+    shape = shapes.shape(model)
+    return {} if shape and shape.family not in PUBLISHED_HEADS else {"language_head": "published"}
 
 
 def _chosen_by(data: Data, task: Task) -> dict[str, str]:
