@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from waystage.engines import slurm as slurm_engine
 from waystage.engines.inline import Inline
 from waystage.engines.job import Job, job_of
 from waystage.engines.run import execute
+from waystage.engines.said import path as last_words
 from waystage.engines.slurm import Profile, Slurm, batches, dry_run, profiles, queue, start
 from waystage.errors import InputError, UnknownName, WaystageError
 from waystage.graph.plan import Plan
@@ -27,6 +33,7 @@ Step = Callable[..., Stage]
 Tally = Callable[[], list[str]]
 HERE = Path(__file__).parent
 LONG = Resources(seconds=1000.0)
+SLURM_SAYS = {"SLURM_ARRAY_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "0", "PET_NODE_RANK": "0"}
 
 
 def jobs_of(plan: Plan, store: Store) -> list[Job]:
@@ -84,6 +91,7 @@ def test_a_dry_run_writes_scripts_that_bash_understands(step: Step, store: Store
     for path in written:
         subprocess.run(["bash", "-n", str(path)], check=True)
     first, second = (path.read_text() for path in written[:2])
+    assert '"$SLURM_ARRAY_TASK_ID" 0' in first and '"$SLURM_ARRAY_TASK_ID" 8' in second
     assert "--account=lab" in first and "--partition" not in first and "--gres" not in first and "srun" not in first
     for said in ("--partition=a100", "--time=1-00:00", "--gres=gpu:8", "--nodes=2", "--constraint=nvlink", "--requeue",
                  "--kill-on-invalid-dep=yes", "--job-name=train--wide", "exec srun", "PET_NNODES=2",
@@ -121,6 +129,52 @@ def test_a_machine_s_memory_holds_what_a_stage_on_accelerators_loads(step: Step,
     """A model of 8B, all of it tuned: 32 GB in fp32 go through the machine's memory in each process."""
     whole = step(resources=Resources(devices=4, host=32 * 10**9, memory=70 * 10**9))
     assert "--mem=160000M" in dry_run(jobs_of(Plan([whole]), store), tmp_path)[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ("environment", "accelerators", "device", "said"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "0"}, "1", "cuda", ""),
+        ({"ROCR_VISIBLE_DEVICES": "2"}, "1", "cuda", ""),
+        ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, "2", "", "SLURM was asked for 2 accelerators, but on .* is none for"),
+        ({}, "1", "", r"torch sees none\). What are they called there \(`gres` of the profile"),
+        ({}, "0", "cpu", "the profile says gpus_per_node = 0: it runs on the CPU"),
+    ],
+)
+def test_a_stage_for_an_accelerator_never_runs_on_a_cpu_without_a_word(
+    step: Step, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str],
+    accelerators: str, device: str, said: str,
+) -> None:  # fmt: skip
+    for name in ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**environment, **SLURM_SAYS}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(slurm_engine, "printing_to", lambda path: contextlib.nullcontext())
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGUSR1)]
+    stage = step(resources=Resources(devices=1))
+    [job] = jobs_of(Plan([stage]), store)
+    batch = tmp_path / "0000.json"
+    batch.write_text(json.dumps([[job.dump()]]))
+    try:
+        code = slurm_engine.main(str(batch), "0", accelerators)
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+    message = json.loads(last_words(job).read_text())
+    if not device:
+        assert code == 1 and message["event"] == "failed" and re.search(said, message["error"])
+        return
+    assert code == 0 and store.manifest(stage.fingerprint)["device"] == device
+    assert said in Path(job.log).read_text()
+
+
+def test_ten_thousand_stages_are_put_into_arrays_at_once(step: Step, store: Store) -> None:
+    [job] = jobs_of(Plan([step(name="x")]), store)
+    jobs = [replace(job, fingerprint=str(n), near="c", inputs={"before": str(n - 1)}) for n in range(10_000)]
+    began = time.process_time()
+    assert len(batches(jobs)) == 10_000
+    assert time.process_time() - began < 2
 
 
 # A cluster that is played: programs that answer from files

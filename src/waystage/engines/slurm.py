@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -19,7 +20,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -119,10 +120,11 @@ def start(*, jobs: int = 1, profile: Path | None = None) -> Slurm:
 # What goes into the queue
 
 
-@dataclass
+@dataclass(eq=False)
 class Batch:
     """Equal stages that wait for the same: one script, one array. Elements are stages, or a few small ones together."""
 
+    number: int  # in the order in which they are submitted
     elements: list[list[Job]]
     after: set[str]  # fingerprints
 
@@ -137,31 +139,30 @@ def batches(jobs: Sequence[Job], size: int = 1000) -> list[Batch]:
     shared: dict[tuple[Any, ...], tuple[Batch, list[Job], float]] = {}
     order: list[Batch] = []
     waiting = {job.fingerprint for job in jobs}
+    place: dict[str, int] = {}  # the number of each stage's batch
     for job in jobs:
         after = {one for given in job.inputs.values() for one in ([given] if isinstance(given, str) else given)}
         needs = (job.kind, job.devices, job.memory.bit_length(), job.threads)
         together = (job.near, *needs)
         batch, element, seconds = shared.get(together, (None, [], 0.0))
-        if batch and job.near and seconds + job.seconds <= SMALL and not _behind(after & waiting, batch, order):
+        behind = batch and any(place.get(one, -1) >= batch.number for one in after)  # it cannot wait for these
+        if batch and job.near and seconds + job.seconds <= SMALL and not behind:
             element.append(job)
+            place[job.fingerprint] = batch.number
             batch.after |= after
             shared[together] = (batch, element, seconds + job.seconds)
             continue
         key = (*needs, frozenset(after & waiting), job.near if job.seconds <= SMALL else "")
         batch = made.get(key)
         if batch is None or len(batch.elements) >= size:
-            batch = made[key] = Batch([], set())
+            batch = made[key] = Batch(len(order), [], set())
             order.append(batch)
         batch.elements.append([job])
         batch.after |= after
+        place[job.fingerprint] = batch.number
         if job.near and job.seconds <= SMALL:
             shared[together] = (batch, batch.elements[-1], job.seconds)
     return order
-
-
-def _behind(after: set[str], batch: Batch, order: list[Batch]) -> bool:
-    """Whether one of these is submitted with the batch or behind it, which therefore cannot wait for it."""
-    return any(job.fingerprint in after for later in order[order.index(batch) :] for job in later.jobs)
 
 
 def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
@@ -472,8 +473,8 @@ class TimeUp(Stopped):
     """The job's time is nearly over."""
 
 
-def main(batch: str, element: str) -> int:
-    """What a job does: the stages of one element, one after the other."""
+def main(batch: str, element: str, accelerators: str = "0") -> int:
+    """What a job does: the stages of one element, one after the other. `accelerators`: so many were asked for here."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise TimeUp if number == signal.SIGUSR1 else Stopped
@@ -482,14 +483,15 @@ def main(batch: str, element: str) -> int:
     signal.signal(signal.SIGUSR1, stop)
     jobs = [Job.load(text) for text in json.loads(Path(batch).read_bytes())[int(element)]]
     Store(jobs[0].store, shared=True)
-    device = (
-        "cuda" if jobs[0].devices and os.environ.get("CUDA_VISIBLE_DEVICES", "") not in ("", "NoDevFiles") else "cpu"
-    )
+    device, note, refusal = _device(jobs[0], int(accelerators))
+    jobs = [replace(job, note="\n".join(filter(None, (job.note, note)))) for job in jobs]
     id = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     os.environ["PET_NODE_RANK"] = os.environ.get("SLURM_NODEID", "0")
     if os.environ["PET_NODE_RANK"] != "0":
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the first machine puts all back into the queue
         try:
+            if refusal:
+                raise WaystageError(refusal)
             for job in jobs:
                 assist(job, device=device, team=dict(os.environ))
         except WaystageError:
@@ -507,6 +509,10 @@ def main(batch: str, element: str) -> int:
 
         set_threads(job)
         tell({"event": "started"})
+        if refusal:
+            tell({"event": "failed", "error": refusal, "tail": []})
+            failed.add(job.fingerprint)
+            continue
         try:
             with printing_to(Path(job.log)):
                 while (message := _perform(job, device, tell))["event"] == "busy":
@@ -519,6 +525,31 @@ def main(batch: str, element: str) -> int:
         if message["event"] not in ("done", "reused"):
             failed.add(job.fingerprint)
     return 1 if failed else 0
+
+
+TOLD = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")  # by SLURM, of what a job may use
+
+
+def _device(job: Job, asked: int) -> tuple[str, str, str]:
+    """Where the job's stages run, what is to be said of it, and why they cannot: never on a CPU without a word."""
+    if not job.devices:
+        return "cpu", "", ""
+    if not asked:
+        return "cpu", "planned for an accelerator, but the profile says gpus_per_node = 0: it runs on the CPU", ""
+    said = {name: os.environ[name] for name in TOLD if name in os.environ}
+    if any(value not in ("", "-1", "NoDevFiles") for value in said.values()):
+        return "cuda", "", ""
+    if not said:  # nobody said, so torch has to look
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda", f"SLURM does not say which accelerator ({', '.join(TOLD)}): the first that there is", ""
+    words = ", ".join(f"{name} is {value!r}" for name, value in said.items()) or "and torch sees none"
+    why = (
+        f"SLURM was asked for {asked} accelerators, but on {platform.node()} there is none for this job ({words}). "
+        "What are they called there (`gres` of the profile)? gpus_per_node = 0 in the profile lets the CPU do it"
+    )
+    return "cpu", "", why
 
 
 def _requeue(id: str) -> None:
