@@ -279,3 +279,50 @@ def test_a_copy_of_a_benchmark_is_found_and_a_pool_of_candidates_is_none(tmp_pat
         (tmp_path / "mewslix" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mewslix" / name).write_text(name)
     assert plan(study(["mewslix"], {}, source=str(tmp_path), languages=["en"])).cells
+
+
+OURS = {"form": "pairs", "files": {"test": {"sw": "x.tsv"}}, "labels": ["entailment", "neutral", "contradiction"]}
+
+
+def test_test_data_alone_take_the_head_of_the_task_that_they_name() -> None:
+    ours = {**OURS, "train_on": ["mnli"]}
+    made = plan(study(["ours", "americasnli"], {"tasks": ["mnli"]}, task={"ours": ours}, languages="all"))
+    cells = {(cell.intermediate, cell.target): cell for cell in made.cells}
+    for arm in ("none", "x"):
+        one, other = (cells[arm, target].evaluate for target in ("ours", "americasnli"))
+        assert one.config["head"] == "mnli" and one.inputs["checkpoint"] == other.inputs["checkpoint"]
+    assert [str(mark) for mark in cells["x", "ours"].marks] == ["same training data (mnli:train)"]
+    assert not cells["none", "ours"].marks
+
+
+def test_their_origin_is_followed_into_what_they_are_trained_on() -> None:
+    ours = {**OURS, "train_on": ["other"], "derived_from": ["xnli:test"]}
+    other = {**PAIRS, "files": {"train": {"en": "y.tsv"}}, "labels": OURS["labels"], "derived_from": ["xnli:test"]}
+    with pytest.raises(StudyError, match="ours is trained on its own test: other:train <- xnli:test -> ours:test"):
+        study(["ours"], {}, task={"ours": ours, "other": other})
+    spans = {"form": "spans", "files": {"test": {"sw": "x.json"}}, "train_on": ["squad"], "derived_from": ["squad:dev"]}
+    (cell,) = [c for c in plan(study(["ours"], {}, task={"ours": spans})).cells if c.intermediate == "none"]
+    assert {s.config["split"] for s in Plan([cell.evaluate]).stages.values() if s.kind == "rows"} == {
+        "fit", "held", "test",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"train_on": ["mnly"]}, "there is no task 'mnly' .did you mean 'mnli'"),
+        ({"train_on": ["xquad"]}, "'xquad' has no training data of its own"),
+        ({"train_on": ["squad"]}, "'squad' is of the form 'spans', not 'pairs'"),
+        ({"train_on": ["ours"]}, "'ours' has no training data of its own"),
+        (
+            {"train_on": ["mnli"], "labels": ["no", "yes"]},
+            "must be those of 'mnli', whose head it takes: .'entailment'",
+        ),
+        ({"train_on": ["mnli"], "files": {"en": "x.tsv"}}, "training data of its own exclude each other"),
+        ({"train_on": ["mnli", "ocnli"]}, "mnli, ocnli have no language in common"),
+        ({}, "nothing trains its head: add files.train to it, or train_on"),
+    ],
+)
+def test_a_head_that_does_not_fit_is_refused(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(StudyError, match=said):
+        study(["ours"], {}, task={"ours": {**OURS, **changed}})

@@ -23,7 +23,7 @@ from waystage.results import Results
 # What of a study decides which numbers an answer is made of; the arms themselves are among it.
 SCOPE = (
     "models", "targets", "languages", "seeds", "intermediate_seeds", "source_languages", "evaluate_on", "low_resource",
-    "intermediate", "recipe", "translator", "attention",
+    "intermediate", "recipe", "translator", "attention", "task",
 )  # fmt: skip
 
 
@@ -107,7 +107,12 @@ def _hash(question: Any) -> str:
 
 
 def _scope(results: Results) -> str:
-    return _of(results.study.model_dump(mode="json", include=set(SCOPE), exclude_defaults=True))
+    said = results.study.model_dump(mode="json", include=set(SCOPE), exclude_defaults=True)
+    own = {
+        name: {key: value for key, value in task.items() if key != "files"}
+        for name, task in said.pop("task", {}).items()
+    }
+    return _of(said | ({"task": own} if own else {}))  # where the files of a task lie decides nothing
 
 
 def _of(value: Any) -> str:

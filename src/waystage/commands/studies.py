@@ -163,7 +163,7 @@ def _licences(results: Results) -> list[str]:
     names = dict.fromkeys(
         [n for arm in arms for step in arm.steps for n in step.tasks] + list(results.study.target_tasks())
     )
-    limited = task_table.restricted(find_task(results.study, name) for name in names)
+    limited = task_table.restricted([find_task(results.study, name) for name in names])
     return [f"licence of {name}: {said}" for name, said in limited.items()]
 
 

@@ -76,7 +76,7 @@ def licences(results: Results) -> list[dict[str, str]]:
         [task for arm in results.study.intermediate.values() for step in arm.steps for task in step.tasks]
         + list(results.study.target_tasks())
     )
-    limited = task_table.restricted(find_task(results.study, name) for name in names)
+    limited = task_table.restricted([find_task(results.study, name) for name in names])
     return [{"task": name, "forbids": said} for name, said in limited.items()]
 
 

@@ -90,6 +90,7 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
         labels=tuple(said.get("labels", ())),
         languages=tuple(dict.fromkeys(lg for by_language in files.values() for lg in by_language)),
         train_languages=training,
+        train_on=tuple(said.get("train_on", ())),
         splits=PARTS if "" in files else tuple(files),
         train_split="train" if "dev" in files or "" in files else "fit",
         select_on="dev" if "dev" in files or "" in files else "held",

@@ -184,8 +184,10 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
     for path, name in _strings(raw.get("targets"), ("targets",)):
         body = _table(raw, "task").get(name)
-        if name in own and _get(body, "form") != "retrieval" and not has_train(_table(body, "files")):
-            yield Problem(path, f"{name!r} has no training data, so nothing trains its head: add files.train to it")
+        bare = _get(body, "form") != "retrieval" and not has_train(_table(body, "files"))
+        if name in own and bare and not _get(body, "train_on"):
+            how = 'add files.train to it, or train_on = ["mnli"], the task whose head it takes'
+            yield Problem(path, f"{name!r} has no training data, so nothing trains its head: {how}")
     for place in ("recipe", "rehearsal"):
         recipe = raw.get(place) if place == "recipe" else _get(raw.get(place), "recipe")
         for name in _table(recipe, "task"):
@@ -201,6 +203,60 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(("task", name, "form"), f"must be one of {', '.join(FORMS)}, not {form!r}")
         for path, origin in _strings(_get(body, "derived_from"), ("task", name, "derived_from")):
             yield from _origin(path, origin, own)
+        yield from _head(name, body, _table(raw, "task"))
+
+
+def _head(name: str, body: Any, own: dict[str, Any]) -> Iterator[Problem]:
+    """Whether a task of the user's own can be trained on the data of others, and answer with the head of the last."""
+    path: Path = ("task", name, "train_on")
+    form, said = _get(body, "form"), _strings(_get(body, "train_on"), path)
+    if not said:
+        return
+    if form == "retrieval":
+        yield Problem(path, "a search in parallel texts is not trained: leave it out")
+        return
+    if has_train(_table(body, "files")):
+        yield Problem(
+            path, "and training data of its own exclude each other: make a second task of files.train, name it"
+        )
+        return
+    spoken: list[set[str]] = []
+    for place, other in said:
+        theirs = own.get(other)
+        if theirs is None and other not in task_table.names():
+            known = [*task_table.names(), *own]
+            yield Problem(
+                place, f"there is no task {other!r}{did_you_mean(other, known)}; `waystage list tasks` shows all"
+            )
+            return
+        task = task_table.get(other) if theirs is None else None
+        trains = "train" in task.splits if task else other != name and has_train(_table(theirs, "files"))
+        if not trains or (task and not task.train_languages):
+            yield Problem(place, f"{other!r} has no training data of its own")
+            return
+        if (task.form if task else _get(theirs, "form")) != form:
+            yield Problem(
+                place, f"{other!r} is of the form {task.form if task else _get(theirs, 'form')!r}, not {form!r}"
+            )
+            return
+        spoken.append(set(task.train_languages) if task else _spoken_by(theirs))
+        labels = list(task.labels) if task else _list(_get(theirs, "labels"))
+        if place == said[-1][0] and labels != _list(_get(body, "labels")):
+            yield Problem(("task", name, "labels"), f"must be those of {other!r}, whose head it takes: {labels}")
+        bi = [
+            bool(_get(_get(body, "options"), "bi")),
+            bool((task.options if task else _table(theirs, "options")).get("bi")),
+        ]
+        if place == said[-1][0] and bi[0] != bi[1]:
+            how = "compares two vectors (bi = true)" if bi[1] else "reads both texts at once (bi = false)"
+            yield Problem(("task", name, "options"), f"must be those of {other!r}, whose head it takes: that {how}")
+    if not set.intersection(*spoken):
+        yield Problem(path, f"{', '.join(other for _, other in said)} have no language in common to be trained in")
+
+
+def _spoken_by(body: Any) -> set[str]:
+    files = _table(body, "files")
+    return set(_table(files, "train")) or {code for code, file in files.items() if isinstance(file, str)}
 
 
 def has_train(files: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.sources.retrieval import POOL
 from waystage.study.check import Path, Problem
-from waystage.study.lookup import find_task
+from waystage.study.lookup import declared_task, find_task
 from waystage.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def inside(study: Study | None, task: Task, split: str) -> dict[str, Chain]:
 
 
 def _find(study: Study | None, name: str) -> Task:
-    return task_table.get(name) if study is None else find_task(study, name)
+    return task_table.get(name) if study is None else declared_task(study, name)
 
 
 def _origins(task: Task, split: str) -> Iterator[str]:
@@ -117,7 +117,7 @@ def kept_apart(study: Study, task: Task) -> Task:
     """
     if task.select_on in KIND or "train" not in task.splits:
         return task
-    others = [*task_table.all_tasks(), *(find_task(study, name) for name in study.task)]
+    others = [*task_table.all_tasks(), *(declared_task(study, name) for name in study.task)]
     tests = [other for other in others if "test" in other.splits and other.name != task.name]
     chosen = any(leak(study, task, task.select_on, other, "test") for other in tests)
     if chosen and not any(leak(study, task, "train", other, "test") for other in tests):

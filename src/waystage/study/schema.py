@@ -103,6 +103,10 @@ class OwnTask(Part):
     labels: Names = ()
     metric: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    train_on: Names = Field(
+        (),
+        description="of test data alone: the tasks that train it, in order; it answers with the last one's head",
+    )
     derived_from: Names = Field((), description='data that this data holds or translates, such as "xnli:test"')
 
 

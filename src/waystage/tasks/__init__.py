@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cache
 
 from waystage.errors import UnknownName
@@ -78,9 +78,10 @@ def ancestry(name: str) -> frozenset[str]:
     return frozenset(seen)
 
 
-def restricted(used: Iterable[Task]) -> dict[str, str]:
+def restricted(used: Sequence[Task]) -> dict[str, str]:
     """Of these tasks, and of those that they are trained on or made of, whose licence forbids something, and what."""
-    every = {t.name: t for task in used for t in (task, *map(get, (*task.train_on, *task.members)))}
+    behind = (name for task in used for name in (*task.train_on, *task.members) if name in _table())
+    every = {t.name: t for t in (*used, *map(get, behind))}
     forbids = {
         name: [what for what, is_so in (("commercial use", t.non_commercial), ("redistribution", not t.redistributable))
                if is_so]
