@@ -284,6 +284,35 @@ def test_search_needs_no_training(here: Path, mode: str) -> None:
     assert same == scores
 
 
+def test_a_sweep_takes_the_threshold_of_dev_and_leaves_no_vectors(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from waystage.training import predict
+
+    kept: list[Path | None] = []
+    room = predict._room
+    monkeypatch.setattr(predict, "_room", lambda shape, file, ranks: kept.append(file) or room(shape, file, ranks))
+    texts = [e.text for e in small.texts(20, 9)]  # type: ignore[attr-defined]
+    for name, few in (("mined", slice(0, 20)), ("mined-dev", slice(0, 4))):  # of dev half is no translation
+        gold = [i for i in range(20)[few] if name == "mined" or i % 2]
+        sides = [Passage(id=f"q{i}", text=texts[i][:-2], query=True, gold=(f"c{i}",) if i in gold else ())
+                 for i in range(20)[few]]  # fmt: skip
+        sides += [Passage(id=f"c{i}", text=texts[i], query=False) for i in range(20)[few]]
+        small.stored(here / name, "retrieval", {"de": list(sides)})
+    said = {
+        "model": small.LOCAL, "languages": ["de"], "precision": "fp32", "threads": 1, "task": "bucc", "labels": [],
+        "form": "retrieval", "options": {"mode": "margin"}, "layer": 1, "sweep": True, "sweep_threshold": "dev",
+    }  # fmt: skip
+    inputs: dict[str, Any] = {f"{part}{n}": here / f"mined{d}" / n for part, d in (("", ""), ("dev_", "-dev"))
+                              for n in ("rows", "tokens")}  # fmt: skip
+    context = _context(here, "mined-scores")
+    run("evaluate", said, inputs, here / "mined-scores", context)
+    scores = {s["metric"]: s["value"] for s in json.loads((here / "mined-scores" / "scores.json").read_text())}
+    swept = json.loads((here / "mined-scores" / "sweep.json").read_text())
+    assert {row["metric"]: row["value"] for row in swept if row["layer"] == 1} == scores
+    assert scores["f1"] < scores["f1/oracle"], "the threshold is not that of the test itself"
+    assert {file.parent.name for file in kept if file} == {"de", "de dev"}
+    assert not (context.scratch / "sweep").exists()
+
+
 def _examples(form: str) -> tuple[list[Example], tuple[str, ...], dict[str, Any]]:
     texts = [e.text for e in small.texts(40, 3)]  # type: ignore[attr-defined]
     if form == "choice":

@@ -1,14 +1,16 @@
 """Predict all languages of a target with one loaded model, per example, and score what has labels.
 
 config: model, task, form, labels, options, head, languages, precision, threads; for retrieval layer, pooling and sweep
-(the scores of every layer, as a file beside); only (some of the languages: the others are candidates of a search, or
-nothing); selection (which weights of the checkpoint, where it holds several).
+(the scores of every layer, as a file beside; with sweep_threshold = "dev" by a threshold from dev, as the score); only
+(some of the languages: the others are candidates of a search, or nothing); selection (which weights of the checkpoint,
+where it holds several).
 Without a `checkpoint` the model is taken as published, which only retrieval can use.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,22 +140,39 @@ def _search(
 def _sweep(
     network: Network, task: Said, config: dict[str, Any], inputs: Inputs, languages: Languages, context: Context
 ) -> list[dict[str, Any]]:
-    """The scores of every layer from one pass: a report, never a choice. Layer 0 is the embedding."""
+    """The scores of every layer from one pass: a report, never a choice. Layer 0 is the embedding.
+
+    The vectors of all layers are files in the scratch folder, of which one layer at a time is read.
+    """
     from waystage.training.predict import embeddings
 
     layers = range(int(network.backbone.config.num_hidden_layers) + 1)
+    held = context.scratch / "sweep"
+    by_dev = config.get("sweep_threshold") == "dev"
+    dev_tokens = dict(encoded(_folder(inputs, "dev_tokens"))) if by_dev else {}
     scores = []
     for some in _searched_together(task, config, languages):
         rows = examples_of(_folder(inputs, "rows"), some)
-        every = {code: embeddings(network, arrays, layers=layers) for code, arrays in some}
+        every = {code: embeddings(network, arrays, layers=layers, into=held / code) for code, arrays in some}
+        dev_some = [(code, dev_tokens[code]) for code, _ in some if code in dev_tokens]
+        every_dev = {
+            code: embeddings(network, arrays, layers=layers, into=held / f"{code} dev") for code, arrays in dev_some
+        }
+        shown = {
+            code: _shown(arrays, examples(_folder(inputs, "dev_rows"), code, "retrieval")) for code, arrays in dev_some
+        }
         for layer in layers if network.ranks.first else ():
             vectors = {code: found[layer] for code, found in every.items()}
+            dev = {code: (found[layer], shown[code]) for code, found in every_dev.items()}
             for code, _ in _asked(config, some):
-                answers = _search(task, config, code, some, rows, vectors, {}, context)
+                answers = _search(task, config, code, some, rows, vectors, dev, context)
                 found = task.score(rows[code], answers, code)
                 scores += [
                     {"language": code, "layer": layer, "metric": m, "value": v} for m, v in sorted(found.items())
                 ]
+        del every, every_dev
+        if network.ranks.first:
+            shutil.rmtree(held, ignore_errors=True)
     return sorted(scores, key=lambda row: row["layer"])
 
 

@@ -246,6 +246,8 @@ class _Planner:
             if target.options.get("mode") == "margin" and data.has_dev(target, languages):
                 dev = data.tokens(asked.model, target, "dev", languages, recipe)
                 inputs |= {"dev_rows": rows_of(dev), "dev_tokens": dev}
+                if self.study.sweep:
+                    config["sweep_threshold"] = "dev"
         where = (f", {asked.code}" if asked.code else "") + (f", by {selection}" if selection else "")
         name = f"evaluate {target.name} after {arm} on {short(asked.model)}{where}"
         return Stage(kind="evaluate", name=name, config=config, inputs=inputs, places=data.places(asked.model))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from waystage.training.network import Network
 from waystage.training.ranks import Ranks
 
 BUDGET = 4096  # tokens of one pass
+TURNS = 64  # passes of each process whose results are brought together at once
 
 
 @torch.no_grad()
@@ -59,12 +61,16 @@ def outputs(
 
 @torch.no_grad()
 def embeddings(
-    network: Network, encoded: Encoded, *, layers: Sequence[int] = (), budget: int = BUDGET
+    network: Network, encoded: Encoded, *, layers: Sequence[int] = (), budget: int = BUDGET, into: Path | None = None
 ) -> list[np.ndarray]:
-    """The mean vector of every sequence, for each of the layers (none: the last one). One pass gives them all."""
+    """The mean vector of every sequence, for each of the layers (none: the last one). One pass gives them all.
+
+    With a folder `into` they are files of it, mapped: all layers of a large collection are more than memory holds.
+    """
     network.eval()
     width = int(network.backbone.config.hidden_size)
-    results = [np.empty((len(encoded.sequences) - 1, width), np.float32) for _ in layers or (None,)]
+    shape = (len(encoded.sequences) - 1, width)
+    results = [_room(shape, into and into / f"{layer}.npy", network.ranks) for layer in layers or (None,)]
 
     def compute(sequences: np.ndarray) -> np.ndarray:
         batch = _batch(encoded, sequences)
@@ -75,6 +81,14 @@ def embeddings(
         for number, result in enumerate(results):
             result[rows] = vectors[:, number]
     return results
+
+
+def _room(shape: tuple[int, int], file: Path | None, ranks: Ranks) -> np.ndarray:
+    if file is None or not ranks.first or not shape[0]:
+        return np.empty(shape if file is None or ranks.first else (0, shape[1]), np.float32)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    found: np.ndarray = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
+    return found
 
 
 Rows = Callable[[np.ndarray], np.ndarray]
@@ -90,6 +104,13 @@ def _in_turns(
     if ranks.size == 1 or not passes:
         yield from ((rows_of(some), compute(some)) for some in passes)
         return
+    for first in range(0, len(passes), TURNS * ranks.size):
+        yield from _turns(ranks, passes[first : first + TURNS * ranks.size], rows_of, compute)
+
+
+def _turns(
+    ranks: Ranks, passes: list[np.ndarray], rows_of: Rows, compute: Rows
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     shares = [passes[number :: ranks.size] for number in range(ranks.size)]
     mine = shares[ranks.rank]
     made = [compute(some) for some in mine] or [compute(passes[0])[:0]]
