@@ -34,12 +34,5 @@ def read(
 
     if task.options.get("mode") == "pool" and languages:
         task = replace(task, languages=languages)  # answers are those that the rows hold
-    names = task.members or (task.name,)
-    world = World(seed, plant=tuple((name, plant) for name in names) if plant else ())
-    if not task.members:
-        yield from world.examples(task, language, split, limit or DEFAULT)
-        return
-    share = -(-(limit or DEFAULT) // len(task.members))
-    for name in task.members:
-        for example in world.examples(name, language, split, share):
-            yield replace(example, id=f"{name}/{example.id}")
+    world = World(seed, plant=((task.name, plant),) if plant else ())
+    yield from world.examples(task, language, split, limit or DEFAULT)

@@ -44,5 +44,20 @@ RELATIONS = ("in", "to", "from", "with", "by")
 PAST, PRESENT, FUTURE = 0, 1, 2
 
 
+def content(it: Clause) -> tuple[object, ...]:
+    """What a clause says in every language: some have neither articles nor number, so these are left away."""
+    parts = (it.subject, it.object, *(phrase for _, phrase in it.others))
+    roles = tuple(role for role, _ in it.others)
+    said = tuple(p and (p.head, p.quantity, p.adjective, p.name, p.owner) for p in parts)
+    return (it.verb, it.predicate, said, roles, it.time, it.manner, it.tense, it.negative)
+
+
+def speaks_of(it: Clause, name: Name | None) -> bool:
+    """Whether somebody is named in a clause beside its subject."""
+    return name is not None and (
+        (it.object is not None and it.object.name == name) or any(phrase.name == name for _, phrase in it.others)
+    )
+
+
 def named(name: Name) -> Phrase:
     return Phrase(name=name)

@@ -36,6 +36,7 @@ class Frame:
     goals: tuple[int, ...] = ()  # to whom, to where
     sources: tuple[int, ...] = ()  # from whom
     opposite: int = -1
+    symmetric: bool = False  # who does it to another has it done by the other, too
     domain: str = "general"
 
 
@@ -62,6 +63,9 @@ class Ontology:
     fitting: dict[int, tuple[int, ...]] = field(default_factory=dict)  # noun -> adjectives
     causes: tuple[tuple[Step, Step], ...] = ()
     scripts: tuple[tuple[Step, ...], ...] = ()
+    mass: frozenset[int] = frozenset()  # nouns that are not counted
+    alike: dict[str, frozenset[str]] = field(default_factory=dict)  # type -> types that it may also be, and itself
+    nested: frozenset[int] = frozenset()  # places that hold others, or stand in others
 
     def kind(self, name: str) -> tuple[int, ...]:
         return tuple(c.id for c in self.concepts if c.kind == name)
@@ -155,6 +159,9 @@ def ontology() -> Ontology:
         for noun in nouns:
             fitting[noun].append(adjective)
     causes, scripts = [], []
+    mass: set[int] = set()
+    nested: set[int] = set()
+    alike = {kind: {kind} for kind in reader.types}
     for line in lines:
         head, _, body = line.partition(":")
         if head == "cause":
@@ -162,6 +169,13 @@ def ontology() -> Ontology:
             causes.append((cause, effect))
         elif head == "script":
             scripts.append(tuple(reader.step(part) for part in body.split(";")))
+        elif head == "mass":
+            mass.update(reader.by_name[word] for word in body.split())
+        elif head == "nested":
+            nested.update(reader.by_name[word] for word in body.split())
+        elif head == "alike":
+            for kind in body.split():
+                alike[kind].update(body.split())
     return Ontology(
         concepts=tuple(reader.concepts),
         by_name=reader.by_name,
@@ -174,6 +188,9 @@ def ontology() -> Ontology:
         fitting={k: tuple(v) for k, v in fitting.items()},
         causes=tuple(causes),
         scripts=tuple(scripts),
+        mass=frozenset(mass),
+        alike={kind: frozenset(kinds) for kind, kinds in alike.items()},
+        nested=frozenset(nested),
     )
 
 
@@ -221,6 +238,9 @@ def _verbs_and_adjectives(
             reader.nouns(extras.get("to", "") or extras.get("goal", "")),
             reader.nouns(extras.get("from", "")),
             opposite,
+            "symmetric" in extras,
             domain,
         )
+    one_way = [reader.concepts[a].name for a, b in opposites.items() if opposites.get(b) != a]
+    assert not one_way, f"an opposite has this one as its own: {', '.join(one_way)}"
     return frames, adjectives, opposites, colours

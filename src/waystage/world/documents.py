@@ -123,12 +123,8 @@ def _asked(plan: Stream, teller: Teller, clause: Clause) -> list[str]:
 
 def _opposed(teller: Teller, clause: Clause) -> list[str]:
     """The same with the opposite word, denied."""
-    opposites = facts().ontology.opposites
-    if clause.verb < 0 and clause.predicate in opposites:
-        return [teller.say(clause._replace(predicate=opposites[clause.predicate], negative=not clause.negative))]
-    if clause.verb in opposites:
-        return [teller.say(clause._replace(verb=opposites[clause.verb], negative=not clause.negative))]
-    return []
+    opposed = facts().opposed(clause)
+    return [teller.say(opposed._replace(negative=not clause.negative))] if opposed else []
 
 
 def _consequences(plan: Stream, teller: Teller, names: Pool) -> list[str]:

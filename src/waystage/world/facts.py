@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from waystage.world.clauses import MANY, SOME, Clause, Name, Phrase, named
+from waystage.world.clauses import FUTURE, MANY, PAST, PRESENT, SOME, Clause, Name, Phrase, named
 from waystage.world.concepts import Frame, Ontology, Step, ontology
 from waystage.world.language import is_mass
 from waystage.world.names import Pool
 from waystage.world.stream import Stream, mix, zipf_table
 
 PERSONS = {"person", "medic", "official", "patient"}
+TENSES = (PAST, PAST, PAST, PAST, PAST, PRESENT, PRESENT, FUTURE)
 DOMAINS = ("general", "medicine", "commerce")
 
 
@@ -30,6 +31,7 @@ class Facts:
         to_persons = {f.verb for f in frames if any(self.is_person[o] for o in f.objects)}
         general = [f for f in self.transitive["general"] if f.verb in to_persons]
         self.between_persons = {d: [f for f in self.transitive[d] if f.verb in to_persons] or general for d in DOMAINS}
+        self.one_sided = {d: [f for f in table if not f.symmetric] for d, table in self.between_persons.items()}
         giving = {f.verb for f in frames if any(self.is_person[o] for o in (*f.goals, *f.sources))}
         self.giving = [f for f in self.transitive["general"] if f.verb in giving]
         name = it.by_name
@@ -44,6 +46,8 @@ class Facts:
         self.things_with_properties = zipf_table([n for n in by_rank if n in it.fitting], offset=12)
         self.kinds = zipf_table([t for t in it.types if len(it.types[t]) > 2], offset=6)
         self.cities = (*it.types["outdoors"][:2], name["island"])
+        houses = [c.id for c in it.concepts if c.kind == "noun" and c.type in ("building", "clinic")]
+        self.apart = tuple(noun for noun in houses if noun not in it.nested)  # who is in one is in no other
         self.companies = (name["company"], name["bank"], name["club"], name["factory"], name["museum"])
 
     def _preferred(self, verb: int, role: str, nouns: tuple[int, ...]) -> list[int]:
@@ -72,8 +76,11 @@ class Facts:
                 adjective = fitting[(skew * skew * skew * len(fitting)) >> 24]
         return Phrase(noun, plural, count, adjective, bool(bits & 0x1000))
 
-    def time(self, draw: Stream) -> tuple[str, int]:
-        kind = draw.below(8)
+    def time(self, draw: Stream, tense: int) -> tuple[str, int]:
+        """When something was, is or will be: yesterday and the years that are told of are past."""
+        kind = draw.below(8) if tense == PAST else draw.below(6)
+        if tense != PAST and kind == 5:
+            return ("month", draw.pick(self.months))
         if kind < 3:
             return ("weekday", draw.pick(self.weekdays))
         if kind < 5:
@@ -127,9 +134,9 @@ class Facts:
                 others.append(("in", Phrase(draw.pick(frame.places))))
             else:
                 others.append(("in", named(draw.pick(places) if places else pool.place(draw))))
-        time = self.time(draw) if draw.below(10) < 3 else None
+        tense = TENSES[draw.below(8)]
+        time = self.time(draw, tense) if draw.below(10) < 3 else None
         manner = draw.pick(self.manners) if not draw.below(10) else -1
-        tense = (0, 0, 0, 0, 0, 1, 1, 2)[draw.below(8)]
         return Clause(subject, verb, thing, -1, tuple(others), time, manner, tense, not draw.below(12))
 
     def _who(self, draw: Stream, pool: Pool, noun: int, cast: tuple[Name, ...], names: int) -> Phrase:
@@ -196,6 +203,17 @@ class Facts:
             else:
                 variables[name] = Phrase(self.ontology.by_name[name])
         return variables[name]
+
+    def opposed(self, said: Clause) -> Clause | None:
+        """The same with the opposite word, and without what goes with the first word only: lend to, borrow from."""
+        opposite = self.ontology.opposites.get(said.verb if said.verb >= 0 else said.predicate, -1)
+        if opposite < 0:
+            return None
+        if said.verb < 0:
+            return said._replace(predicate=opposite)
+        frame = self.ontology.frames[opposite]
+        goes = {"to": frame.goals, "from": frame.sources, "with": frame.tools}
+        return said._replace(verb=opposite, others=tuple(o for o in said.others if goes.get(o[0], True)))
 
 
 @cache

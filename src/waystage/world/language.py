@@ -362,8 +362,7 @@ def _group(parts: list[Part]) -> list[Token]:
 
 @cache
 def is_mass(noun: int) -> bool:
-    it = ontology().concepts[noun]
-    return it.kind == "noun" and it.forms[0] == it.name
+    return noun in ontology().mass
 
 
 @cache

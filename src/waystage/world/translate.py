@@ -21,7 +21,7 @@ from waystage.forms.projection import BRACKETS, kinds, text_of, unspaced
 from waystage.tasks.task import Task
 from waystage.world.stream import Stream
 from waystage.world.tasks.table import generator
-from waystage.world.world import World
+from waystage.world.world import World, shares
 
 _MARK = re.compile(f"[{re.escape(''.join(BRACKETS))}]")
 Ranges = list[tuple[int, int, str]]  # first character, the one after the last, the brackets
@@ -118,8 +118,7 @@ def examples(
 ) -> Iterator[Example]:
     """The examples of a language, or what the translator should make of those of `origin`: none is lost here."""
     if task.members:
-        share = -(-n // len(task.members))
-        for name in task.members:
+        for name, share in shares(task, n):
             yield from examples(
                 task_table.get(name), split, language, origin, share, error, seed, translated=translated
             )
@@ -156,6 +155,6 @@ def _list(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _marked(text: str, ranges: Ranges) -> str:
-    for start, end, (left, right) in sorted(ranges, reverse=True):
-        text = text[:start] + left + text[start:end] + right + text[end:]
+    for start, end, marks in sorted(ranges, reverse=True):
+        text = text[:start] + marks[0] + text[start:end] + marks[1] + text[end:]
     return text

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from itertools import islice
+from dataclasses import dataclass, fields, replace
+from itertools import chain, islice
 
 from waystage import languages as language_table
 from waystage import tasks as task_table
@@ -18,7 +18,7 @@ from waystage.world.tasks.search import POOL
 from waystage.world.tasks.setting import Setting, glossed
 from waystage.world.tasks.table import generator, role
 
-VERSION = 3  # goes up whenever any byte of any text or label of any seed changes
+VERSION = 4  # goes up whenever any byte of any text or label of any seed changes
 SPLITS = ("train", "dev", "test")
 
 
@@ -38,6 +38,8 @@ class World:
         `error` percent of the words wrong and loses as many answer spans.
         """
         it = task_table.get(task) if isinstance(task, str) else task
+        if it.members:
+            return self._union(it, language, split, n, translated_from, error)
 
         def make(code: str, count: int) -> Iterator[Example]:
             return generator(it)(self.setting(it, code, split, translated_from, error), count)
@@ -47,9 +49,20 @@ class World:
             return planted(effect, it, language, n, make)
         return make(language, n)
 
+    def _union(
+        self, task: Task, language: str, split: str, n: int, translated_from: str, error: int
+    ) -> Iterator[Example]:
+        effect = dict(self.plant).get(task.name)
+        for name, share in shares(task, n):
+            world = replace(self, plant=(*self.plant, (name, effect))) if effect else self
+            for one in world.examples(name, language, split, share, translated_from=translated_from, error=error):
+                yield replace(one, id=f"{name}/{one.id}")
+
     def glossed(self, task: Task | str, language: str, split: str, n: int) -> Iterator[tuple[Example, Example]]:
         """Examples beside the same examples in plain English."""
         it = task_table.get(task) if isinstance(task, str) else task
+        if it.members:
+            return chain.from_iterable(self.glossed(name, language, split, share) for name, share in shares(it, n))
         setting = self.setting(it, language, split, "", 0)
         return zip(generator(it)(setting, n), generator(it)(glossed(setting), n), strict=True)
 
@@ -79,6 +92,12 @@ class World:
             domain={"medicine": "medicine", "science": "medicine", "commerce": "commerce"}.get(task.domain, "general"),
             options=task.options,
         )
+
+
+def shares(task: Task, n: int) -> list[tuple[str, int]]:
+    """How many of `n` examples of a union each member gives: as many as the others, the first one more."""
+    count = len(task.members)
+    return [(name, n // count + (place < n % count)) for place, name in enumerate(task.members)]
 
 
 def sample(task: Task | str, language: str, n: int = 3, *, split: str = "test", seed: int = 0) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from waystage.forms.examples import Choice
-from waystage.world.clauses import PRESENT, Clause, Phrase, named
+from waystage.world.clauses import PRESENT, Clause, Name, Phrase, named
 from waystage.world.concepts import Frame
+from waystage.world.consequences import apart_from, kin_of, not_next, told_of
 from waystage.world.documents import askable
 from waystage.world.facts import Facts
 from waystage.world.names import Pool
@@ -53,33 +54,27 @@ def ending(draw: Stream, facts: Facts, names: Pool, options: int) -> tuple[list[
     steps = [facts.bound(step, cast, draw) for step in script]
     known = 2 + draw.below(len(steps) - 2)
     wrong: list[Clause] = [steps[draw.below(known - 1)]] if draw.below(2) else []
+    others = not_next(scripts.index(script), known)
     while len(wrong) < options - 1:
-        other = draw.pick(scripts)
-        if other is script:
-            continue
-        step = facts.bound(draw.pick(other), dict(cast), draw)
-        if step not in steps and step not in wrong:
+        step = facts.bound(draw.pick(others), dict(cast), draw)
+        if step not in steps and step not in wrong and step.object != step.subject:
             wrong.append(step)
     return steps[:known], steps[known], wrong
 
 
-def _linked(
-    draw: Stream, facts: Facts, names: Pool, options: int, *, of_persons: bool
-) -> tuple[Clause, Clause, list[Clause], bool]:
+def _linked(draw: Stream, facts: Facts, names: Pool, options: int) -> tuple[Clause, Clause, list[Clause], bool]:
     """A cause with its effect, which of them is asked for, and clauses that do not belong to the one that is told."""
     causes = facts.ontology.causes
-    rule = draw.pick(causes)
+    number = draw.below(len(causes))
+    rule = causes[number]
     cast = _cast(draw, names)
     cause, effect = (facts.bound(step, cast, draw) for step in rule)
     backward = bool(draw.below(2))
     told, right = (effect, cause) if backward else (cause, effect)
-    fit = {a if backward else b for a, b in causes if (b if backward else a) == rule[1 if backward else 0]}
+    others = apart_from(number, backward)
     wrong: list[Clause] = []
     while len(wrong) < options - 1:
-        other = draw.pick(causes)[draw.below(2)]
-        if other in fit or (of_persons and other.subject not in ("X", "Y")):
-            continue
-        clause = facts.bound(other, dict(cast), draw)._replace(subject=right.subject)
+        clause = facts.bound(draw.pick(others), dict(cast), draw)._replace(subject=right.subject)
         if clause not in (told, right) and clause not in wrong and clause.object != clause.subject:
             wrong.append(clause)
     return told, right, wrong, backward
@@ -90,10 +85,10 @@ def reasons(setting: Setting, n: int, *, options: int = 2, around: int = 0) -> I
     facts = setting.facts
     for number in range(n):
         plan, voice = setting.plan(number), setting.voice(number)
-        told, right, wrong, backward = _linked(plan, facts, setting.names, options, of_persons=True)
+        told, right, wrong, backward = _linked(plan, facts, setting.names, options)
         offered, at = _placed(plan, right, wrong)
         cast = (told.subject.name,) if told.subject.name else ()
-        before = [facts.event(plan, setting.names, cast=cast, names=90) for _ in range(around)]
+        before = [_beside(plan, setting, cast, offered) for _ in range(around)]
         yield Choice(
             id=setting.name(number),
             context=voice.tongue.join([voice.say(clause) for clause in (*before, told)]),
@@ -101,6 +96,15 @@ def reasons(setting: Setting, n: int, *, options: int = 2, around: int = 0) -> I
             options=tuple(voice.say(clause) for clause in offered),
             label=at,
         )
+
+
+def _beside(draw: Stream, setting: Setting, cast: tuple[Name, ...], offered: list[Clause]) -> Clause:
+    """Something that has nothing to do with what is offered."""
+    spoken = {kin for clause in offered for kin in kin_of(clause.verb if clause.verb >= 0 else clause.predicate)}
+    while True:
+        clause = setting.facts.event(draw, setting.names, cast=cast, names=90)
+        if clause.verb not in spoken:
+            return clause
 
 
 def _why(voice: Voice, backward: bool) -> str:
@@ -139,15 +143,19 @@ def knowledge(setting: Setting, n: int, *, options: int = 5) -> Iterator[Choice]
 
 
 def _wrong(draw: Stream, facts: Facts, good: tuple[int, ...], options: int) -> list[int]:
-    """Nouns of other kinds than the good ones."""
+    """Nouns of kinds that are unlike those of the good ones."""
     return draw.sample(_others(facts, good), options - 1)
 
 
 @cache
 def _others(facts: Facts, good: tuple[int, ...]) -> tuple[int, ...]:
-    kinds = {facts.ontology.concepts[noun].type for noun in good}
-    pool = [noun for kind, nouns in facts.ontology.types.items() if kind not in kinds for noun in nouns[:12]]
-    return tuple(noun for noun in pool if noun not in good)
+    kinds = _alike(facts, good)
+    return tuple(noun for kind, nouns in facts.ontology.types.items() if kind not in kinds for noun in nouns[:12])
+
+
+def _alike(facts: Facts, nouns: tuple[int, ...]) -> set[str]:
+    it = facts.ontology
+    return {kind for noun in nouns for kind in it.alike[it.concepts[noun].type]}
 
 
 @cache
@@ -165,7 +173,8 @@ def _kind_of(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     kind = draw.pick([t for t in sorted(types) if len(types[t]) > 2])
     noun = draw.pick(types[kind])
     right = facts.ontology.type_word[kind]
-    pool = [w for t, w in facts.ontology.type_word.items() if t != kind]
+    like = facts.ontology.alike[kind] | {"idea"}  # everything is a thing
+    pool = [w for t, w in facts.ontology.type_word.items() if t not in like]
     question = Clause(_many(facts, noun), -1, Phrase(facts.ontology.by_name["what"]), tense=PRESENT)
     return question, "what", right, draw.sample(pool, options - 1)
 
@@ -188,7 +197,8 @@ def _question(facts: Facts, draw: Stream, frame: Frame, asked: str) -> Clause:
 def _done_where(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     frame = draw.pick(_frames(facts, domain, "places"))
     question = _question(facts, draw, frame, "where")
-    return question, "where", draw.pick(frame.places), _wrong(draw, facts, frame.places, options)
+    good = (*frame.places, *told_of(frame.verb, "place"))
+    return question, "where", draw.pick(frame.places), _wrong(draw, facts, good, options)
 
 
 def _done_with(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
@@ -204,13 +214,15 @@ def _done_with(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
 def _done_to(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     frame = draw.pick(_frames(facts, domain, "objects"))
     right = draw.pick(facts.objects[frame.verb])
-    return _question(facts, draw, frame, "what"), "what", right, _wrong(draw, facts, frame.objects, options)
+    good = (*frame.objects, *told_of(frame.verb, "object"))
+    return _question(facts, draw, frame, "what"), "what", right, _wrong(draw, facts, good, options)
 
 
 def _done_by(draw: Stream, facts: Facts, options: int, domain: str) -> Riddle:
     frame = draw.pick(_frames(facts, domain, "subjects"))
     right = draw.pick(facts.subjects[frame.verb])
-    return _question(facts, draw, frame, "who"), "who", right, _wrong(draw, facts, frame.subjects, options)
+    good = (*frame.subjects, *told_of(frame.verb, "subject"))
+    return _question(facts, draw, frame, "who"), "who", right, _wrong(draw, facts, good, options)
 
 
 def reading(setting: Setting, n: int, *, options: int = 4) -> Iterator[Choice]:
@@ -219,11 +231,11 @@ def reading(setting: Setting, n: int, *, options: int = 4) -> Iterator[Choice]:
         plan, voice = setting.plan(passage), setting.voice(passage)
         told = passage_of(plan, setting.facts, setting.names, setting.domain, 5)
         context, spans = tell(voice, told)
-        every = {spans(i, role)[1] for i, clause in enumerate(told) for role in _roles(clause)}
+        every = {spans(i, role)[1]: filler(clause, role) for i, clause in enumerate(told) for role in _roles(clause)}
         for turn in range(min(QUESTIONS, n - passage * QUESTIONS)):
             asked = ask(plan, setting.facts, setting.names, told, 0, False)
             right = spans(asked.clause, asked.role)[1]
-            wrong = plan.sample(sorted(every - {right}), options - 1)
+            wrong = _other_answers(plan, setting.facts, voice, every, right, asked.role, told[asked.clause], options)
             at = plan.below(options)
             yield Choice(
                 id=setting.name(passage * QUESTIONS + turn),
@@ -233,6 +245,42 @@ def reading(setting: Setting, n: int, *, options: int = 4) -> Iterator[Choice]:
                 options=(*wrong[:at], right, *wrong[at:]),
                 label=at,
             )
+
+
+def filler(clause: Clause, role: str) -> object:
+    """Who or what answers a question about a clause, whatever its form."""
+    if role == "when":
+        return clause.time
+    if role == "how-many":
+        return clause.object and clause.object.quantity
+    if role == "where":
+        phrase = next(phrase for relation, phrase in clause.others if relation in ("in", "to"))
+    else:
+        phrase = clause.subject if role == "who" else clause.object or clause.subject
+    return phrase.name or phrase.head
+
+
+def _other_answers(
+    draw: Stream, facts: Facts, voice: Voice, every: dict[str, object], right: str, role: str, clause: Clause,
+    options: int,
+) -> list[str]:  # fmt: skip
+    """Answers to other questions, each of other persons or things; where they are few, things of which nobody spoke."""
+    answer = filler(clause, role)
+    words = frozenset(facts.ontology.type_word.values())
+    others: dict[object, str] = {}
+    for text in sorted(every):
+        if text != right and every[text] != answer and every[text] not in words:
+            others.setdefault(every[text], text)
+    used = {right, *others.values()}
+    heads = {*others, answer}
+    while len(others) < options - 1:
+        noun = draw.pick(facts.things)
+        text = voice.text(voice.tongue.phrase(Phrase(noun)))
+        if noun not in heads and noun not in words and text not in used:
+            others[noun] = text
+            heads.add(noun)
+            used.add(text)
+    return draw.sample(list(others.values()), options - 1)
 
 
 def _roles(clause: Clause) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waystage.forms.examples import Pair
-from waystage.world.clauses import PRESENT, SOME, Clause, Phrase, named
+from waystage.world.clauses import PRESENT, SOME, Clause, Phrase, named, speaks_of
 from waystage.world.facts import Facts
 from waystage.world.names import Pool
 from waystage.world.stream import Stream
@@ -52,7 +52,7 @@ def _labels(labels: tuple[str, ...]) -> list[tuple[int, str]]:
 def premise(draw: Stream, facts: Facts, names: Pool, domain: str, *, share: int = 75) -> Clause:
     """A statement with enough in it to say less, or otherwise. Who acts is named in `share` percent of cases."""
     clause = facts.event(draw, names, domain=domain, names=share, transitive=draw.below(4) > 0)
-    time = clause.time if clause.time is not None or draw.below(3) else facts.time(draw)
+    time = clause.time if clause.time is not None or draw.below(3) else facts.time(draw, clause.tense)
     return clause._replace(time=time, negative=not draw.below(8))
 
 
@@ -84,8 +84,15 @@ def adversarial(draw: Stream, facts: Facts, names: Pool, wanted: int, domain: st
     while two == one:
         two = named(names.person(draw))
     a = premise(draw, facts, names, domain)._replace(subject=one)
+    while speaks_of(a, one.name) or speaks_of(a, two.name):  # nobody does it to himself, nor the other to the one
+        a = premise(draw, facts, names, domain)._replace(subject=one)
     b = premise(draw, facts, names, domain)._replace(subject=two)
-    while b.verb == a.verb or facts.ontology.opposites.get(a.verb) == b.verb:
+    while (
+        b.verb == a.verb
+        or facts.ontology.opposites.get(a.verb) == b.verb
+        or speaks_of(b, one.name)
+        or speaks_of(b, two.name)
+    ):
         b = premise(draw, facts, names, domain)._replace(subject=two)
     told = (a, b)
     said, other = (a, b) if draw.below(2) else (b, a)
@@ -116,7 +123,10 @@ def _about_state(draw: Stream, facts: Facts, names: Pool, wanted: int) -> Infere
     fitting = facts.ontology.fitting.get(said.subject.head) or facts.ontology.fitting[facts.person_nouns[0]]
     others = [a for a in fitting if a not in (said.predicate, opposite)]
     if not others:
-        return (said,), said._replace(subject=named(names.person(draw))), OPEN
+        other = named(names.person(draw))
+        while other == said.subject:
+            other = named(names.person(draw))
+        return (said,), said._replace(subject=other), OPEN
     return (said,), said._replace(predicate=draw.pick(others), negative=not draw.below(3)), OPEN
 
 
@@ -136,9 +146,9 @@ def weaker(draw: Stream, facts: Facts, said: Clause) -> Clause:
         elif change == 3 and out.subject.name is None:
             out = out._replace(subject=wider(draw, facts, out.subject))
         elif change == 4:
-            opposite = facts.ontology.frames[out.verb].opposite
-            if opposite >= 0:
-                return out._replace(verb=opposite, negative=True, manner=-1)
+            opposed = facts.opposed(out)
+            if opposed is not None:
+                return opposed._replace(negative=True, manner=-1)
     return out
 
 
@@ -149,8 +159,11 @@ def wider(draw: Stream, facts: Facts, phrase: Phrase) -> Phrase:
     kind = facts.ontology.type_word.get(facts.ontology.concepts[phrase.head].type, phrase.head)
     if phrase.quantity > 0 and draw.below(2):
         return phrase._replace(quantity=SOME)
-    if draw.below(2) and kind != phrase.head and not facts.is_mass[kind] and not facts.is_mass[phrase.head]:
-        return phrase._replace(head=kind, adjective=-1, definite=False)
+    if draw.below(2) and kind != phrase.head:
+        if facts.is_mass[kind]:  # three apples are food, as bread is
+            return Phrase(kind, definite=False)
+        if not facts.is_mass[phrase.head]:
+            return phrase._replace(head=kind, adjective=-1, definite=False)
     return phrase._replace(adjective=-1)
 
 
@@ -163,9 +176,9 @@ def against(draw: Stream, facts: Facts, said: Clause) -> Clause:
         if change == 0:
             return _shorter(draw, said)._replace(negative=True)
         if change == 1:
-            opposite = facts.ontology.frames[said.verb].opposite
-            if opposite >= 0:
-                return _shorter(draw, said)._replace(verb=opposite)
+            opposed = facts.opposed(_shorter(draw, said))
+            if opposed is not None:
+                return opposed
         elif change == 2 and said.object is not None and said.object.adjective in facts.ontology.opposites:
             turned = facts.ontology.opposites[said.object.adjective]
             return said._replace(object=said.object._replace(adjective=turned))
@@ -173,11 +186,12 @@ def against(draw: Stream, facts: Facts, said: Clause) -> Clause:
             number = 2 + draw.below(9)
             if number != said.object.quantity:
                 return said._replace(object=said.object._replace(quantity=number))
-        elif change == 4 and said.others and said.others[0][0] == "in" and said.others[0][1].name is None:
-            places = [p for p in facts.ontology.types["building"] if p != said.others[0][1].head]
-            return said._replace(others=(("in", said.others[0][1]._replace(head=draw.pick(places))),))
+        elif change == 4 and said.others and said.others[0][0] == "in" and said.others[0][1].head in facts.apart:
+            place = draw.pick(facts.apart)
+            if place != said.others[0][1].head:
+                return said._replace(others=(("in", said.others[0][1]._replace(head=place)),))
         elif change == 5 and said.time is not None and said.time[0] != "when":
-            time = facts.time(draw)
+            time = facts.time(draw, said.tense)
             if time[0] == said.time[0] and time != said.time:
                 return said._replace(time=time)
     return said._replace(negative=True)
@@ -198,7 +212,7 @@ def closer(draw: Stream, facts: Facts, said: Clause) -> Clause:
     if not said.others and frame.places:
         choices.append(said._replace(others=(("in", Phrase(draw.pick(frame.places))),)))
     if said.time is None:
-        choices.append(said._replace(time=facts.time(draw)))
+        choices.append(said._replace(time=facts.time(draw, said.tense)))
     if said.manner < 0:
         choices.append(said._replace(manner=draw.pick(facts.manners)))
     return draw.pick(choices) if choices else said
@@ -213,6 +227,10 @@ def beyond(draw: Stream, facts: Facts, names: Pool, said: Clause, domain: str) -
     if said.negative and (said.others or said.time) and draw.below(2):
         return said._replace(others=(), time=None)
     other = facts.event(draw, names, domain=domain, names=75, transitive=said.object is not None)
-    while other.verb == said.verb or facts.ontology.opposites.get(said.verb) == other.verb:
+    while (
+        other.verb == said.verb
+        or facts.ontology.opposites.get(said.verb) == other.verb
+        or speaks_of(other, said.subject.name)
+    ):
         other = facts.event(draw, names, domain=domain, names=75, transitive=said.object is not None)
     return other._replace(subject=said.subject, tense=said.tense, time=said.time)

@@ -41,12 +41,21 @@ def question_pair(draw: Stream, facts: Facts, names: Pool, domain: str, same: bo
     change = draw.below(3)
     if change == 0 and len(roles) > 1:
         return clause, role, clause, draw.pick([r for r in roles if r != role])
-    shown = question_of(clause, role)
+    shown = _shown(clause, role)
     for _ in range(6):
         other = against(draw, facts, clause)
-        if question_of(other, role) != shown:
+        if role in askable(other) and _shown(other, role) != shown:
             return clause, role, other, role
     return clause, role, clause._replace(negative=True), role
+
+
+def _shown(clause: Clause, role: str) -> Clause:
+    """What a question shows: not the time or the place that it asks for."""
+    if role == "when":
+        clause = clause._replace(time=None)
+    if role == "where":
+        clause = clause._replace(others=tuple(o for o in clause.others if o[0] not in ("in", "to")))
+    return question_of(clause, role)
 
 
 def swapped(setting: Setting, n: int) -> Iterator[Pair]:
@@ -67,7 +76,7 @@ def swap_pair(draw: Stream, facts: Facts, names: Pool, domain: str, same: bool) 
         if one != two:
             break
     if draw.below(2):
-        clause = facts.event(draw, names, frame=draw.pick(facts.between_persons[domain]))
+        clause = facts.event(draw, names, frame=draw.pick(facts.one_sided[domain]))
         clause = clause._replace(subject=named(one), object=named(two))
         other = clause._replace(subject=named(two), object=named(one))
     else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from waystage.forms.examples import Span
-from waystage.world.clauses import Clause, named
+from waystage.world.clauses import Clause, named, speaks_of
 from waystage.world.documents import askable, question_of
 from waystage.world.facts import Facts
 from waystage.world.names import Pool
@@ -61,7 +61,7 @@ def passage_of(draw: Stream, facts: Facts, names: Pool, domain: str, sentences: 
     while len(told) < sentences:
         clause = facts.event(draw, names, domain=domain, cast=cast, names=90)
         if clause.verb in used or (clause.time is None and draw.below(3)):
-            clause = clause._replace(time=facts.time(draw))
+            clause = clause._replace(time=facts.time(draw, clause.tense))
         clause = clause._replace(negative=False, manner=-1)
         if clause.verb in used or not askable(clause):
             continue
@@ -126,16 +126,19 @@ def ask(draw: Stream, facts: Facts, names: Pool, told: list[Clause], unanswerabl
 
 def _elsewhere(draw: Stream, facts: Facts, names: Pool, clause: Clause, role: str, told: list[Clause]) -> Clause:
     """A question like one about the passage that the passage does not answer: the opposite, or somebody else."""
-    opposite = facts.ontology.opposites.get(clause.verb, -1)
     verbs = {one.verb for one in told}
-    if opposite >= 0 and opposite not in verbs and draw.below(2):
-        return clause._replace(verb=opposite)
+    opposed = facts.opposed(clause)
+    if opposed is not None and opposed.verb not in verbs and role in askable(opposed) and draw.below(2):
+        frames = [facts.ontology.frames[verb] for verb in (clause.verb, opposed.verb)]
+        if not any(frame.sources for frame in frames):  # who lent it to somebody tells who borrowed it
+            return opposed
     if role != "who" and clause.subject.name is not None:
         other = names.person(draw)
-        while any(named(other) in (one.subject, one.object) for one in told):
+        while any(one.subject.name == other or speaks_of(one, other) for one in told):
             other = names.person(draw)
         return clause._replace(subject=named(other))
     while True:
         fresh = facts.event(draw, names, names=90)
-        if fresh.verb not in verbs and role in askable(fresh):
+        known = fresh.verb in verbs or facts.ontology.opposites.get(fresh.verb) in verbs
+        if not known and role in askable(fresh):
             return fresh._replace(negative=False)

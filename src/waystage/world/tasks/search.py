@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 
 from waystage.forms.examples import Passage
-from waystage.world.clauses import Clause, Name, Phrase, named
-from waystage.world.facts import Facts
+from waystage.world.clauses import Clause, Name, Phrase, content, named, speaks_of
+from waystage.world.facts import Facts, facts
 from waystage.world.language import language
-from waystage.world.names import Pool
+from waystage.world.names import Pool, pool
 from waystage.world.stream import Stream
-from waystage.world.tasks.questions import QUESTIONS, ask, passage_of
+from waystage.world.tasks.questions import QUESTIONS, Asked, ask, passage_of
 from waystage.world.tasks.setting import Setting, Voice
 
+TRIES = 200  # of passages that share no answer with the ones before
 POOL = "candidates"  # the "language" of candidates that belong to no single language
 
 
@@ -25,17 +28,24 @@ def bitext(setting: Setting, n: int) -> Iterator[Passage]:
     """Each English sentence asks for its translation among the others. The same sentences in every language."""
     english = _in(setting, "en")
     here = replace(setting, parallel=True)
+    said: set[object] = set()
     for number in range(n):
-        clause = _sentence(here.plan(number), setting.facts, setting.names)
+        clause = _sentence(here.plan(number), setting.facts, setting.names, said)
         name = f"{setting.language}-{number}"
         yield Passage(id=name, item=str(number), text=here.voice(number).say(clause), query=False)
         text = english.voice(number).say(clause)
         yield Passage(id=f"en-{number}", item=str(number), text=text, query=True, gold=(name,))
 
 
-def _sentence(draw: Stream, facts: Facts, names: Pool) -> Clause:
-    clause = facts.event(draw, names, names=40)
-    return clause if clause.object is not None or clause.others else clause._replace(time=facts.time(draw))
+def _sentence(draw: Stream, facts: Facts, names: Pool, said: set[object]) -> Clause:
+    """A sentence that says something that none before it has said."""
+    while True:
+        clause = facts.event(draw, names, names=40)
+        if clause.object is None and not clause.others:
+            clause = clause._replace(time=facts.time(draw, clause.tense))
+        if content(clause) not in said:
+            said.add(content(clause))
+            return clause
 
 
 def mining(setting: Setting, n: int, *, share: int = 40) -> Iterator[Passage]:
@@ -43,15 +53,19 @@ def mining(setting: Setting, n: int, *, share: int = 40) -> Iterator[Passage]:
     english = _in(setting, "en")
     alone = 1_000_000
     pairs = max(n * share // 100, min(n, 1))  # something is to be found also among very few
+    said: set[object] = set()
+    clauses = []
     for number in range(n):
         where = number if number < pairs else number + alone
-        clause = _sentence(english.plan(where), setting.facts, setting.names)
+        clause = _sentence(english.plan(where), setting.facts, setting.names, said)
+        clauses.append(clause)
         yield Passage(id=f"en-{number:09d}", text=english.voice(number).say(clause), query=False)
     order = Stream("order", setting.seed, setting.task, setting.split, setting.language).shuffled(range(n))
     for place, number in enumerate(order):
-        source = english if number < pairs else setting
-        where = number if number < pairs else number + 2 * alone
-        clause = _sentence(source.plan(where), setting.facts, setting.names)
+        if number < pairs:
+            clause = clauses[number]
+        else:
+            clause = _sentence(setting.plan(number + 2 * alone), setting.facts, setting.names, said)
         gold = (f"en-{number:09d}",) if number < pairs else ()
         text = setting.voice(number).say(clause)
         yield Passage(id=f"{setting.language}-{place:09d}", text=text, query=True, gold=gold)
@@ -59,18 +73,32 @@ def mining(setting: Setting, n: int, *, share: int = 40) -> Iterator[Passage]:
 
 def answers(setting: Setting, n: int, *, languages: Sequence[str]) -> Iterator[Passage]:
     """As in LAReQA: a question asks for the sentence that answers it, in every language of the pool."""
-    facts = setting.facts
+    world = setting.facts
     shared = replace(setting, parallel=True)
+    clauses: dict[int, list[Clause]] = defaultdict(list)
+    questions: dict[int, list[Asked]] = defaultdict(list)
     for passage in range((n + QUESTIONS - 1) // QUESTIONS):
         plan, voice = shared.plan(passage), setting.voice(passage)
-        told = passage_of(plan, facts, setting.names, setting.domain, 4)
+        for _ in range(TRIES):  # no sentence answers a question about another passage
+            told = passage_of(plan, world, setting.names, setting.domain, 4)
+            asking = [ask(plan, world, setting.names, told, 0, False) for _ in range(QUESTIONS)]
+            if not any(
+                answers_it(world, one, way) for said in told for way in ways(world, said) for one in questions[way.verb]
+            ) and not any(
+                vague(one) or any(answers_it(world, one, said) for said in clauses[one.question.verb]) for one in asking
+            ):
+                break
+        for one in (way for said in told for way in ways(world, said)):
+            clauses[one.verb].append(one)
+        for question in asking:
+            questions[question.question.verb].append(question)
         said = [voice.say(clause) for clause in told]
         context = voice.tongue.join(said)
         for i, sentence in enumerate(said):
             text = voice.tongue.join([sentence, context])
             yield Passage(id=f"{setting.language}_{passage}_{i}", cluster=str(passage), text=text, query=False)
         for turn in range(min(QUESTIONS, n - passage * QUESTIONS)):
-            asked = ask(plan, facts, setting.names, told, 0, False)
+            asked = asking[turn]
             name = f"q{passage * QUESTIONS + turn}"
             yield Passage(
                 id=f"{name}_{setting.language}",
@@ -82,6 +110,60 @@ def answers(setting: Setting, n: int, *, languages: Sequence[str]) -> Iterator[P
             )
 
 
+def ways(facts: Facts, said: Clause) -> list[Clause]:
+    """A statement, and the same event from the other side: who met whom, who lent to him who borrowed."""
+    frames = facts.ontology.frames
+    frame = frames[said.verb]
+    if frame.symmetric and said.object is not None:
+        return [said, said._replace(subject=said.object, object=said.subject)]
+    if frame.opposite >= 0 and (frame.sources or frames[frame.opposite].sources):
+        back = {"to": "from", "from": "to"}
+        turned = [(phrase, back[role]) for role, phrase in said.others if role in back]
+        return [said, *(said._replace(verb=frame.opposite, subject=p, others=((r, said.subject),)) for p, r in turned)]
+    return [said]
+
+
+def vague(asked: Asked) -> bool:
+    """Whether a question says nothing but a verb."""
+    shown = asked.question
+    return asked.role == "who" and shown.object is None and not shown.others and shown.time is None
+
+
+def answers_it(facts: Facts, asked: Asked, said: Clause) -> bool:
+    """Whether a statement answers a question: it has what is asked for, and denies nothing that the question says."""
+    shown, role = asked.question, asked.role
+    if shown.verb != said.verb or not _has(said, role):
+        return False
+    if role != "who" and not _may_be(facts, shown.subject, said.subject):
+        return False
+    done_to = None if role in ("whom", "what") else shown.object
+    if done_to is not None and (said.object is None or not _may_be(facts, done_to, said.object)):
+        return False
+    if role != "when" and shown.time is not None and shown.time != said.time:
+        return False
+    told = dict(said.others)
+    return all(
+        relation in told and _may_be(facts, phrase, told[relation])
+        for relation, phrase in shown.others
+        if role != "where" or relation not in ("in", "to")
+    )
+
+
+def _has(said: Clause, role: str) -> bool:
+    if role == "when":
+        return said.time is not None
+    if role == "where":
+        return any(relation in ("in", "to") for relation, _ in said.others)
+    return role == "who" or (said.object is not None and (role != "how-many" or said.object.quantity > 0))
+
+
+def _may_be(facts: Facts, asked: Phrase, said: Phrase) -> bool:
+    if asked.name is not None or said.name is not None:
+        return asked.name == said.name
+    it = facts.ontology
+    return asked.head in (said.head, it.type_word.get(it.concepts[said.head].type))
+
+
 def entities(setting: Setting, n: int, *, languages: Sequence[str]) -> Iterator[Passage]:
     """As in Mewsli-X: a mention in its sentence asks for the entity, described in some language of the pool.
 
@@ -89,11 +171,8 @@ def entities(setting: Setting, n: int, *, languages: Sequence[str]) -> Iterator[
     of one entity share its name, as each language writes it, and one thing that is known of it.
     """
     entities_in_pool = 300
-    facts, names = setting.facts, setting.names
-    known = [
-        _known(Stream("entity", setting.seed, setting.role, setting.split, i), facts, names)
-        for i in range(entities_in_pool)
-    ]
+    world, names = setting.facts, setting.names
+    known = _all_known(setting.seed, setting.role, setting.split, entities_in_pool)
     if setting.language == POOL or setting.split == "train":
         for i, (name, facts_of) in enumerate(known):
             code = "en" if setting.split == "train" else languages[i % len(languages)]
@@ -109,10 +188,28 @@ def entities(setting: Setting, n: int, *, languages: Sequence[str]) -> Iterator[
         name, facts_of = known[at]
         yield Passage(
             id=f"{setting.language}-{number}",
-            text=_mention(plan, voice, name, facts_of, facts, names),
+            text=_mention(plan, voice, name, facts_of, world, names),
             query=True,
             gold=(f"Q{at}",),
         )
+
+
+@cache
+def _all_known(seed: int, role: str, split: str, n: int) -> list[tuple[Name, list[Clause]]]:
+    """Entities of which no two have a name and something that is known in common."""
+    names = pool(seed, f"{role}/{split}")
+    taken: set[object] = set()
+    out = []
+    for i in range(n):
+        draw = Stream("entity", seed, role, split, i)
+        while True:
+            name, known = _known(draw, facts(), names)
+            keys = {(name, content(known[0])), (name, content(known[1]))}
+            if not keys & taken:
+                break
+        taken |= keys
+        out.append((name, known))
+    return out
 
 
 def _known(draw: Stream, facts: Facts, names: Pool) -> tuple[Name, list[Clause]]:
@@ -128,7 +225,10 @@ def _known(draw: Stream, facts: Facts, names: Pool) -> tuple[Name, list[Clause]]
             Phrase(draw.pick(facts.person_nouns)), it.by_name["live"], None, -1, (("in", named(name)),), tense=1
         )
         return name, [is_a, visitor]
-    event = facts.event(draw, names, transitive=True)._replace(subject=named(name), negative=False)
+    event = facts.event(draw, names, transitive=True)
+    while speaks_of(event, name):
+        event = facts.event(draw, names, transitive=True)
+    event = event._replace(subject=named(name), negative=False)
     return name, [is_a, event]
 
 

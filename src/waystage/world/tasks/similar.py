@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waystage.forms.examples import Similar
-from waystage.world.clauses import Clause
+from waystage.world.clauses import Clause, speaks_of
 from waystage.world.facts import Facts
 from waystage.world.names import Pool
 from waystage.world.stream import Stream
@@ -33,12 +33,16 @@ def pair(draw: Stream, facts: Facts, names: Pool, domain: str) -> tuple[Clause, 
         return one, two
     out = one
     for part in parts:
+        if part == "time" and two.time is not None and one.tense != two.tense:
+            two = two._replace(time=facts.time(draw, one.tense))
         if part == "object" and (one.object is None or two.object is None):
             continue
-        out = out._replace(**{part: getattr(two, part)})
-    opposite = facts.ontology.opposites.get(one.verb, -1)
-    if opposite >= 0 and draw.below(6) == 0:
-        out = out._replace(verb=opposite)
+        changed = out._replace(**{part: getattr(two, part)})
+        if not speaks_of(changed, changed.subject.name):
+            out = changed
+    opposed = facts.opposed(out)
+    if opposed is not None and draw.below(6) == 0:
+        out = opposed
     return one, out
 
 
