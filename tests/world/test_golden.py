@@ -9,11 +9,11 @@ from waystage.world import VERSION, World
 TEXT = {
     "en": "c9498d09535dff3f",
     "de": "b7374743fbfe4703",
-    "ru": "b3b262b19f9412c9",
+    "ru": "f8cc1383adfed34e",
     "tr": "884e6fc713305c58",
     "ar": "a3db7e2df836709d",
     "zh": "b929713e7df693bb",
-    "ja": "ce166a2497f5c85c",
+    "ja": "7c46f4814da67c5b",
     "ko": "99ff11a2520e9f4c",
     "hi": "b9a8d3a548a27cb5",
     "th": "8345760ee28a9ef2",

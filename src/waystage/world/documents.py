@@ -127,13 +127,20 @@ def _opposed(teller: Teller, clause: Clause) -> list[str]:
     return [teller.say(opposed._replace(negative=not clause.negative))] if opposed else []
 
 
+def _two_persons(plan: Stream, names: Pool) -> dict[str, Phrase]:
+    one, two = names.person(plan), names.person(plan)
+    while two == one:
+        two = names.person(plan)
+    return {"X": named(one), "Y": named(two)}
+
+
 def _consequences(plan: Stream, teller: Teller, names: Pool) -> list[str]:
     """Rules of cause and effect, with `so` or `because`."""
     world = facts()
     out = []
     for _ in range(2 + plan.below(3)):
         rule = plan.pick(world.ontology.causes)
-        variables = {"X": named(names.person(plan)), "Y": named(names.person(plan))}
+        variables = _two_persons(plan, names)
         if plan.below(4) == 0:
             variables["X"] = Phrase(plan.pick(world.person_nouns))
         cause, effect = (world.bound(step, variables, plan) for step in rule)
@@ -153,7 +160,7 @@ def _course(plan: Stream, teller: Teller, names: Pool) -> list[str]:
     """A script from beginning to end."""
     world = facts()
     script = plan.pick(world.ontology.scripts)
-    variables = {"X": named(names.person(plan)), "Y": named(names.person(plan))}
+    variables = _two_persons(plan, names)
     out = []
     for i, step in enumerate(script):
         clause = world.bound(step, variables, plan)
