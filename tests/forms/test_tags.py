@@ -36,7 +36,9 @@ def test_every_word_gets_exactly_one_tag_and_the_right_one(tokenizers_by_kind, k
     examples = examples_of(drawn)
     piece = "last" if last else "first"
     encoded = tags.encode(examples, tokenizer, labels=LABELS, max_length=max_length, label_piece=piece)
-    predictions = tags.predict(oracle(encoded), encoded, examples, labels=LABELS)
+    predictions = tags.predict(oracle(encoded), encoded, examples, labels=LABELS, logits=True)
+    best = [[LABELS[int(np.argmax(word))] for word in sentence] for sentence in predictions["logits"]]
+    assert best == predictions["prediction"]
     assert predictions["id"] == [e.id for e in examples]
     assert predictions["prediction"] == [list(e.tags) for e in examples]
     assert encoded.lengths.max() <= max_length

@@ -73,6 +73,10 @@ def test_tagging_is_learned_and_evaluated_in_all_languages(here: Path) -> None:
     table = pq.read_table(out / "predictions" / "de.parquet")
     assert table.column_names == ["id", "prediction"]
     assert len(table) == 20
+    shown, again = _evaluate(here, "learned-logits", "tags-dev", trained, **TAGS, options={"logits": True})
+    kept = pq.read_table(shown / "predictions" / "de.parquet").to_pylist()
+    assert again == scores
+    assert all([TAGS["labels"][w.index(max(w))] for w in row["logits"]] == row["prediction"] for row in kept)
     curve = pq.read_table(trained / "curve.parquet").to_pylist()
     looks = {row["step"] for row in curve if row["name"] == "udpos/de"}
     assert looks == {25, 50, 52}

@@ -28,9 +28,9 @@ recipes = st.builds(
 arms = st.builds(
     Intermediate,
     tasks=st.lists(st.sampled_from(["mnli", "squad", "qqp", "ccg"]), unique=True, min_size=1).map(tuple),
-    language=st.sampled_from(["en", "zh", "sw"]),
+    language=st.sampled_from(["en", "source", ("en", "sw")]),
     sampling=st.builds(Sampling, cap=st.none() | st.integers(1, 2**40), temperature=st.floats(0.1, 10)),
-    replay=st.none() | st.builds(Replay, mlm=st.floats(0, 1)),
+    replay=st.none() | st.builds(Replay, mlm=st.floats(0, 0.99)),
     recipe=recipes,
 )
 studies = st.builds(

@@ -106,6 +106,18 @@ def test_running_text_is_named_anew_only_where_the_published_head_was_not_read()
         assert all(any(m["form"] == "masked" for m in s.config["members"]) for s in marked)
 
 
+def test_logits_are_kept_on_request_and_only_evaluations_are_made_anew() -> None:
+    targets = ["xnli", "udpos", "xcopa", "xquad", "tatoeba"]
+    before, said = plan(study(targets=targets)), plan(study(targets=targets, logits=True))
+    asked = {c.target for c in said.cells if c.evaluate.config.get("options", {}).get("logits")}
+    assert asked == {"xnli", "udpos", "xcopa"}
+    for kind in ("rows", "tokens", "train"):
+        assert fingerprints(said, kind) == fingerprints(before, kind)
+    kept = {c.evaluate.fingerprint for c in before.cells if c.target not in asked}
+    assert kept == {c.evaluate.fingerprint for c in said.cells if c.target not in asked}
+    assert fingerprints(plan(study(targets=targets, logits=False)), "evaluate") == fingerprints(before, "evaluate")
+
+
 def test_a_sweep_is_asked_of_searches_alone_and_only_when_said() -> None:
     said = plan(study(targets=["tatoeba", "xnli"], sweep=True))
     assert {c.target for c in said.cells if c.evaluate.config.get("sweep")} == {"tatoeba"}

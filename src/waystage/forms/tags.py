@@ -121,20 +121,29 @@ def loss(outputs: Any, targets: Targets) -> losses.Loss:
 
 
 def predict(
-    outputs: np.ndarray, encoded: Encoded, examples: Sequence[Tags], *, labels: Sequence[str], **options: Any
+    outputs: np.ndarray,
+    encoded: Encoded,
+    examples: Sequence[Tags],
+    *,
+    labels: Sequence[str],
+    logits: bool = False,
+    **options: Any,
 ) -> Columns:
     rows, shown = present(encoded, examples)
     assert encoded.where_offsets is not None
     sentence = np.repeat(np.searchsorted(rows, encoded.example), np.diff(encoded.where_offsets))
     starts = offsets_of(np.fromiter((len(e.words) for e in shown), np.int64, len(shown)))
     found = np.full(int(starts[-1]), HIDDEN, np.int64)
-    found[starts[sentence] + encoded.extra["word"]] = np.argmax(outputs, axis=1) if len(outputs) else 0
+    at = starts[sentence] + encoded.extra["word"]
+    found[at] = np.argmax(outputs, axis=1) if len(outputs) else 0
     assert (found != HIDDEN).all(), "a word has no tag"
     tags = [labels[i] for i in found.tolist()]
-    return {
-        "id": [e.id for e in shown],
-        "prediction": [tags[a:b] for a, b in pairwise(starts)],
-    }
+    answers: Columns = {"id": [e.id for e in shown], "prediction": [tags[a:b] for a, b in pairwise(starts)]}
+    if logits:
+        by_word = np.zeros((len(found), len(labels)), np.float32)
+        by_word[at] = outputs
+        answers["logits"] = [by_word[a:b].tolist() for a, b in pairwise(starts)]
+    return answers
 
 
 def score(

@@ -43,7 +43,8 @@ FORMATS = {
 }  # fmt: skip
 PARTS = ("train", "dev", "test")
 OPTIONS: dict[str, set[str]] = {
-    "pairs": {"logits"}, "choice": {"logits"}, "similarity": {"bi", "scale"}, "tags": {"label_piece"}, "masked": set(),
+    "pairs": {"logits"}, "choice": {"logits"}, "similarity": {"bi", "scale"}, "masked": set(),
+    "tags": {"label_piece", "logits"},
     "spans": {"stride", "longest", "unanswerable", "threshold", "scorer"}, "retrieval": {"mode", "k"},
 }  # fmt: skip
 WHOLE, POSITIVE, NUMBER, YES = "a whole number above 0", "a number above 0", "a number", "true or false"

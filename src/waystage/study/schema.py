@@ -140,6 +140,7 @@ class Study(Part):
     )
     low_resource: str = Field("resource:0-2", description="what `low-resource` means in this study")
     placement: Placing = Placing()
+    logits: bool = Field(False, description="keep the outputs of every example beside its answer (pairs, choice, tags)")
     sweep: bool = Field(False, description="score every layer of searches too: a report, never a choice of the layer")
     keep: Literal["default", "all"] = Field("default", description="all: keep the checkpoints of target stages too")
     rehearsal: Rehearsal = Rehearsal()

@@ -26,6 +26,7 @@ from waystage.tasks.task import Task
 
 __all__ = ["Cell", "StudyPlan", "find_task", "plan", "source_of"]
 
+LOGITS = ("pairs", "choice", "tags")  # the others keep numbers beside their answers anyway
 SHOTS = Recipe(epochs=10)  # a handful of examples in the passes of a large set would be a step or two
 
 
@@ -235,6 +236,8 @@ class _Planner:
             "precision": self.study.precision,
             "threads": self.study.threads,
         }
+        if self.study.logits and target.form in LOGITS:
+            config["options"] = {**config.get("options", {}), "logits": True}
         if asked.code:
             config["only"] = [asked.code]
         if selection:
