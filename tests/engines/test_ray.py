@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from waystage import engines
 from waystage.engines.inline import Inline
 from waystage.engines.run import execute
 from waystage.graph.plan import Plan
-from waystage.graph.stage import Stage
+from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store, equality
 
 Step = Callable[..., Stage]
@@ -61,6 +62,25 @@ def test_prints_go_to_the_log(ray_engine: engines.Engine, step: Step, store: Sto
     outcome = execute(Plan([stage]), store, ray_engine)
     (log,) = store.root.glob(f"runs/{outcome.run}/logs/{stage.fingerprint[:16]}.log")
     assert {"to stdout", "to stderr", "to the log"} <= set(log.read_text().splitlines())
+
+
+def test_a_stage_on_the_cpu_takes_as_many_places_as_it_has_processes(
+    ray_engine: engines.Engine, step: Step, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    options = ray_engine.run.options  # type: ignore[attr-defined]
+
+    def noted(**how: Any) -> Any:
+        asked[how["name"]] = how["num_cpus"]
+        return options(**how)
+
+    monkeypatch.setattr(ray_engine.run, "options", noted)  # type: ignore[attr-defined]
+    how: dict[str, Any] = {"kind": "toys.shared", "version": 1, "config": {}}
+    one = Stage(name="one", **{**how, "config": {"n": 1}}, resources=Resources(processes=1))
+    two = Stage(name="two", **how, resources=Resources(processes=2))
+    many = Stage(name="many", **{**how, "config": {"n": 3}}, resources=Resources(processes=3))
+    assert execute(Plan([one, two, many]), store, ray_engine).ok
+    assert asked == {"one": 1, "two": 2, "many": 2}, "no more than the machine has"
 
 
 def test_the_driver_is_killed_and_the_next_run_repeats_nothing(tmp_path: Path) -> None:

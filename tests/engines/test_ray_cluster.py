@@ -68,6 +68,65 @@ def test_a_stage_on_several_machines_and_names_for_people(step: Step, tmp_path: 
 
 
 @pytest.mark.slow
+def test_machines_that_join_are_used_and_those_that_are_lost_are_not_waited_for(
+    step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    from waystage.engines import ray as house
+
+    how = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args=how)
+    try:
+        runtime = {"env_vars": {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}}
+        with monkeypatch.context() as patch:
+            patch.setattr("ray._private.utils.compute_version_info", lambda: ("1.0.0", "3.8.1"))
+            with pytest.raises(InputError, match=r"has other versions than this process.* Ray: 1.0.0 Python: 3.8.1"):
+                engines.get("ray")(jobs=1, address=cluster.address)
+            ray.shutdown()
+        ray.init(address=cluster.address, runtime_env=runtime, log_to_driver=False)
+        monkeypatch.setattr(house, "LOOK", 0.2)
+        store = Store(tmp_path / "store")
+        with contextlib.closing(engines.get("ray")(jobs=1, address=cluster.address)) as engine:
+            assert engine.places == (1, 0)
+            joined = [cluster.add_node(**how, num_gpus=2) for _ in range(2)]
+            until(lambda: engine.poll(0.1) or engine.places == (3, 4))
+            wide = step(name="wide", resources=Resources(devices=4))
+            assert execute(Plan([wide]), store, engine).ok
+            assert store.manifest(wide.fingerprint)["facts"]["team"]["PET_NNODES"] == "2"
+            monkeypatch.setattr(house, "PATIENCE", 1.0)
+            monkeypatch.setattr(house, "LOOK", 10**9)  # it does not know yet that one is gone
+            cluster.remove_node(joined[0])
+            heard: list[str] = []
+
+            def lose(event: dict[str, Any], state: Any) -> None:
+                if event.get("status") == "running" and not heard:
+                    heard.append("running")
+                    monkeypatch.setattr(house, "LOOK", 0.2)
+
+            outcome = execute(Plan([step(name="more", resources=Resources(devices=4))]), store, engine, events=lose)
+            assert "it needs 2 accelerators on each of 2 machines, and for 0 minutes" in outcome.failed[0].error
+            assert engine.places == (2, 2)
+            assert execute(Plan([step(name="fewer", resources=Resources(devices=4))]), store, engine).ok
+            cluster.remove_node(joined[1])
+            until(lambda: engine.poll(0.1) or engine.places == (1, 0))
+            last = [step(name="none left", resources=Resources(devices=1)), step(name="on a CPU")]
+            outcome = execute(Plan(last), store, engine)
+            assert len(outcome.done) == 1 and "it needs 1 accelerator, and" in outcome.failed[0].error
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def until(true: Callable[[], Any], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
 def test_no_cluster_there() -> None:
     pytest.importorskip("ray")
     with pytest.raises(InputError, match=r"no Ray cluster answers at '127.0.0.1:1'"):

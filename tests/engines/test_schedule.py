@@ -158,3 +158,44 @@ def test_processes_of_a_stage_take_a_slot_each() -> None:
     room.free("eight")
     assert room.place("one", Resources())
     assert Room([Node(slots=0)]).place("one", Resources()) is None
+
+
+def test_machines_come_and_go() -> None:
+    room = Room([Node(name="a", slots=1, devices=(0, 0))])
+    assert room.place("one", need()) and room.place("cpu", need(0))
+    room.join(Node(name="b", slots=2, devices=(0, 0)))
+    assert (room.slots, room.total, room.width(4).count) == (3, 4, 4)
+    assert room.place("wide", need(4, seconds=9.0)) is None  # so all are kept for it
+    room.leave("a")
+    assert (room.slots, room.total, room.width(4).count) == (2, 2, 2)
+    assert room.free("one").node == room.free("cpu").node == "a"
+    wide = room.place("wide", need(4))
+    assert wide and wide.nodes == {"b": [0, 1]}
+    room.leave("b")
+    assert room.place("more", need()) is None and room.place("on a CPU", need(0)) is None
+    room.free("wide")
+    room.join(Node(name="c", slots=1, devices=(0,)))
+    assert room.place("more", need()) == Place("c", (("c", 0),)) and room.place("on a CPU", need(0)) == Place("c")
+
+
+@given(st.data())
+@settings(max_examples=100)
+def test_however_machines_come_and_go_no_place_is_given_twice(data: st.DataObject) -> None:
+    room, count, running = Room([]), 0, dict[str, Place]()
+    for step in range(40):
+        what = data.draw(st.sampled_from(["join", "leave", "place", "place", "place", "free"]))
+        if what == "join":
+            count += 1
+            room.join(Node(name=f"n{count}", slots=1, devices=(0,) * data.draw(st.integers(0, 3))))
+        elif what == "leave" and room.nodes:
+            room.leave(data.draw(st.sampled_from(sorted(room.nodes))))
+        elif what == "free" and running:
+            key = data.draw(st.sampled_from(sorted(running)))
+            room.free(key)
+            del running[key]
+        elif what == "place":
+            place = room.place(f"s{step}", need(data.draw(st.integers(0, 4))), now=float(step))
+            if place:
+                assert {node for node, _ in place.devices} <= room.nodes.keys() and place.node in room.nodes
+                assert not any(set(place.devices) & set(other.devices) for other in running.values())
+                running[f"s{step}"] = place

@@ -138,7 +138,7 @@ def test_a_machine_s_memory_holds_what_a_stage_on_accelerators_loads(step: Step,
         ({"ROCR_VISIBLE_DEVICES": "2"}, "1", "cuda", ""),
         ({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, "2", "", "SLURM was asked for 2 accelerators, but on .* is none for"),
         ({}, "1", "", r"torch sees none\). What are they called there \(`gres` of the profile"),
-        ({}, "0", "cpu", "the profile says gpus_per_node = 0: it runs on the CPU"),
+        ({}, "0", "cpu", "gpus_per_node is 0 in the profile\nplanned for an accelerator, but there"),
     ],
 )
 def test_a_stage_for_an_accelerator_never_runs_on_a_cpu_without_a_word(

@@ -183,6 +183,8 @@ def _run(
         try:
             if job.note:
                 print(job.note, file=lines)
+            if job.devices and device == "cpu":
+                print("planned for an accelerator, but there is none here: it runs on the CPU", file=lines)
             inputs = _inputs(job, store)
             out = store.open(job.fingerprint)
             where = crew.machine(job, device, team)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from waystage.graph.store import Store
 RETRIES = 3  # times that a stage whose worker or machine was lost is started again; it goes on from its checkpoint
 LISTEN = 0.5  # seconds between two looks at what stages say
 GRACE = 10.0  # seconds that a stage has to stop by itself
+LOOK = 5.0  # seconds between two looks at which machines a cluster of others has
+PATIENCE = 300.0  # seconds that a stage waits for machines that the cluster has lost
+ANSWER = 60.0  # seconds that a machine has to say what accelerators it has
 OBJECTS = 100 * 2**20  # bytes of shared memory for a cluster of our own: what travels is names and JSON
 
 
@@ -45,9 +48,17 @@ class Task:
     job: Job
     tell: Tell
     others: list[Any]  # the same stage on further machines
+    place: Place
+    cpus: int = 0  # that it asks for, where it is not for accelerators
     group: Any = None  # what keeps places for it on several machines
-    place: Place | None = None
+    met: bool = True  # these have come together
     starts: int = 1
+    stranded: float = 0.0  # since when no machine could take it
+
+    @property
+    def counts(self) -> list[int]:
+        """How many accelerators of each machine."""
+        return [len(numbers) for numbers in self.place.nodes.values()]
 
 
 class Ray:
@@ -88,12 +99,21 @@ class Ray:
             raise InputError(
                 f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
             ) from None
+        except RuntimeError as error:
+            if "ersion mismatch" not in str(error):
+                raise
+            raise InputError(
+                f"the Ray cluster at {address!r} has other versions than this process. Ray and Python, down to the "
+                f"last number, have to be the same on both. Ray says: {' '.join(str(error).split())}"
+            ) from None
         self.machines = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         self.room = Room([self._node(name, node) for name, node in self.machines.items()])
         self.run = ray.remote(_run)
         self.tasks: dict[Any, Task] = {}
         self.ear = Ear()
         self.listened = 0.0
+        self.looked = time.monotonic()
+        self.bare: dict[bool, float] = {}  # since when there is no place on a CPU (False), no accelerator (True)
 
     def _node(self, name: str, node: dict[str, Any]) -> Node:
         has = node["Resources"]
@@ -102,7 +122,8 @@ class Ray:
         if count:
             # Which of a machine's accelerators a task gets is Ray's choice: each counts as the smallest.
             ask = self.ray.remote(_sizes).options(num_cpus=0, scheduling_strategy=self._at(name), name="accelerators")
-            sizes = (min(self.ray.get(ask.remote()), default=0),) * count
+            with suppress(self.ray.exceptions.RayError):  # it is slow, or gone again: not known
+                sizes = (min(self.ray.get(ask.remote(), timeout=ANSWER), default=0),) * count
         total = memory.total() if self.own else int(has.get("memory", 0))
         return Node(name=name, slots=int(has.get("CPU", 0)), memory=total, devices=sizes)
 
@@ -118,42 +139,61 @@ class Ray:
         return self.room.slots, self.room.total
 
     def submit(self, job: Job, tell: Tell) -> bool:
-        place = self.room.place(job.fingerprint, job.need, now=time.monotonic(), near=job.near)
+        now = time.monotonic()
+        place = self.room.place(job.fingerprint, job.need, now=now, near=job.near)
         if place is None:
-            return False
+            wide = bool(job.devices and self.room.accelerated)
+            if now - self.bare.get(wide, now) <= PATIENCE:
+                return False
+            self._tell_gone(job, tell, _words([1] if wide else [], 1))
+            return True
         if len(self.machines) > 1:
             Store(job.store, shared=True)
-        how = {"name": job.name, "max_retries": RETRIES, "num_gpus": len(place.devices), "num_cpus": not place.devices}
-        path = sys.path if self.own else []
         if len(place.nodes) > 1:
-            first, task = self._team(job, tell, place)
+            self._gather(Task(job, tell, [], place))
         else:
-            first = self.run.options(**how, scheduling_strategy=self._at(place.node)).remote(job.dump(), path, None)
-            task = Task(job, tell, [])
-        self.tasks[first] = task
+            cpus = 0 if place.devices else min(job.processes, self.room.nodes[place.node].slots)
+            how = {"name": job.name, "max_retries": RETRIES, "num_gpus": len(place.devices), "num_cpus": cpus}
+            run = self.run.options(**how, scheduling_strategy=self._at(place.node))
+            self.tasks[run.remote(job.dump(), self._path, None)] = Task(job, tell, [], place, cpus)
         tell({"event": "started", "fingerprint": job.fingerprint, "log": job.log})
         return True
 
-    def _team(self, job: Job, tell: Tell, place: Place) -> tuple[Any, Task]:
-        """The same stage on several machines, which begin together or not at all: none is tried again by itself."""
+    @property
+    def _path(self) -> list[str]:
+        """Where workers find what this process can import; on a cluster of others they have their own."""
+        return sys.path if self.own else []
+
+    def _gather(self, task: Task) -> None:
+        """Asks for places on several machines: all of them or none, however long it takes."""
         from ray.util import placement_group
+
+        task.group = placement_group([{"GPU": count} for count in task.counts], strategy="STRICT_SPREAD")
+        task.met, task.others = False, []
+        self.tasks[self._on(task, 0, self.ray.remote(_meeting)).remote()] = task
+
+    def _begin(self, task: Task, host: str, port: int) -> None:
+        """The same stage on several machines: none is tried again by itself."""
+        counts = task.counts
+        teams = [team(machines=len(counts), number=n, each=counts[0], host=host, port=port) for n in range(len(counts))]
+        first, *task.others = [
+            self._on(task, n, self.run).remote(task.job.dump(), self._path, env) for n, env in enumerate(teams)
+        ]
+        task.met = True
+        self.tasks[first] = task
+
+    def _on(self, task: Task, number: int, function: Any) -> Any:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        counts = [len(numbers) for numbers in place.nodes.values()]
-        group = placement_group([{"GPU": count} for count in counts], strategy="STRICT_SPREAD")
-
-        def on(number: int, function: Any) -> Any:
-            where = PlacementGroupSchedulingStrategy(group, number)
-            how = {"name": job.name, "max_retries": 0, "num_gpus": counts[number], "num_cpus": 0}
-            return function.options(**how, scheduling_strategy=where)
-
-        host, port = self.ray.get(on(0, self.ray.remote(_meeting)).remote())
-        teams = [team(machines=len(counts), number=n, each=counts[0], host=host, port=port) for n in range(len(counts))]
-        path = sys.path if self.own else []
-        first, *others = [on(n, self.run).remote(job.dump(), path, env) for n, env in enumerate(teams)]
-        return first, Task(job, tell, others, group, place)
+        where = PlacementGroupSchedulingStrategy(task.group, number)
+        how = {"name": task.job.name, "max_retries": 0, "num_gpus": task.counts[number], "num_cpus": 0}
+        return function.options(**how, scheduling_strategy=where)
 
     def poll(self, timeout: float) -> None:
+        now = time.monotonic()
+        if not self.own and now - self.looked > LOOK:
+            self.looked = now
+            self._look(now)
         if self.tasks:
             for first, task in self.tasks.items():
                 if task.others and self._lost(task.others):
@@ -164,19 +204,65 @@ class Ray:
             for reference in ended:
                 task = self.tasks.pop(reference)
                 message = self._answer(reference, task)
-                if message["event"] == "lost":
-                    assert task.place
-                    first, again = self._team(task.job, task.tell, task.place)
-                    again.starts = task.starts + 1
-                    self.tasks[first] = again
-                    continue
-                self.room.free(task.job.fingerprint)
-                self._hear(task)
-                task.tell({**message, "fingerprint": task.job.fingerprint})
-        if time.monotonic() - self.listened > LISTEN:
-            self.listened = time.monotonic()
+                if message["event"] == "met":
+                    self._begin(task, *message["at"])
+                elif message["event"] == "lost":
+                    task.starts += 1
+                    self._gather(task)
+                else:
+                    self.room.free(task.job.fingerprint)
+                    self._hear(task)
+                    task.tell({**message, "fingerprint": task.job.fingerprint})
+        elif self.bare:
+            time.sleep(LISTEN)
+        if now - self.listened > LISTEN:
+            self.listened = now
             for task in self.tasks.values():
                 self._hear(task)
+
+    # Machines that come and go
+
+    def _look(self, now: float) -> None:
+        alive = {node["NodeID"]: node for node in self.ray.nodes() if node["Alive"]}
+        new, gone = alive.keys() - self.machines.keys(), self.machines.keys() - alive.keys()
+        self.machines = alive
+        for name in gone:
+            self.room.leave(name)
+        for name in sorted(new):
+            self.room.join(self._node(name, alive[name]))
+        lacking = {False: not self.room.slots, True: self.room.accelerated and not self.room.total}
+        self.bare = {which: self.bare.get(which, now) for which, lacks in lacking.items() if lacks}
+        for reference, task in list(self.tasks.items()):
+            task.stranded = 0.0 if self._possible(task) else task.stranded or now
+            if task.stranded and now - task.stranded > PATIENCE:
+                del self.tasks[reference]
+                self._end(task, [reference, *task.others])
+                self.room.free(task.job.fingerprint)
+                self._tell_gone(task.job, task.tell, _words(task.counts, task.cpus))
+
+    def _possible(self, task: Task) -> bool:
+        """Whether the machines that are left could take it, were they free."""
+        have = sorted((len(node.devices) for node in self.room.nodes.values()), reverse=True)
+        wanted = sorted(task.counts, reverse=True)
+        if not wanted:
+            return any(node.slots >= task.cpus for node in self.room.nodes.values())
+        return len(have) >= len(wanted) and all(had >= count for had, count in zip(have, wanted, strict=False))
+
+    def _tell_gone(self, job: Job, tell: Tell, what: str) -> None:
+        error = (
+            f"it needs {what}, and for {PATIENCE / 60:.0f} minutes the Ray cluster has had no machine left for that. "
+            "`ray status` shows those that it has. When they are back, run the study again: it goes on from here"
+        )
+        tell({"event": "failed", "fingerprint": job.fingerprint, "error": error, "tail": tail(Path(job.log))})
+
+    def _end(self, task: Task, references: Iterable[Any]) -> None:
+        for reference in references:
+            self.ray.cancel(reference, force=True)
+        if task.group:
+            from ray.util import remove_placement_group
+
+            remove_placement_group(task.group)
+            task.group = None
 
     def _lost(self, others: list[Any]) -> bool:
         """Whether one of the other machines ended without having done its part."""
@@ -194,19 +280,17 @@ class Ray:
 
     def _answer(self, reference: Any, task: Task) -> Message:
         try:
-            message: Message = self.ray.get(reference)
+            answer = self.ray.get(reference)
+            if not task.met:
+                return {"event": "met", "at": answer}
+            message: Message = answer
         except self.ray.exceptions.RayError as error:
             why = str(error).strip().partition("\n")[0] or type(error).__name__
             message = {"event": "failed", "error": f"its Ray worker was lost {1 + RETRIES} times: {why}",
                        "tail": tail(Path(task.job.log))}  # fmt: skip
             if task.group and task.starts <= RETRIES:
                 message = {"event": "lost"}  # as Ray itself starts a single task again
-        if task.group:
-            for other in task.others:
-                self.ray.cancel(other, force=True)
-            from ray.util import remove_placement_group
-
-            remove_placement_group(task.group)
+        self._end(task, task.others)
         return message
 
     def withdraw(self, fingerprints: Iterable[str]) -> None:
@@ -224,6 +308,8 @@ class Ray:
                 _, left = self.ray.wait(references, num_returns=len(references), timeout=GRACE)
                 for reference in left:
                     self.ray.cancel(reference, force=True)
+                for task in self.tasks.values():
+                    self._end(task, ())
         finally:
             self.tasks.clear()
             if not self.attached:
@@ -276,6 +362,13 @@ def _knock(address: str) -> None:
             raise InputError(
                 f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
             ) from None
+
+
+def _words(counts: list[int], cpus: int) -> str:
+    if not counts:
+        return f"{cpus} place{'s' if cpus > 1 else ''} on a CPU"
+    each = f"{max(counts)} accelerator{'s' if max(counts) > 1 else ''}"
+    return each if len(counts) == 1 else f"{each} on each of {len(counts)} machines"
 
 
 def _sizes() -> tuple[int, ...]:

@@ -93,35 +93,62 @@ class Room:
     """The places of some machines, and who has them."""
 
     def __init__(self, nodes: Iterable[Node]):
-        self.nodes = {node.name: node for node in nodes}
-        self.total = sum(len(node.devices) for node in self.nodes.values())
-        self.slots = sum(node.slots for node in self.nodes.values())
+        self.nodes: dict[str, Node] = {}
+        self.total = self.slots = 0
+        self.accelerated = False  # ever: a stage for an accelerator does not go to a CPU because these went
         self.places: dict[str, Place] = {}
-        self._size = {
-            (node.name, n): size or UNKNOWN for node in self.nodes.values() for n, size in enumerate(node.devices)
-        }
-        self._devices = {
-            node.name: sorted(((node.name, n) for n in range(len(node.devices))), key=lambda d: (self._size[d], d))
-            for node in self.nodes.values()
-            if node.devices
-        }
+        self._size: dict[Device, int] = {}
+        self._devices: dict[str, list[Device]] = {}  # of machines that have some, the smallest first
         self._free: dict[int, dict[str, set[int]]] = {}  # size -> node -> numbers
-        for (name, number), size in self._size.items():
-            self._free.setdefault(size, {}).setdefault(name, set()).add(number)
-        self._idle = {name: len(mine) for name, mine in self._devices.items()}
+        self._idle: dict[str, int] = {}
         self._ends: dict[Device, float] = {}  # of those in use: when they are predicted to be free
-        self._used = dict.fromkeys(self.nodes, 0)  # slots
-        self._spoken = dict.fromkeys(self.nodes, 0)  # memory
+        self._used: dict[str, int] = {}  # slots
+        self._spoken: dict[str, int] = {}  # memory
         self._takes: dict[str, Resources] = {}
         self._kept: dict[tuple[int, int], Kept] = {}  # one for each size of stages
         self._last: dict[str, Device] = {}  # checkpoint -> where it was made or last read
         self._until: dict[Device, float] = {}  # kept for a wide stage: until when others may use it
         self._widths: dict[int, Width] = {}
+        for node in nodes:
+            self.join(node)
+
+    def join(self, node: Node) -> None:
+        """One more machine, under a name that none had before."""
+        self.nodes[node.name] = node
+        self.total += len(node.devices)
+        self.slots += node.slots
+        self._used[node.name] = self._spoken[node.name] = 0
+        for number, size in enumerate(node.devices):
+            self._size[node.name, number] = size or UNKNOWN
+            self._free.setdefault(size or UNKNOWN, {}).setdefault(node.name, set()).add(number)
+        if node.devices:
+            self.accelerated = True
+            mine = ((node.name, number) for number in range(len(node.devices)))
+            self._devices[node.name] = sorted(mine, key=lambda device: (self._size[device], device))
+            self._idle[node.name] = len(node.devices)
+        self._widths.clear()
+
+    def leave(self, name: str) -> None:
+        """The machine is gone. What ran there keeps its place until `free`, which then frees nothing."""
+        node = self.nodes.pop(name)
+        self.total -= len(node.devices)
+        self.slots -= node.slots
+        for which in [which for which, kept in self._kept.items() if any(of == name for of, _ in kept.devices)]:
+            self._keep(which, None)
+        for device in self._devices.pop(name, []):
+            self._free[self._size.pop(device)].pop(name, None)
+            self._ends.pop(device, None)
+        self._last = {key: device for key, device in self._last.items() if device[0] != name}
+        self._idle.pop(name, None)
+        del self._used[name], self._spoken[name]
+        self._widths.clear()
 
     def place(self, key: str, need: Resources, *, now: float = 0.0, near: str = "") -> Place | None:
         """A place for the stage `key` now, or None: not now. It has the place until `free(key)`."""
-        if not need.devices or not self.total:
+        if not need.devices or not self.accelerated:
             return self._slot(key, need)
+        if not self.total:
+            return None  # those that there were may come back
         which = size(need)
         kept = self._kept.get(which)
         waits = kept is not None and kept.key == key and now < kept.start
@@ -149,12 +176,14 @@ class Room:
 
     def free(self, key: str) -> Place:
         place = self.places.pop(key)
-        for device in place.devices:
+        for device in (device for device in place.devices if device in self._ends):
             del self._ends[device]
             self._free[self._size[device]][device[0]].add(device[1])
             self._idle[device[0]] += 1
         if not place.devices:
             need = self._takes.pop(key)
+            if place.node not in self.nodes:
+                return place
             self._used[place.node] -= min(need.processes, self.nodes[place.node].slots)
             self._spoken[place.node] -= need.memory
         return place

@@ -535,7 +535,7 @@ def _device(job: Job, asked: int) -> tuple[str, str, str]:
     if not job.devices:
         return "cpu", "", ""
     if not asked:
-        return "cpu", "planned for an accelerator, but the profile says gpus_per_node = 0: it runs on the CPU", ""
+        return "cpu", "gpus_per_node is 0 in the profile", ""
     said = {name: os.environ[name] for name in TOLD if name in os.environ}
     if any(value not in ("", "-1", "NoDevFiles") for value in said.values()):
         return "cuda", "", ""
