@@ -46,10 +46,15 @@ PAST, PRESENT, FUTURE = 0, 1, 2
 
 def content(it: Clause) -> tuple[object, ...]:
     """What a clause says in every language: some have neither articles nor number, so these are left away."""
-    parts = (it.subject, it.object, *(phrase for _, phrase in it.others))
-    roles = tuple(role for role, _ in it.others)
-    said = tuple(p and (p.head, p.quantity, p.adjective, p.name, p.owner) for p in parts)
-    return (it.verb, it.predicate, said, roles, it.time, it.manner, it.tense, it.negative)
+    others = [(role, _content(phrase)) for role, phrase in it.others]
+    done_to = it.object and _content(it.object)
+    said = (it.verb, it.predicate, it.time, it.manner, it.tense, it.negative)
+    return (_content(it.subject), done_to, *said, *others)
+
+
+def _content(it: Phrase) -> object:
+    head, _, quantity, adjective, _, name, owner = it
+    return (name or head, owner) if quantity == 0 and adjective < 0 else (head, quantity, adjective, owner)
 
 
 def speaks_of(it: Clause, name: Name | None) -> bool:

@@ -17,6 +17,7 @@ from waystage.world.tasks.questions import QUESTIONS, Asked, ask, passage_of
 from waystage.world.tasks.setting import Setting, Voice
 
 TRIES = 200  # of passages that share no answer with the ones before
+Key = tuple[object, ...]
 POOL = "candidates"  # the "language" of candidates that belong to no single language
 
 
@@ -28,7 +29,7 @@ def bitext(setting: Setting, n: int) -> Iterator[Passage]:
     """Each English sentence asks for its translation among the others. The same sentences in every language."""
     english = _in(setting, "en")
     here = replace(setting, parallel=True)
-    said: set[object] = set()
+    said: dict[Key, list[Clause]] = defaultdict(list)
     for number in range(n):
         clause = _sentence(here.plan(number), setting.facts, setting.names, said)
         name = f"{setting.language}-{number}"
@@ -37,14 +38,16 @@ def bitext(setting: Setting, n: int) -> Iterator[Passage]:
         yield Passage(id=f"en-{number}", item=str(number), text=text, query=True, gold=(name,))
 
 
-def _sentence(draw: Stream, facts: Facts, names: Pool, said: set[object]) -> Clause:
+def _sentence(draw: Stream, facts: Facts, names: Pool, said: dict[Key, list[Clause]]) -> Clause:
     """A sentence that says something that none before it has said."""
     while True:
         clause = facts.event(draw, names, names=40)
         if clause.object is None and not clause.others:
             clause = clause._replace(time=facts.time(draw, clause.tense))
-        if content(clause) not in said:
-            said.add(content(clause))
+        thing = clause.object and (clause.object.name or clause.object.head)
+        alike = said[clause.verb, clause.tense, clause.time, clause.subject.name or clause.subject.head, thing]
+        if not alike or content(clause) not in [content(other) for other in alike]:
+            alike.append(clause)
             return clause
 
 
@@ -53,7 +56,7 @@ def mining(setting: Setting, n: int, *, share: int = 40) -> Iterator[Passage]:
     english = _in(setting, "en")
     alone = 1_000_000
     pairs = max(n * share // 100, min(n, 1))  # something is to be found also among very few
-    said: set[object] = set()
+    said: dict[Key, list[Clause]] = defaultdict(list)
     clauses = []
     for number in range(n):
         where = number if number < pairs else number + alone
@@ -75,23 +78,28 @@ def answers(setting: Setting, n: int, *, languages: Sequence[str]) -> Iterator[P
     """As in LAReQA: a question asks for the sentence that answers it, in every language of the pool."""
     world = setting.facts
     shared = replace(setting, parallel=True)
-    clauses: dict[int, list[Clause]] = defaultdict(list)
-    questions: dict[int, list[Asked]] = defaultdict(list)
+    clauses: dict[Key, list[Clause]] = defaultdict(list)
+    questions: dict[Key, list[Asked]] = defaultdict(list)
     for passage in range((n + QUESTIONS - 1) // QUESTIONS):
         plan, voice = shared.plan(passage), setting.voice(passage)
         for _ in range(TRIES):  # no sentence answers a question about another passage
             told = passage_of(plan, world, setting.names, setting.domain, 4)
             asking = [ask(plan, world, setting.names, told, 0, False) for _ in range(QUESTIONS)]
             if not any(
-                answers_it(world, one, way) for said in told for way in ways(world, said) for one in questions[way.verb]
+                vague(one) or any(answers_it(world, one, said) for said in clauses[key_of(one)]) for one in asking
             ) and not any(
-                vague(one) or any(answers_it(world, one, said) for said in clauses[one.question.verb]) for one in asking
+                answers_it(world, one, way)
+                for said in told
+                for way in ways(world, said)
+                for key in _keys(world, way)
+                for one in questions[key]
             ):
                 break
         for one in (way for said in told for way in ways(world, said)):
-            clauses[one.verb].append(one)
+            for key in _keys(world, one):
+                clauses[key].append(one)
         for question in asking:
-            questions[question.question.verb].append(question)
+            questions[key_of(question)].append(question)
         said = [voice.say(clause) for clause in told]
         context = voice.tongue.join(said)
         for i, sentence in enumerate(said):
@@ -127,6 +135,29 @@ def vague(asked: Asked) -> bool:
     """Whether a question says nothing but a verb."""
     shown = asked.question
     return asked.role == "who" and shown.object is None and not shown.others and shown.time is None
+
+
+def key_of(asked: Asked) -> Key:
+    """What a statement must have in common with a question to be looked at at all."""
+    shown = asked.question
+    if asked.role != "who":
+        return shown.verb, "subject", shown.subject.name or shown.subject.head
+    if shown.object is not None:
+        return shown.verb, "object", shown.object.name or shown.object.head
+    return (shown.verb,)
+
+
+def _keys(facts: Facts, said: Clause) -> list[Key]:
+    """The keys of all questions that a statement may answer."""
+    out: list[Key] = [(said.verb,)]
+    it = facts.ontology
+    for part, phrase in (("subject", said.subject), ("object", said.object)):
+        if phrase is not None and phrase.name is not None:
+            out.append((said.verb, part, phrase.name))
+        elif phrase is not None:
+            kind = it.type_word.get(it.concepts[phrase.head].type, phrase.head)
+            out += [(said.verb, part, noun) for noun in {phrase.head: 0, kind: 0}]
+    return out
 
 
 def answers_it(facts: Facts, asked: Asked, said: Clause) -> bool:
