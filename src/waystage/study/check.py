@@ -324,6 +324,23 @@ def _arms(raw: dict[str, Any]) -> Iterator[Problem]:
         for path, name in _strings(_get(question, "targets"), ("question", i, "targets")):
             if name not in targets and name not in own:
                 yield Problem(path, f"{name!r} is not among the study's targets{did_you_mean(name, targets)}")
+    for arm, body in arms.items():
+        for path, name in _strings(_get(body, "on"), ("intermediate", arm, "on")):
+            if name not in targets:
+                yield Problem(path, f"{name!r} is not among the study's targets{did_you_mean(name, targets)}")
+    yield from _asked_of_few(raw, arms)
+
+
+def _asked_of_few(raw: dict[str, Any], arms: dict[str, Any]) -> Iterator[Problem]:
+    """Questions about an arm on targets that it is not for."""
+    for i, question in enumerate(_list(raw.get("question"))):
+        for _, arm in _strings(_get(question, "compare"), ()):
+            few = spelled_out(name for _, name in _strings(_get(arms.get(arm), "on"), ()))
+            for path, name in _strings(_get(question, "targets"), ("question", i, "targets")) if few else ():
+                if name not in few:
+                    yield Problem(
+                        path, f"[intermediate.{arm}] is only for {', '.join(few)} (its `on`), not for {name!r}"
+                    )
 
 
 # Which keys of a question only one kind of question reads, and what the others would silently ignore.

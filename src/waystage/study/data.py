@@ -218,14 +218,19 @@ class Data:
         self.unresolved.update(dict.fromkeys(_unpinned(found)))
         return found
 
-    def recipe(self, phase: str, members: list[Task], arm: Recipe | None = None) -> Recipe:
-        key = ("recipe", phase, *(m.name for m in members), arm)
-        return self.once(key, partial(self.layered, phase, members, arm))
+    def recipe(self, phase: str, members: list[Task], arm: Recipe | None = None, goal: str = "") -> Recipe:
+        key = ("recipe", phase, *(m.name for m in members), arm, goal)
+        return self.once(key, partial(self.layered, phase, members, arm, goal))
 
-    def layered(self, phase: str, members: list[Task], arm: Recipe | None) -> Recipe:
-        """From narrow to wide: the arm, the task, the phase, the study, the task's published recipe, the paper's."""
+    def layered(self, phase: str, members: list[Task], arm: Recipe | None, goal: str) -> Recipe:
+        """From narrow to wide: the arm, the task, the phase, the study, the task's published recipe, the paper's.
+
+        `goal`: the target whose last stage this is. What the study says of it by name comes before what it says of the
+        task that trains it.
+        """
         study = self.study.recipe
         layers = [arm] if arm else []
+        layers += [study.task[goal]] if goal in study.task else []
         if len(members) == 1:
             layers.append(study.task.get(members[0].name, Recipe()))
         layers += [getattr(study, phase), Recipe(**study.said()), published(members)]

@@ -158,7 +158,7 @@ def refusals(study: Study) -> Iterator[Problem]:
                 if chain and (trained is not target or KIND.get(split, split) != test):
                     yield Problem(("targets",), f"{target.name} {what}: {chain}")
         for arm, said in study.intermediate.items():
-            for name, at in lessons(study, said):
+            for name, at in lessons(study, said) if target.name in study.targets_of(arm) else ():
                 lesson = kept_apart(study, find_task(study, name))
                 chain = leak(study, lesson, learnt(lesson), target, test)
                 if chain:

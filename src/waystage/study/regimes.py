@@ -91,6 +91,9 @@ class TargetStage(Part):
 class Intermediate(Step):
     """One arm of the study. Nothing at all is the baseline: straight to the target."""
 
+    on: Names = Field(
+        (), description="the targets that it is for, such as a control that one question needs; empty: all"
+    )
     then: tuple[Step, ...] = Field((), description="further intermediate stages, one after the other")
     control: Control | None = None
     of: str = Field("", description="the arm that this is a control of; or name `tasks`")

@@ -160,6 +160,11 @@ class Study(Part):
         """Benchmarks spelled out, in order, each task once."""
         return tuple(dict.fromkeys(check.spelled_out(self.targets)))
 
+    def targets_of(self, arm: str) -> Names:
+        """Those that an arm is for, in the order of the study."""
+        on = check.spelled_out(self.intermediate[arm].on)
+        return tuple(name for name in self.target_tasks() if not on or name in on)
+
     def select(self, expression: str | Iterable[str]) -> Names:
         """The languages that an expression of this study means."""
         said = expression if isinstance(expression, str) else list(expression)
