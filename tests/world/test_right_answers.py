@@ -455,5 +455,6 @@ def test_a_union_is_sampled_as_it_is_trained() -> None:
     assert len(found) == 23
     heads = [one.id.split("/")[0] for one in found]
     assert heads == ["snli"] * 5 + ["mnli"] * 5 + ["anli_r1"] * 5 + ["anli_r2"] * 4 + ["anli_r3"] * 4
+    assert [one for one, _ in World(0).glossed("anli", "en", "train", 23)] == found
     adversarial = list(World(0).examples("anli_r1", "en", "train", 5))
     assert [one.first for one in found[10:15]] == [one.first for one in adversarial]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from itertools import chain, islice
+from itertools import islice
 
 from waystage import languages as language_table
 from waystage import tasks as task_table
@@ -62,7 +62,11 @@ class World:
         """Examples beside the same examples in plain English."""
         it = task_table.get(task) if isinstance(task, str) else task
         if it.members:
-            return chain.from_iterable(self.glossed(name, language, split, share) for name, share in shares(it, n))
+            return (
+                (replace(one, id=f"{name}/{one.id}"), replace(gloss, id=f"{name}/{gloss.id}"))
+                for name, share in shares(it, n)
+                for one, gloss in self.glossed(name, language, split, share)
+            )
         setting = self.setting(it, language, split, "", 0)
         return zip(generator(it)(setting, n), generator(it)(glossed(setting), n), strict=True)
 
