@@ -212,8 +212,29 @@ BAD = {
     "then nothing": ({"tasks": ["mnli"], "then": [{}]}, "names no tasks"),
     "unknown then": ({"tasks": ["mnli"], "then": [{"tasks": ["mlni"]}]}, "there is no task 'mlni'"),
     "two targets": ({"target": {"shots": 5, "language": "target"}}, "exclude each other"),
+    "layers of itself": ({"swap": {"into": "mnli", "layers_of": "mnli", "lower": 2}}, "in place of its own"),
+    "into itself": ({"tasks": ["mnli"], "translate": ["en"]}, "the data are in en already, so nothing is translated"),
+    "by way of itself": ({"tasks": ["mnli"], "translate": ["de"], "via": "en"}, "is the language of the data"),
+    "by way of the end": (
+        {"tasks": ["mnli"], "translate": ["de"], "via": "de"},
+        "the language that is translated into",
+    ),
+    "target into itself": ({"target": {"translate": ["en"]}}, "the data are in en already"),
+    "shares of one": ({"tasks": ["mnli"], "sampling": {"cap": 10}}, "this stage has 'mnli' alone"),
+    "cap of uniform": (
+        {"tasks": ["mnli", "qqp"], "sampling": {"by": "uniform", "cap": 10}},
+        'by = "uniform" does not read it',
+    ),
     "a circle": ({"average": ["x", "mnli"]}, "is made of itself"),
 }
+
+
+def test_arms_without_a_checkpoint_of_their_own_are_not_merged() -> None:
+    longer = {"control": "more-steps", "of": "mnli"}
+    with pytest.raises(StudyError, match=r"x.average\[1\]: arm 'longer' is `none` until the target"):
+        study({"longer": longer, "x": {"average": ["longer", "mnli"]}})
+    with pytest.raises(StudyError, match="none and also are both the model as published"):
+        study({"also": {}, "x": {"average": ["none", "also"]}})
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -342,6 +363,23 @@ def test_shuffled_labels_start_where_their_arm_starts() -> None:
     made = plan(study(arms))
     on, shuffled = (start(checkpoint(of(made, name)[0])) for name in arms)
     assert start(on).fingerprint == start(shuffled).fingerprint
+
+
+@pytest.mark.parametrize("control", ["zero-length", "mlm-only"])
+def test_controls_start_where_their_arm_starts(control: str) -> None:
+    arms = {
+        "on": {"checkpoint": "org/m", "provenance": "says so", "trained_on": ["mnli"], "tasks": ["qqp"]},
+        "less": {"control": control, "of": "on"},
+        "plain": {"control": control, "of": "mnli"},
+    }
+    made = plan(study(arms))
+    on, less, plain = (start(checkpoint(of(made, name)[0])) for name in arms)
+    assert start(less).fingerprint == start(on).fingerprint and start(on).kind == "adopt"
+    assert "start" not in plain.inputs
+    marks = {name: [str(mark) for mark in of(made, name)[0].marks] for name in arms}
+    assert marks["less"] == ["same training data (mnli:train -> xnli:train)"]
+    assert marks["on"] == ["superset (mnli:train -> xnli:train)"]
+    assert not marks["plain"]
 
 
 @pytest.mark.parametrize(

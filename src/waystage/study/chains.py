@@ -144,11 +144,9 @@ class Chains:
         if what.control == "more-steps":
             return ()  # the target stage counts them, see `counted`
         of = self.data.study.intermediate[what.of] if what.of else what
+        chain = self._start(what.of, of, asked)  # all but the lesson is that of the arm, also where it starts
         if what.control == "mlm-only":
-            return (self._text_only(arm, what, of, asked),)
-        chain: Chain = ()
-        if what.control == "shuffled-labels":  # all but the labels is that of the arm, also where it starts
-            chain = self._start(what.of, of, asked)
+            return (*chain, self._text_only(arm, what, of, asked, chain[-1:]))
         zero = 0 if what.control == "zero-length" else None
         for number, step in enumerate(of.steps):
             name, shuffled = self._name(arm, of, number), what.control == "shuffled-labels"
@@ -161,19 +159,20 @@ class Chains:
             return tuple(stage for stage in self.of(what.of, asked) if stage.kind == "train")
         return self._of("+".join(what.tasks), Intermediate(**_plain_step(what), then=what.then), asked)
 
-    def _text_only(self, arm: str, what: Intermediate, of: Intermediate, asked: Asked) -> Stage:
+    def _text_only(self, arm: str, what: Intermediate, of: Intermediate, asked: Asked, start: Chain) -> Stage:
         data, text = self.data, self.data.task("mlm")
         replay = what.replay or next((step.replay for step in of.steps if step.replay), None) or TEXT
         members = [data.lesson(name) for step in of.steps for name in step.tasks]
         recipe = data.recipe("intermediate", members, what.recipe.over(of.steps[-1].recipe))
-        config = train_config(data, asked.model, [text], recipe, asked.seed)
+        config = train_config(data, asked.model, [text], recipe, asked.seed, continued=bool(start))
         config |= {"exponent": replay.exponent, "steps_of": "same"}
         tokens = data.tokens(asked.model, text, "train", self.replayed(replay), Recipe(max_length=recipe.max_length))
         return Stage(
             kind="train",
             name=f"train {arm} on {short(asked.model)}, seed {asked.seed}",
             config=config,
-            inputs={"tokens": (tokens,), "steps_of": self.counted(what, asked)},
+            inputs={"tokens": (tokens,), "steps_of": self.counted(what, asked)}
+            | ({"start": start[0]} if start else {}),
             places=data.places(asked.model),
         )
 

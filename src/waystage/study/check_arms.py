@@ -129,6 +129,11 @@ def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:
     tasks = [name for _, name in _strings(step.get("tasks"), ())]
     sampling = _get(step, "sampling") or {}
     weights = _get(sampling, "weights") or {}
+    if sampling and len(set(tasks)) == 1:
+        yield Problem((*path, "sampling"), f"shares the batches among tasks, but this stage has {tasks[0]!r} alone")
+    for key in ("cap", "temperature"):
+        if _get(sampling, key) is not None and (_get(sampling, "by") or "size") != "size":
+            yield Problem((*path, "sampling", key), f'belongs to by = "size"; by = "{sampling["by"]}" does not read it')
     for key in ("replay", "code_switch", "translate"):
         if step.get(key) and not tasks:
             yield Problem((*path, key), "needs `tasks` to go along with")
@@ -154,6 +159,7 @@ def _translation(step: dict[str, Any], path: Path, raw: dict[str, Any], tasks: A
         yield Problem((*path, "via"), "says by way of which language to translate, but nothing is translated")
     if key is None:
         return
+    yield from _same_language(step, path)
     if step.get("translate") and step.get("code_switch"):
         yield Problem((*path, "code_switch"), "and `translate` exclude each other: the texts mix languages already")
     if isinstance(step.get("language"), (list, tuple)) and len(step["language"]) > 1:
@@ -168,6 +174,22 @@ def _translation(step: dict[str, Any], path: Path, raw: dict[str, Any], tasks: A
             'needs a translator: add [translator] with model = "facebook/nllb-200-distilled-600M", '
             '"Helsinki-NLP/opus-mt-{source}-{target}" or another seq2seq model',
         )
+
+
+def _same_language(step: dict[str, Any], path: Path) -> Iterator[Problem]:
+    """A translation that leaves everything as it was, or goes by way of where it starts or ends."""
+    said, into = step.get("language") or "en", step.get("translate")
+    home = said if isinstance(said, str) else next((code for _, code in _strings(said, ())), "")
+    codes = [into] if isinstance(into, str) else [code for _, code in _strings(into, ())]
+    named = [_try(partial(language_table.resolve, code)) for code in codes if code not in WORDS]
+    via = _try(partial(language_table.resolve, step["via"])) if isinstance(step.get("via"), str) else None
+    start = None if home in WORDS else _try(partial(language_table.resolve, home))
+    if not via and start and named and set(named) == {start}:
+        how = f'name other languages, or via = "de" to have {home} translated there and back'
+        yield Problem((*path, "translate"), f"the data are in {home} already, so nothing is translated: {how}")
+    if via and via in (start, *named):
+        where = "the language of the data" if via == start else "the language that is translated into"
+        yield Problem((*path, "via"), f"{step['via']!r} is {where}: name a third one")
 
 
 def _untranslatable(name: str, raw: dict[str, Any]) -> str:
@@ -204,12 +226,28 @@ def _start(arm: str, body: dict[str, Any], path: Path, raw: dict[str, Any]) -> I
             yield Problem(place, f"there is no arm [intermediate.{name}]{did_you_mean(str(name), arms)}")
         elif place[-1] == "of" and not _trains(arms[name]):
             yield Problem(place, f"arm {name!r} trains nothing that could be controlled for")
+        elif place[-1] != "of" and _get(arms[name], "control") == "more-steps":
+            why = "is `none` until the target, which it trains for longer: there is no checkpoint of it to take"
+            yield Problem(place, f"arm {name!r} {why}. Name another arm")
+    merged = [name for place, name in places if place[-1] != "of"]
+    if len(set(merged)) > 1 and all(name in arms and _published(arms[name]) for name in merged):
+        yield Problem(
+            (*path, said[0]), f"{' and '.join(merged)} are both the model as published: name an arm that trains"
+        )
+    if swap and len(merged) == 2 and merged[0] == merged[1]:
+        yield Problem(
+            (*path, "swap"), f"puts layers of {merged[0]!r} in place of its own: name another arm in layers_of"
+        )
     average = [name for _, name in _strings(body.get("average"), ())]
     if body.get("average") and len(set(average)) < 2:
         yield Problem((*path, "average"), "needs at least two different arms")
     if isinstance(swap, dict) and not swap.get("lower") and not swap.get("upper"):
         yield Problem((*path, "swap"), "swaps no layer: say how many, `lower` or `upper`")
     yield from _checkpoint(body, path, raw)
+
+
+def _published(body: Any) -> bool:
+    return not _trains(body) and not any(_get(body, key) for key in STARTS)
 
 
 def _trains(body: Any) -> bool:
@@ -245,7 +283,9 @@ def _target(body: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[P
     yield from _languages({"translate": target.get("translate")}, place)
     trained = [name for t in _list(raw.get("targets")) for name in task_table.BENCHMARKS.get(str(t), (str(t),))]
     on = [n for name in trained if name in task_table.names() for n in (task_table.get(name).train_on or (name,))]
+    sources = [code for _, code in _strings(raw.get("source_languages"), ())] or ["en"]
     named = {"translate": target.get("translate"), "via": target.get("via")}
+    named["language"] = sources[0] if len(sources) == 1 else "source"
     able = [name for name in dict.fromkeys(on) if not _untranslatable(name, raw)]
     yield from _translation(named, place, raw, able)
 

@@ -130,7 +130,12 @@ def kept_apart(study: Study, task: Task) -> Task:
 
 def lessons(study: Study, arm: Intermediate) -> Iterator[tuple[str, Path]]:
     """Tasks that an arm has learnt from before the target, and where the study says so."""
-    if arm.control in ("zero-length", "mlm-only", "more-steps"):
+    if arm.control == "more-steps":
+        return
+    if arm.control in ("zero-length", "mlm-only"):  # nothing of the arm's lessons, but where it starts
+        of = study.intermediate.get(arm.of)
+        start = () if of is None else (*of.trained_on, *(n for one in of.merged for n, _ in _lessons_of(study, one)))
+        yield from ((name, ("of",)) for name in start)
         return
     for number, step in enumerate(arm.steps):
         at: Path = () if step is arm else ("then", number - bool(arm.tasks))
@@ -139,6 +144,10 @@ def lessons(study: Study, arm: Intermediate) -> Iterator[tuple[str, Path]]:
     yield from ((name, ("trained_on", i)) for i, name in enumerate(arm.trained_on))
     for key, other in [("of", arm.of)] * bool(arm.of) + [("average" if arm.average else "swap", n) for n in arm.merged]:
         yield from ((name, (key,)) for name, _ in lessons(study, study.intermediate[other]))
+
+
+def _lessons_of(study: Study, arm: str) -> Iterator[tuple[str, Path]]:
+    yield from lessons(study, study.intermediate[arm])
 
 
 def learnt(task: Task) -> str:
@@ -225,7 +234,7 @@ def _same(study: Study, lesson: Task, trained: Task) -> Mark | None:
 
 def _made_of(study: Study, arm: Intermediate) -> Iterator[Intermediate]:
     yield arm
-    for name in ((arm.of,) if arm.of else ()) + arm.merged:
+    for name in ((arm.of,) if arm.of and arm.control != "more-steps" else ()) + arm.merged:
         yield from _made_of(study, study.intermediate[name])
 
 
