@@ -207,3 +207,13 @@ def test_a_wide_interval_shows_neither_equality_nor_that_little_was_lost(scores_
         assert "is not shown" in found.verdict.why
     with pytest.raises(InputError, match="write `margin`"):
         answer(question_of(goal="not worse"), pd.DataFrame(scores), study_of(tuple(TARGETS)))
+
+
+def test_a_trend_of_one_checkpoint_has_no_interval(scores_of, study_of, question_of):
+    scores, distance = many(scores_of, 15.0)
+    study = study_of(("udpos",), select=lambda said: tuple(MANY))
+    asked = question_of(kind="trend", against="distance")
+    found = answer(asked, scores[scores["seed"] == 1], study, known={"distance": distance})
+    assert found.interval.low is None and found.verdict.word == "no verdict"
+    assert "95 %" not in found.text() and "1 seed: no interval, no verdict" in found.warnings
+    assert found.details["slopes"][0]["interval"]["low"] is None

@@ -114,3 +114,11 @@ def test_a_language_of_some_seeds_only_is_an_unfinished_run(scores_of):
     gone = (scores["intermediate"] == "mnli") & (scores["language"] == "sw") & (scores["seed"] == 2)
     with pytest.raises(InputError, match="mnli, seed 2 has no score in sw, where other seeds have one"):
         compare(scores[~gone])
+
+
+def test_a_score_that_is_no_number_is_not_called_missing(scores_of):
+    scores = scores_of(gains={"mnli": 1.0}, targets=TARGETS)
+    odd = (scores["intermediate"] == "mnli") & (scores["seed"] == 2) & (scores["target"] == "xnli")
+    scores.loc[odd, "value"] = float("nan")
+    with pytest.raises(InputError, match=r"no number: accuracy is nan on xnli after mnli, seed 2, .*stage mnli-xnli-2"):
+        compare(scores)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from statistics import fmean, stdev
 from typing import Any
@@ -31,10 +32,11 @@ def trends(results: Results, blocks: list[dict[str, Any]], languages: list[dict[
         key = {"model": model, "source_language": source, "intermediate": arm}
         points = [(block["target"], cell[0], cell[3]) for block in own for cell in block["cells"] if cell[0] != source]
         known = _known(points, about, source)
+        seeds = min(len(block["seeds"]) for block in own)
         for against in (DISTANCE, RESOURCE):
-            said = _trend(points, {against: known[against]}, about, results.rehearsal)
+            said = _trend(points, {against: known[against]}, about, results.rehearsal, seeds)
             found.append({**key, "against": against, **said})
-        found.append({**key, "against": "all", **_trend(points, known, about, results.rehearsal)})
+        found.append({**key, "against": "all", **_trend(points, known, about, results.rehearsal, seeds)})
     return [plain(one) for one in found]
 
 
@@ -54,8 +56,11 @@ def _known(
 
 
 def _trend(
-    points: list[tuple[str, str, float]], known: dict[str, dict[str, float | None]], about: Any, rehearsal: bool
-) -> dict[str, Any]:
+    points: list[tuple[str, str, float]], known: dict[str, dict[str, float | None]], about: Any, rehearsal: bool,
+    seeds: int,
+) -> dict[str, Any]:  # fmt: skip
+    from waystage.stats.interval import without
+    from waystage.stats.seeds import ONE_SEED
     from waystage.stats.trend import trend
 
     gains = {f"{target}/{code}": gain for target, code, gain in points}
@@ -67,10 +72,13 @@ def _trend(
         fitted = trend(gains, {**known, **levels}, families)
     except InputError as error:
         return {"slopes": [], "line": [], "sentence": f"No trend is fitted: {error}."}
+    own = [s for s in fitted.slopes if s.predictor in known]
+    if seeds < 2:
+        bare = [without(s.interval.estimate, method=s.interval.method, n=s.interval.n, why=ONE_SEED) for s in own]
+        own = [replace(s, interval=interval) for s, interval in zip(own, bare, strict=True)]
     slopes = [
         {"predictor": s.predictor, **vars(s.interval), "inflation": s.inflation, "note": s.note or s.interval.note}
-        for s in fitted.slopes
-        if s.predictor in known
+        for s in own
     ]
     return {
         "slopes": slopes,

@@ -157,12 +157,14 @@ def contrast(
     rows = scores[scores["headline"].astype(bool) & (scores["model"] == model)]
     free = frozenset(untrained if untrained is not None else deterministic_targets(rows))
     every = rows[rows["intermediate"].isin((a, b)) & rows["target"].isin(targets)]
+    languages = set(languages)
+    _numbers(every[every["language"].isin(languages)])
     rows = _crossed(every)
     repeated = rows[rows.duplicated([*KEY[:-1]], keep=False)]
     if len(repeated):
         where = ", ".join(f"{key} {repeated.iloc[0][key]}" for key in KEY[:-1])
         raise InputError(f"{len(repeated)} headline scores stand where one is expected per cell, such as: {where}")
-    wanted, star = set(languages), "*" if "note" in scores else ""  # a rehearsal: every code carries its mark
+    wanted, star = languages, "*" if "note" in scores else ""  # a rehearsal: every code carries its mark
     pairs, left_out = [], []
     for target in targets:
         own = rows[(rows["target"] == target) & rows["language"].isin(wanted)]
@@ -192,6 +194,19 @@ def contrast(
         raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{star}{why}")
     found = Contrast(a, b, model, source_language, tuple(pairs), free, tuple(left_out))
     return _with_common_seeds(found)
+
+
+def _numbers(rows: Any) -> None:
+    """A score that is no number was computed; it is not one that lacks."""
+    odd = rows[~np.isfinite(rows["value"].astype(float))]
+    if len(odd):
+        first = odd.iloc[0]
+        where = f"{first['target']} after {first['intermediate']}, seed {first['seed']}, {first['language']}"
+        raise InputError(
+            f"{len(odd)} score{'s are' if len(odd) > 1 else ' is'} no number: {first['metric']} is {first['value']} on "
+            f"{where} (scores.json of the stage {first['stage']}, with the predictions beside it). `waystage store "
+            "verify` sets a damaged stage aside; else name in the question the languages or targets without it"
+        )
 
 
 def _crossed(rows: Any) -> Any:
@@ -236,7 +251,7 @@ def over_both(grid: np.ndarray, *, level: float = 0.95) -> Interval:
         by_seed=(found.by_row / rows, rows - 1),
         by_unit=(found.by_column / columns, columns - 1),
         twice=found.alone / (rows * columns),
-        method="intermediate seeds crossed with target seeds, Satterthwaite t",
+        method="intermediate seeds crossed with target seeds, Howe t",
         n=min(rows, columns),
         note=over_seeds.TWO_SEEDS if min(rows, columns) == 2 else "",
         level=level,

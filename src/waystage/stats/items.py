@@ -75,7 +75,7 @@ def this_method(blocks: Sequence[Block], *, draws: int = DRAWS, seed: int = 0, l
     """a minus b in points, averaged over seeds and languages: other items and other seeds."""
     per_seed = _difference(blocks)
     seeds, estimate = len(per_seed), float(per_seed.mean())
-    method = "seeds crossed with clusters of items, Satterthwaite t"
+    method = "seeds crossed with clusters of items, Howe t"
     if seeds < 2:
         return without(estimate, method=method, n=seeds, why=ONE_SEED, level=level)
     drawn = _draw(blocks, draws, seed)

@@ -24,7 +24,7 @@ from waystage.stats.crossed import combined
 from waystage.stats.interval import Interval, without
 
 FEWEST_FAMILIES = 3
-METHOD = "family means crossed with seeds, Satterthwaite t"
+METHOD = "family means crossed with seeds, Howe t"
 
 
 def these_languages(found: Contrast, *, level: float = 0.95) -> Interval:

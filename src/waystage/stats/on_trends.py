@@ -8,15 +8,16 @@ for, and how much the predictors say the same (variance inflation) is shown with
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from waystage.errors import InputError
 from waystage.languages.table import get
 from waystage.stats import words
 from waystage.stats.answering import Answer, Line, QuestionLike, warnings
 from waystage.stats.average import Contrast
-from waystage.stats.interval import Interval
+from waystage.stats.interval import Interval, without
 from waystage.stats.scaling import fit
+from waystage.stats.seeds import ONE_SEED
 from waystage.stats.trend import Slope, Trend, trend
 from waystage.stats.verdict import of, of_trend
 
@@ -51,8 +52,10 @@ def answer(
     family = dict(families) if families is not None else {code: get(code).family for _, code in points}
     fitted = _fitted(points, gains, {name: known[name] for name in names}, family)
     slopes = [slope for slope in fitted.slopes if slope.predictor in names]
-    first = slopes[0]
     seeds = found.seeds
+    if len(seeds) < 2:  # of this checkpoint, and what another one would give is in no interval
+        slopes = [replace(slope, interval=_bare(slope.interval)) for slope in slopes]
+    first = slopes[0]
     verdict = of_trend(first.interval, seeds=len(seeds))
     left_out = sorted({name.split("/")[-1] for name in fitted.left_out})
     notes = [_slope(slope) for slope in slopes[1:]]
@@ -148,6 +151,10 @@ def _fitted(
     levels = {f"target {own}": {f"{t}/{code}": float(t == own) for t, code in points} for own in targets[1:]}
     families = {f"{t}/{code}": family[code] for t, code in points}
     return trend({f"{t}/{code}": gains[f"{t}/{code}"] for t, code in points}, {**spread, **levels}, families)
+
+
+def _bare(slope: Interval) -> Interval:
+    return without(slope.estimate, method=slope.method, n=slope.n, why=ONE_SEED)
 
 
 def _levels(found: Contrast) -> tuple[Line, ...]:
