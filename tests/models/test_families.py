@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModel
 
 from waystage.forms.encoded import Head
-from waystage.models import heads, load
+from waystage.models import heads, load, shapes
 from waystage.models.backbone import Backbone
 from waystage.models.families import FAMILIES
 from waystage.models.packed import stream
@@ -83,6 +83,11 @@ def test_the_stream_gives_what_single_sequences_give(name: str) -> None:
                 said["token_type_ids"] = torch.from_numpy(types[part].astype(np.int64))[None]
             wanted = original(**said).last_hidden_state[0]
             torch.testing.assert_close(found[part], wanted, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_plan_knows_how_long_a_sequence_may_be(name: str) -> None:
+    assert shapes.shape_of(_config(name).to_dict()).longest == load.fresh(_config(name), seed=1).longest
 
 
 @pytest.mark.parametrize("name", FAMILIES)

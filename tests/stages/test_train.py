@@ -164,6 +164,12 @@ def test_a_language_without_labels_or_without_examples_is_passed_over(here: Path
     assert {language for language, _ in scores} == {"en"}
 
 
+def test_heads_that_would_be_kept_under_one_name_are_refused(here: Path) -> None:
+    both = [({**TAGS, "head": "a.b"}, "tags"), ({**NLI, "head": "a-b"}, "pairs")]
+    with pytest.raises(InputError, match=r"heads 'a\.b' and 'a-b' differ only in"):
+        _train(here, "alike", both, recipe={"steps": 1})
+
+
 def test_a_task_may_have_any_name(here: Path) -> None:
     named = {**NLI, "task": "values", "head": "values"}
     out = _train(here, "any-name", [(named, "pairs")], recipe={"steps": 1})

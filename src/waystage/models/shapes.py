@@ -60,6 +60,13 @@ class Shape:
         return self.embedding or self.hidden
 
     @property
+    def longest(self) -> int | None:
+        """How many tokens a sequence may have, where positions are a table; some begin it behind the padding, 1."""
+        if self.family in ("xlm-r", "roberta", "xlm-roberta-xl"):
+            return self.positions - 2
+        return self.positions if self.family in ("bert", "rembert") else None
+
+    @property
     def linears(self) -> tuple[Linear, ...]:
         """The weight matrices of one layer."""
         d, q, k, i = self.hidden, self.queries, self.keys, self.intermediate

@@ -177,6 +177,13 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
     known = [*task_table.names(), *own]
     for name in own & set(task_table.names()):
         yield Problem(("task", name), "is the name of a built-in task: choose another")
+    for name in sorted(own):
+        for other in known:
+            one = name.replace(".", "-") == other.replace(".", "-")  # the name of its head among weights
+            if one and name != other and (other not in own or other < name):
+                yield Problem(
+                    ("task", name), f"differs from the task {other!r} only in '.' and '-': choose another name"
+                )
     hint = "; `waystage list tasks` shows all"
     for path, name in _strings(raw.get("targets"), ("targets",)):
         if name not in known and name not in task_table.BENCHMARKS:

@@ -13,7 +13,7 @@ from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.languages import resolve
 from waystage.models import shapes
-from waystage.study import following, leaks
+from waystage.study import fitting, following, leaks
 from waystage.study.cells import ZERO_SHOT, Cell, StudyPlan
 from waystage.study.chains import Asked, Chain, Chains, train_config
 from waystage.study.data import Data, Lacking, Wording, declared, rows_of, short
@@ -49,7 +49,9 @@ class _Planner:
         )  # fmt: skip
         made = StudyPlan(self.study, cells, left_out, tuple(self.data.unresolved), tuple(self.data.blocked))
         leaks.same_files(made)
-        following.check(Plan(made.wanted).stages.values())
+        stages = Plan(made.wanted).stages.values()
+        following.check(stages)
+        fitting.check(stages)
         return made
 
     def cells(self) -> Iterator[Cell]:

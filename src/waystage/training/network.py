@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from waystage.errors import InputError
 from waystage.forms.encoded import Targets
 from waystage.forms.ragged import offsets_of
 from waystage.models.backbone import Backbone
@@ -23,6 +24,12 @@ from waystage.training.ranks import ALONE
 class Network(nn.Module):
     def __init__(self, backbone: Backbone, heads: Mapping[str, nn.Module]):
         super().__init__()
+        named = {key(name): name for name in heads}
+        for name in heads:
+            if named[key(name)] != name:
+                raise InputError(
+                    f"heads {name!r} and {named[key(name)]!r} differ only in '.' and '-': rename one of them"
+                )
         self.backbone = backbone
         self.heads = nn.ModuleDict({key(name): head for name, head in heads.items()})
         self.names = tuple(heads)
