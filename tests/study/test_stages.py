@@ -81,6 +81,28 @@ def test_a_learning_rate_of_one_task_changes_only_what_trains_on_it() -> None:
     assert {name.split()[1] for name in trained - same} == {"udpos"}
 
 
+def test_a_recipe_of_a_target_is_that_of_its_last_stage_alone() -> None:
+    def rates(**task: float) -> dict[str, list[float]]:
+        recipe = {"task": {name: {"learning_rate": rate} for name, rate in task.items()}}
+        targets = ("xcopa", "lareqa", "xquad")
+        made = plan(study(targets=targets, intermediate={"none": {}}, seeds=[1], recipe=recipe))
+        trained = [stage for stage in Plan(made.wanted).stages.values() if stage.kind == "train"]
+        found = {name: [s for s in trained if s.name.startswith(f"train {name} ")] for name in targets}
+        return {name: sorted(s.config["recipe"]["learning_rate"] for s in stages) for name, stages in found.items()}
+
+    assert rates(lareqa=3e-5, xcopa=4e-5) == {"xcopa": [1e-5, 4e-5], "lareqa": [3e-5], "xquad": [1e-5]}
+    assert rates(lareqa=3e-5, squad=2e-5) == {"xcopa": [1e-5, 1e-5], "lareqa": [3e-5], "xquad": [2e-5]}
+
+
+def test_an_arm_is_only_for_the_targets_that_it_names() -> None:
+    arms = {"none": {}, "mnli": {"tasks": ["mnli"]}, "longer": {"control": "more-steps", "of": "mnli", "on": ["xnli"]}}
+    made = plan(study(targets=("xnli", "udpos"), intermediate=arms))
+    assert {(c.intermediate, c.target) for c in made.cells} == {
+        ("none", "xnli"), ("none", "udpos"), ("mnli", "xnli"), ("mnli", "udpos"), ("longer", "xnli"),
+    }  # fmt: skip
+    assert not made.left_out
+
+
 def test_an_arm_of_the_same_tasks_under_another_name_is_the_same_stage() -> None:
     arms = {"a": {"tasks": ["mnli"]}, "b": {"tasks": ["mnli"]}}
     assert kinds(plan(study(intermediate=arms)))["train"] == 2 + 4

@@ -58,7 +58,7 @@ class _Planner:
         study = self.study
         for model in study.models:
             for arm in study.intermediate:
-                for target in map(self.data.task, study.target_tasks()):
+                for target in map(self.data.task, study.targets_of(arm)):
                     for source in study.source_languages:
                         for first, second in self.seeds():
                             yield from self.cell(Asked(model, first, source), arm, target, second)
@@ -110,7 +110,10 @@ class _Planner:
             languages=(asked.code,) if asked.code else languages,
             evaluate=self.evaluate(asked, arm, target, languages, start),
             protocol=protocol(what.target),
-            marks=self.data.once(("marks", arm, target.name), partial(leaks.marks, self.study, arm, target)),
+            marks=(
+                *self.data.once(("tuned", asked.model), partial(leaks.tuned, asked.model)),
+                *self.data.once(("marks", arm, target.name), partial(leaks.marks, self.study, arm, target)),
+            ),
         )
         yield cell
         for name in start[0].config.get("selections", ()) if start else ():
@@ -145,7 +148,7 @@ class _Planner:
     ) -> Stage:
         data, what = self.data, self.study.intermediate[arm]
         own = None if what.target.shots or what.target.recipe == Recipe() else what.target.recipe
-        recipe = data.recipe("target", [trained if target.train_on else target], own)
+        recipe = data.recipe("target", [trained if target.train_on else target], own, goal=target.name if last else "")
         if trained.form != target.form:  # reading comprehension as search: the question finds its passage
             trained = replace(trained, form=target.form, labels=target.labels, options=target.options)
         into = () if what.target.translate == () else self.chains.codes(what.target.translate, asked)
