@@ -326,3 +326,20 @@ def test_their_origin_is_followed_into_what_they_are_trained_on() -> None:
 def test_a_head_that_does_not_fit_is_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(StudyError, match=said):
         study(["ours"], {}, task={"ours": {**OURS, **changed}})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "marked"), [("BertForSequenceClassification", True), ("BertForMaskedLM", False)]
+)
+def test_a_model_that_says_that_it_was_tuned_is_marked(tmp_path: Path, architecture: str, marked: bool) -> None:
+    (tmp_path / "config.json").write_text(f'{{"model_type": "bert", "architectures": ["{architecture}"]}}')
+    said = [str(mark) for mark in leaks.tuned(str(tmp_path))]
+    assert said == ([f"provenance not checked ({tmp_path} is a {architecture})"] if marked else [])
+    assert leaks.tuned("org/model") == leaks.tuned("standin-m") == ()
+
+
+def test_cells_of_a_tuned_model_carry_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = (leaks.Mark(leaks.UNCHECKED, "it says so"),)
+    monkeypatch.setattr(leaks, "tuned", lambda model: found if model == "standin-s" else ())
+    made = plan(study(["xquad"], {"tasks": ["qqp"]}, models=["standin-m", "standin-s"]))
+    assert {cell.model for cell in made.cells if cell.marks} == {"standin-s"}

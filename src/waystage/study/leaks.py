@@ -12,6 +12,7 @@ comparison of whole files (`same_files`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from waystage import tasks as task_table
 from waystage.errors import StudyError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
+from waystage.models.identity import local_folder
 from waystage.sources.retrieval import POOL
 from waystage.study.check import Path, Problem
 from waystage.study.lookup import declared_task, find_task
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 Chain = tuple[str, ...]  # from where data comes to where they are used
 SAME, SUPERSET, PARALLEL = "same training data", "superset", "parallel to test"
 UNCHECKED, SCORED = "provenance not checked", "chosen on the scored split"
+TUNED = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice")
 KIND = {"fit": "train", "held": "train"}
 
 
@@ -208,6 +211,19 @@ def marks(study: Study, arm: str, target: Task) -> tuple[Mark, ...]:
         if chain and _chooses(study, "intermediate", name):
             found[Mark(SCORED, chain)] = None
     return tuple(found)
+
+
+def tuned(model: str) -> tuple[Mark, ...]:
+    """A folder whose own words are that it was tuned on some task; what is on the hub is not asked."""
+    folder = local_folder(model)
+    if folder is None:
+        return ()
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or ()
+    except (ValueError, AttributeError):
+        return ()  # a damaged file is named where the model is read
+    heads = [str(name) for name in said if str(name).endswith(TUNED)]
+    return (Mark(UNCHECKED, f"{model} is a {heads[0]}"),) if heads else ()
 
 
 def _chooses(study: Study, phase: str, task: str) -> bool:
