@@ -25,14 +25,20 @@ recipes = st.builds(
     batch=st.none() | st.integers(1, 4096),
     select=st.sampled_from([None, "best", "last"]),
 )
-arms = st.builds(
+TASKS = ("mnli", "squad", "qqp", "ccg")
+said = {
+    "language": st.sampled_from(["en", "source", ("en", "sw")]),
+    "replay": st.none() | st.builds(Replay, mlm=st.floats(0, 0.99)),
+    "recipe": recipes,
+}
+one = st.builds(Intermediate, tasks=st.sampled_from(TASKS).map(lambda name: (name,)), **said)
+several = st.builds(
     Intermediate,
-    tasks=st.lists(st.sampled_from(["mnli", "squad", "qqp", "ccg"]), unique=True, min_size=1).map(tuple),
-    language=st.sampled_from(["en", "source", ("en", "sw")]),
+    tasks=st.lists(st.sampled_from(TASKS), unique=True, min_size=2).map(tuple),
     sampling=st.builds(Sampling, cap=st.none() | st.integers(1, 2**40), temperature=st.floats(0.1, 10)),
-    replay=st.none() | st.builds(Replay, mlm=st.floats(0, 0.99)),
-    recipe=recipes,
+    **said,
 )
+arms = one | several
 studies = st.builds(
     Study,
     title=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=50),
