@@ -83,6 +83,67 @@ def test_a_stage_on_the_cpu_takes_as_many_places_as_it_has_processes(
     assert asked == {"one": 1, "two": 2, "many": 2}, "no more than the machine has"
 
 
+def test_short_stages_stand_in_line_and_each_runs_once(
+    ray_engine: engines.Engine, step: Step, store: Store, tally: Callable[[], list[str]]
+) -> None:
+    most = 0
+
+    def count(event: dict[str, Any], state: Any) -> None:
+        nonlocal most
+        most = max(most, len(ray_engine.tasks))  # type: ignore[attr-defined]
+
+    short = [step(id=f"short{n}") for n in range(12)]
+    long = [step(id=f"long{n}", resources=Resources(seconds=100.0)) for n in range(4)]
+    assert execute(Plan([*short, *long]), store, ray_engine, events=count).ok
+    assert Counter(tally()) == {stage.config["id"]: 1 for stage in (*short, *long)}
+    assert most == 4, "two places, and as many in line"
+    assert not ray_engine.line and not ray_engine.room.places  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("how", ["closed", "killed"])
+def test_nobody_is_left_of_a_cluster_of_our_own(how: str) -> None:
+    pytest.importorskip("ray")
+    code = "import sys, waystage.engines.ray as r; e = r.start(); print('up', flush=True); sys.stdin.read(); e.close()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe) as driver:
+        assert driver.stdin and driver.stdout
+        assert driver.stdout.readline() == b"up\n"
+        theirs = descendants(driver.pid)
+        assert len(theirs) >= 4
+        if how == "killed":
+            driver.kill()
+    end = time.monotonic() + 60  # a worker that was just beginning looks for its cluster for half a minute
+    while left := [pid for pid in theirs if alive(pid)]:
+        assert time.monotonic() < end, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
+        time.sleep(0.1)
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found += [int(path.parent.name), *descendants(int(path.parent.name))]
+    return found
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    return False
+
+
+def test_where_ray_does_not_begin_lean_it_begins_as_it_does() -> None:
+    """In a process of its own: this one has a cluster."""
+    pytest.importorskip("ray")
+    code = (
+        "import ray, waystage.engines.ray as e; e.NOBODY = ['/bin/false']; e.ANSWER = 3.0\n"
+        "one = e.start(jobs=1); print(ray.get(ray.remote(lambda: 7).remote())); one.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    assert done.stdout.strip().endswith("7"), done.stderr
+
+
 def test_the_driver_is_killed_and_the_next_run_repeats_nothing(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     store, tally, wide = Store(tmp_path / "store"), tmp_path / "tally", 4

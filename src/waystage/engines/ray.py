@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,17 @@ LISTEN = 0.5  # seconds between two looks at what stages say
 GRACE = 10.0  # seconds that a stage has to stop by itself
 LOOK = 5.0  # seconds between two looks at which machines a cluster of others has
 PATIENCE = 300.0  # seconds that a stage waits for machines that the cluster has lost
+SHORT = 5.0  # seconds: so short stages stand in line at a cluster of our own, behind those that have a place
+SMALL = 10**9  # bytes of memory that one of these takes at most
 ANSWER = 60.0  # seconds that a machine has to say what accelerators it has
 OBJECTS = 100 * 2**20  # bytes of shared memory for a cluster of our own: what travels is names and JSON
 
 
 SPARED = ("start_api_server", "start_monitor", "start_log_monitor")  # the dashboard, the autoscaler, tailing of logs
+AGENTS = ("dashboard_agent", "runtime_env_agent")  # of a machine: one tells the dashboard, one installs packages
+PORTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # that they listen on
+NOBODY = ["/bin/sh", "-c", "exec tail --pid=$PPID -f /dev/null"]  # in their place; it ends when Ray's process does
+LEAN = {"RAY_enable_metrics_collection": "0", "RAY_prestart_worker_first_driver": "0"}
 
 
 def start(*, jobs: int = 1, address: str | None = None, dashboard: bool | None = None) -> Ray:
@@ -92,8 +99,7 @@ class Ray:
         self.page = ""  # where the dashboard is
         try:
             if not self.attached:
-                with _lean() if self.own and not dashboard else nullcontext():
-                    said = ray.init(log_to_driver=False, logging_level="error", **how)
+                said = _begin(ray, lean=self.own and not dashboard, **how)
                 self.page = f"http://{said.dashboard_url}" if dashboard else ""
         except (ConnectionError, ValueError) as error:
             raise InputError(
@@ -109,7 +115,10 @@ class Ray:
         self.machines = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         self.room = Room([self._node(name, node) for name, node in self.machines.items()])
         self.run = ray.remote(_run)
+        if self.own:  # workers begin now, while this process still looks at its store
+            self.warm = [ray.remote(_warm).remote(sys.path) for _ in range(min(jobs, os.cpu_count() or 1))]
         self.tasks: dict[Any, Task] = {}
+        self.line: set[str] = set()  # of these: without a place of their own, behind the others
         self.ear = Ear()
         self.listened = 0.0
         self.looked = time.monotonic()
@@ -141,6 +150,9 @@ class Ray:
     def submit(self, job: Job, tell: Tell) -> bool:
         now = time.monotonic()
         place = self.room.place(job.fingerprint, job.need, now=now, near=job.near)
+        if place is None and self._in_line(job):
+            self.line.add(job.fingerprint)
+            place = Place(next(iter(self.machines)))
         if place is None:
             wide = bool(job.devices and self.room.accelerated)
             if now - self.bare.get(wide, now) <= PATIENCE:
@@ -158,6 +170,18 @@ class Ray:
             self.tasks[run.remote(job.dump(), self._path, None)] = Task(job, tell, [], place, cpus)
         tell({"event": "started", "fingerprint": job.fingerprint, "log": job.log})
         return True
+
+    def _in_line(self, job: Job) -> bool:
+        """Whether Ray gets it already, so that a worker that is done with a short stage has the next one at once."""
+        small = not job.devices and job.processes == 1 and job.seconds <= SHORT and job.memory <= SMALL
+        full = len(self.tasks) - len(self.line) >= self.room.slots
+        return self.own and small and full and len(self.line) < self.room.slots
+
+    def _leave(self, fingerprint: str) -> None:
+        if fingerprint in self.line:
+            self.line.remove(fingerprint)
+        else:
+            self.room.free(fingerprint)
 
     @property
     def _path(self) -> list[str]:
@@ -210,7 +234,7 @@ class Ray:
                     task.starts += 1
                     self._gather(task)
                 else:
-                    self.room.free(task.job.fingerprint)
+                    self._leave(task.job.fingerprint)
                     self._hear(task)
                     task.tell({**message, "fingerprint": task.job.fingerprint})
         elif self.bare:
@@ -237,7 +261,7 @@ class Ray:
             if task.stranded and now - task.stranded > PATIENCE:
                 del self.tasks[reference]
                 self._end(task, [reference, *task.others])
-                self.room.free(task.job.fingerprint)
+                self._leave(task.job.fingerprint)
                 self._tell_gone(task.job, task.tell, _words(task.counts, task.cpus))
 
     def _possible(self, task: Task) -> bool:
@@ -332,22 +356,79 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
         return perform(job, engine="ray", device=device, tell=teller(job), team=environment)
 
 
+def _begin(ray: Any, *, lean: bool, **how: Any) -> Any:
+    if lean:
+        with suppress(Exception), _lean():  # other versions of Ray may not begin so; if it is not that, it comes again
+            return ray.init(log_to_driver=False, logging_level="error", **how)
+        ray.shutdown()
+    return ray.init(log_to_driver=False, logging_level="error", **how)
+
+
 @contextmanager
 def _lean() -> Iterator[None]:
-    """A cluster begins without what nobody looks at: it takes half as long. Ray has no switch for these.
+    """A cluster begins without what nobody looks at: it takes a third of the time. Ray has no switch for these.
 
-    It always starts the dashboard's process, and waits for it, even where it is told that there shall be no dashboard.
+    It always starts the dashboard's process and, on each machine, two agents, and waits for all of them, even where it
+    is told that there shall be no dashboard.
     """
+    from ray._private import services, utils
     from ray._private.node import Node
 
-    before = {name: getattr(Node, name) for name in SPARED if hasattr(Node, name)}
+    with _set(Node, {name: lambda self, **how: None for name in SPARED}), ExitStack() as more:
+        if sys.platform == "linux" and all(hasattr(services, name) for name in ("start_ray_process", "get_node")):
+            start, node = services.start_ray_process, services.get_node
+            more.enter_context(_set(utils, {"get_dashboard_dependency_error": lambda: ImportError("not looked for")}))
+            more.enter_context(
+                _set(services, {"start_ray_process": _without_agents(start), "get_node": _soon(services, node)})
+            )
+            for name, value in LEAN.items():
+                os.environ.setdefault(name, value)
+        yield
+
+
+@contextmanager
+def _set(where: Any, new: dict[str, Any]) -> Iterator[None]:
+    before = {name: getattr(where, name) for name in new if hasattr(where, name)}
     for name in before:
-        setattr(Node, name, lambda self, **how: None)
+        setattr(where, name, new[name])
     try:
         yield
     finally:
-        for name, function in before.items():
-            setattr(Node, name, function)
+        for name, value in before.items():
+            setattr(where, name, value)
+
+
+def _without_agents(start: Callable[..., Any]) -> Callable[..., Any]:
+    """Where Ray would start the agents, nobody stands; where it would read which ports they have, port 1 is written."""
+    from ray import _raylet
+
+    def started(command: list[str], kind: str, *more: Any, **how: Any) -> Any:
+        said = dict(word[2:].split("=", 1) for word in command if word.startswith("--") and "=" in word)
+        if all(f"{name}_command" in said for name in AGENTS) and all(hasattr(_raylet, f"{n}_PORT_NAME") for n in PORTS):
+            for name in PORTS:
+                _raylet.persist_port(said["session_dir"], said["node_id"], getattr(_raylet, f"{name}_PORT_NAME"), 1)
+            nobody = {f"--{name}_command": subprocess.list2cmdline(NOBODY) for name in AGENTS}
+            command = [
+                f"{key}={nobody[key]}" if (key := word.partition("=")[0]) in nobody else word for word in command
+            ]
+        return start(command, kind, *more, **how)
+
+    return started
+
+
+def _soon(services: Any, get: Callable[..., Any]) -> Callable[..., Any]:
+    """Ray asks once a second whether the machine is there."""
+    from ray._private.state import GlobalState
+
+    def found(address: str, node: str) -> Any:
+        state = GlobalState()
+        state._initialize_global_state(services._get_gcs_client_options(address))
+        end = time.monotonic() + ANSWER
+        while time.monotonic() < end and not any(one["NodeID"] == node for one in state.node_table()):
+            time.sleep(0.01)
+        return get(address, node)
+
+    return found
 
 
 def _knock(address: str) -> None:
@@ -362,6 +443,10 @@ def _knock(address: str) -> None:
             raise InputError(
                 f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
             ) from None
+
+
+def _warm(path: list[str]) -> None:
+    sys.path += [place for place in path if place not in sys.path]
 
 
 def _words(counts: list[int], cpus: int) -> str:
