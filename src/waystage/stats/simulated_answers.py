@@ -52,6 +52,32 @@ def gap_words(n: int, high: float, low: float, rng: Rng) -> bool:
     return gaps.gap(found, HIGH, LOW).word != "closes the gap"
 
 
+# -- intermediate seeds crossed with target seeds ----------------------------------------------------------------------
+
+
+def met(rng: Rng, n: int, m: int, gains: Any) -> Contrast:
+    """Both kinds of seed move all languages together, and each by itself."""
+    codes = list(gains)
+    first = rng.normal(0, 0.6, (n, 1, 1)) + rng.normal(0, 0.4, (n, 1, len(codes)))
+    second = rng.normal(0, 0.6, (1, m, 1)) + rng.normal(0, 0.4, (1, m, len(codes)))
+    values = np.array(list(gains.values())) + first + second + rng.normal(0, 0.4, (n, m, len(codes)))
+    index = pd.MultiIndex.from_product([range(n), range(m)], names=["seed", "target_seed"])
+    meetings = pd.DataFrame(values.reshape(n * m, -1), index, codes)
+    by_seed = meetings.groupby(level="seed").mean()
+    return Contrast("a", "b", "model", "en", (Pair("t", "accuracy", by_seed, by_seed * 0, meetings=meetings),))
+
+
+def crossed_gap(n: int, m: int, rng: Rng) -> bool:
+    found = met(rng, n, m, dict.fromkeys(HIGH, 1.0) | dict.fromkeys(LOW, 3.0))
+    return covers(gaps.gap(found, HIGH, LOW).change, -2.0)
+
+
+def crossed_language(n: int, m: int, rng: Rng) -> bool:
+    by_family = {name: rng.normal(0, 1.0) for name in sorted(set(FAMILIES_15.values()))}
+    gains = {code: TRUTH + by_family[family] + rng.normal(0, 0.7) for code, family in FAMILIES_15.items()}
+    return covers(languages.new_language(met(rng, n, m, gains), families=FAMILIES_15), TRUTH)
+
+
 # -- the best of several arms -----------------------------------------------------------------------------------------
 
 
@@ -151,6 +177,10 @@ def _checks() -> list[Check]:
             for where, halved in (("on other seeds", False), ("on other seeds and items", True)):
                 what = f"best of 6 arms, {words}, chosen {where}, {n} seeds"
                 found.append(Check("best-of", what, partial(best, n, spread, halved), 40))
+    for n, m in ((3, 3), (5, 3)):
+        what = f"{n} intermediate x {m} target seeds"
+        found.append(Check("gaps", f"change of the gap, {what}", partial(crossed_gap, n, m), 20))
+        found.append(Check("random languages", f"15 languages, {what}", partial(crossed_language, n, m), 20))
     goals: tuple[Goal, ...] = ("equivalent", "not worse")
     for n in (3, 5, 10):
         for goal in goals:
