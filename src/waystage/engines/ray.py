@@ -381,8 +381,9 @@ def _lean() -> Iterator[None]:
             more.enter_context(
                 _set(services, {"start_ray_process": _without_agents(start), "get_node": _soon(services, node)})
             )
-            for name, value in LEAN.items():
-                os.environ.setdefault(name, value)
+            for name in LEAN.keys() - os.environ.keys():
+                os.environ[name] = LEAN[name]  # for the processes that begin now, not for another cluster later
+                more.callback(os.environ.pop, name)
         yield
 
 
