@@ -26,7 +26,7 @@ from waystage.world.tokenizer import train_tokenizer
 MODELS = Path(__file__).parent.parent / "src/waystage/world/models"
 # name -> shape, family, steps of the two phases, what it grows out of
 STANDINS: dict[str, tuple[str, str, tuple[int, int], str | None]] = {
-    "standin-s": ("2x96", "xlm-r", (1_500, 3_000), None),
+    "standin-s": ("2x96", "xlm-r", (1_500, 16_000), None),
     "standin-m": ("4x128", "xlm-r", (1_500, 16_000), None),
     "standin-l": ("8x128", "xlm-r", (0, 2_000), "standin-m"),
     "standin-decoder-s": ("2x128", "llama", (1_000, 1_500), None),

@@ -42,12 +42,13 @@ PER_ROOT, LEAST, MOST = 14, 1500, 9000
 VISITS = {
     "pairs": 18_000, "spans": 12_000, "choice": 6_000, "tags": 1_200, "similarity": 6_000, "retrieval": 6_000,
 }  # fmt: skip
+OF_ITS_OWN = {"pawsx": 9_300}  # exchanged names are learnt all at once: with 12,400 standin-m stands at 97.7 %
 
 
 def sized(task: Task) -> Recipe:
     """How much of a task's training set a stand-in sees, and how often."""
     original = next((rows for layout in (*task.hub, *task.files) if (rows := _train_rows(layout.rows))), 0)
-    visits = VISITS.get(task.form, 6_000)
+    visits = OF_ITS_OWN.get(task.name, VISITS.get(task.form, 6_000))
     examples = min(max(round(PER_ROOT * original**0.5), LEAST), MOST, visits)
     return Recipe(examples=examples, epochs=round(min(max(visits / examples, 1.0), 4.0), 1))
 
