@@ -23,6 +23,7 @@ from waystage.graph.plan import Plan
 from waystage.reports import asking, comparisons, words
 from waystage.reports.about import baseline
 from waystage.results import Results
+from waystage.world import VERSION
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "rehearsals.md"
@@ -89,8 +90,10 @@ def write(names: list[str], store: Path) -> None:
     for name in names:
         results = loaded(name, store)
         (there if results.done[0] else waiting).append((name, results))
-    lines = [HEAD, "| study | stages | evaluations | minutes | may take | questions with an interval |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        HEAD, f"Version {VERSION} of the world.\n",
+        "| study | stages | evaluations | minutes | may take | questions with an interval |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
     parts = []
     for name, results in there:
         answers = asking.answers(results)
