@@ -92,7 +92,8 @@ def write(names: list[str], store: Path) -> None:
         (there if results.done[0] else waiting).append((name, results))
     lines = [
         HEAD, f"Version {VERSION} of the world.\n",
-        "| study | stages | evaluations | minutes | may take | questions with an interval |", "|---|---|---|---|---|---|",
+        "| study | stages | evaluations | minutes | may take | questions with an interval |",
+        "|---|---|---|---|---|---|",
     ]  # fmt: skip
     parts = []
     for name, results in there:
