@@ -247,6 +247,8 @@ def by_size(found: Mapping[str, Results]) -> str:
     tables = {model: table(each) for model, each in found.items()}
     shared = set.intersection(*({(t, c) for t, by in scores.items() for c in by} for scores in tables.values()))
     targets = sorted({t for t, _ in shared})
+    if not targets:
+        return "Average by size: no target is finished in all sizes yet."
     lines = [
         f"Average over languages other than English, by size ({REHEARSAL}):",
         "",
