@@ -346,9 +346,7 @@ def scatter(
     for i, target in enumerate(trained):
         x, y = 50 + 75 * (i % 4), 300 + 14 * (i // 4)
         body += svg.mark(x, y - 4, i % svg.SHAPES, target, size=3) + svg.text(x + 8, y, target, kind="small")
-    drawn = svg.figure(
-        "Zero-shot scores and distance from the source language", body, height=330 + 14 * (len(trained) // 4), note=REHEARSAL
-    )
+    drawn = svg.figure("Zero-shot scores and distance", body, height=330 + 14 * (len(trained) // 4), note=REHEARSAL)
     return svg.standalone(drawn)
 
 
