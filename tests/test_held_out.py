@@ -183,6 +183,7 @@ attention = "bidirectional"
 [intermediate.medicine]
 tasks = ["mednli"]
 recipe = { adapter = { kind = "qlora", rank = 8 } }
+target = { recipe = { adapter = { kind = "qlora", rank = 8 } } }
 
 [intermediate.science]
 tasks = ["sciq", "pubmedqa"]
