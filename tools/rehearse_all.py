@@ -56,12 +56,14 @@ def main() -> None:
     if unknown:
         parser.error(f"no study is called {', '.join(unknown)}; there are {', '.join(names)}")
     for name in () if said.page else said.studies or names:
-        rehearse(name, said.store, said.jobs)
+        whole = rehearse(name, said.store, said.jobs)
         write(names, said.store)
+        if not whole:
+            raise SystemExit(f"{name} did not run to its end; the same command goes on")
     write(names, said.store)
 
 
-def rehearse(name: str, store: Path, jobs: int) -> None:
+def rehearse(name: str, store: Path, jobs: int) -> bool:
     results = loaded(name, store)
     begun = time.monotonic()
     where = get("local")(jobs=jobs)
@@ -73,6 +75,7 @@ def rehearse(name: str, store: Path, jobs: int) -> None:
         times[name] = {"seconds": times.get(name, {}).get("seconds", 0) + time.monotonic() - begun, "jobs": jobs}
         (store / "wall.json").write_text(json.dumps(times))
     print(f"{name}: {outcome.text()}", flush=True)
+    return outcome.ok
 
 
 def loaded(name: str, store: Path) -> Results:
