@@ -168,12 +168,11 @@ def _unexpected_gains(results: Results) -> Iterator[str]:
             yield f"{arm} on {target} differs from none by {row['gain']:+.2f}, and must not"
         elif controls.get(arm) in ("shuffled-labels", "mlm-only") and row["low"] is not None and row["low"] > 0:
             yield f"the control {arm} gains {row['gain']:+.2f} on {target}, its interval wholly above zero"
-        if row["high"] is not None and row["high"] < 0 and not row.get("ceiling"):
+        if row["high"] is not None and row["high"] < 0:
             costs.append((row["gain"], f"{arm} costs {target} {-row['gain']:.1f} points"))
     if costs:
-        told = "; ".join(text for _, text in sorted(costs)[:MOST])
-        rest = f"; and {len(costs) - MOST} more pairs" if len(costs) > MOST else ""
-        yield f"with an interval wholly below zero (before any correction for many pairs): {told}{rest}"
+        told = _first([text for _, text in sorted(costs)])
+        yield f"with an interval wholly below zero (before any correction for many pairs): {told}"
 
 
 def _unexpected_scores(results: Results) -> Iterator[str]:
@@ -190,9 +189,13 @@ def _unexpected_scores(results: Results) -> Iterator[str]:
     spread = scores.groupby(["intermediate", "target", "seed"])["value"].mean().groupby(level=[0, 1]).std()
     wide = sorted(((value, arm, target) for (arm, target), value in spread.items() if value > 10), reverse=True)
     if wide:
-        told = "; ".join(f"{target} after {arm} by {value:.0f}" for value, arm, target in wide[:MOST])
-        rest = f"; and {len(wide) - MOST} more" if len(wide) > MOST else ""
-        yield f"points of standard deviation over seeds, too many for so few seeds: {told}{rest}"
+        told = _first([f"{target} after {arm} by {value:.0f}" for value, arm, target in wide])
+        yield f"points of standard deviation over seeds, too many for so few seeds: {told}"
+
+
+def _first(found: list[str]) -> str:
+    rest = f"; and {len(found) - MOST} more" if len(found) > MOST else ""
+    return "; ".join(found[:MOST]) + rest
 
 
 if __name__ == "__main__":

@@ -344,7 +344,7 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
     """What a Ray worker does."""
     import ray
 
-    sys.path += [place for place in path if place not in sys.path]
+    _warm(path)
     job = Job.load(text)
     set_threads(job)
     device = "cuda" if ray.get_gpu_ids() else "cpu"
@@ -447,6 +447,7 @@ def _knock(address: str) -> None:
 
 
 def _warm(path: list[str]) -> None:
+    """A worker that has begun, and can import what the run can."""
     sys.path += [place for place in path if place not in sys.path]
 
 

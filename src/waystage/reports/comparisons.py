@@ -162,7 +162,9 @@ def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
 
 def _met(rows: Any, source: str) -> Any:
     """The same distance at every meeting of an intermediate with a target seed, where these are crossed."""
-    if "target_seed" not in rows or rows.groupby("seed")["target_seed"].nunique().max() < 2:
+    from waystage.stats.average import seeds_met
+
+    if not seeds_met(rows):
         return None
     wide = rows.pivot_table(index=["seed", "target_seed"], columns="language", values="value").dropna()
     grid = (wide[source] - wide.drop(columns=source).mean(axis=1)).unstack()

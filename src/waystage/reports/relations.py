@@ -59,8 +59,7 @@ def _trend(
     points: list[tuple[str, str, float]], known: dict[str, dict[str, float | None]], about: Any, rehearsal: bool,
     seeds: int,
 ) -> dict[str, Any]:  # fmt: skip
-    from waystage.stats.interval import without
-    from waystage.stats.seeds import ONE_SEED
+    from waystage.stats.on_trends import bare
     from waystage.stats.trend import trend
 
     gains = {f"{target}/{code}": gain for target, code, gain in points}
@@ -74,8 +73,7 @@ def _trend(
         return {"slopes": [], "line": [], "sentence": f"No trend is fitted: {error}."}
     own = [s for s in fitted.slopes if s.predictor in known]
     if seeds < 2:
-        bare = [without(s.interval.estimate, method=s.interval.method, n=s.interval.n, why=ONE_SEED) for s in own]
-        own = [replace(s, interval=interval) for s, interval in zip(own, bare, strict=True)]
+        own = [replace(s, interval=bare(s.interval)) for s in own]
     slopes = [
         {"predictor": s.predictor, **vars(s.interval), "inflation": s.inflation, "note": s.note or s.interval.note}
         for s in own

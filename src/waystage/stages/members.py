@@ -13,6 +13,7 @@ from waystage.errors import InputError, UnknownName
 from waystage.forms import table
 from waystage.forms.encoded import Encoded, Head
 from waystage.graph import manifest
+from waystage.sources.own import SCORES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 
 BLOCK = 1 << 22  # tokens that are looked at together
-USUAL = {"spans": "f1", "similarity": "spearman", "tags": "f1"}  # the others have one score
 
 
 @dataclass(frozen=True)
@@ -124,4 +124,4 @@ def _metric(config: Mapping[str, Any]) -> str:
     try:
         return tasks.get(config["task"]).metric
     except UnknownName:
-        return USUAL.get(config["form"], "")  # a task of the user's own
+        return SCORES.get(config["form"], ("",))[0]  # a task of the user's own; other forms have one score

@@ -183,7 +183,7 @@ def contrast(
         if made:
             met = every[every["source_language"].isin(own["source_language"].unique()) & (every["target"] == target)]
             meetings = _meetings(met, (a, b), made.languages)
-            if meetings is None and len(made.seeds) > 1 and _half_crossed(met):
+            if meetings is None and len(made.seeds) > 1 and seeds_met(met):
                 left_out.append(
                     f"{target}: not every intermediate seed has met the same target seeds, so its intervals are over "
                     "intermediate seeds alone, and too narrow"
@@ -233,8 +233,8 @@ def _meetings(rows: Any, arms: tuple[str, str], languages: Sequence[str]) -> Any
     return met if each > 1 and len(met) == each * met.index.get_level_values("seed").nunique() else None
 
 
-def _half_crossed(rows: Any) -> bool:
-    """Whether some seed met several target seeds."""
+def seeds_met(rows: Any) -> bool:
+    """Whether some intermediate seed met several target seeds."""
     return "target_seed" in rows and bool(rows.groupby("seed")["target_seed"].nunique().max() > 1)
 
 

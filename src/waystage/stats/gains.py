@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from waystage.errors import UnknownName
-from waystage.stats.average import Contrast, contrast, deterministic_targets
+from waystage.stats.average import Contrast, contrast, deterministic_targets, seeds_met
 from waystage.stats.interval import Interval
 from waystage.stats.multiple import benjamini_hochberg
 from waystage.stats.pooling import Additive, additive, partially_pooled
@@ -132,7 +132,7 @@ def _each_once(rows: Any) -> Any:
 
     Means over target seeds would all contain the same ones, whose luck would look like interaction.
     """
-    if "target_seed" not in rows or rows.groupby("seed")["target_seed"].nunique().max() < 2:
+    if not seeds_met(rows):
         return rows
     met = dict(zip(sorted(rows["seed"].unique()), sorted(rows["target_seed"].unique()), strict=False))
     return rows[rows["target_seed"] == rows["seed"].map(met)]

@@ -54,7 +54,7 @@ def answer(
     slopes = [slope for slope in fitted.slopes if slope.predictor in names]
     seeds = found.seeds
     if len(seeds) < 2:  # of this checkpoint, and what another one would give is in no interval
-        slopes = [replace(slope, interval=_bare(slope.interval)) for slope in slopes]
+        slopes = [replace(slope, interval=bare(slope.interval)) for slope in slopes]
     first = slopes[0]
     verdict = of_trend(first.interval, seeds=len(seeds))
     left_out = sorted({name.split("/")[-1] for name in fitted.left_out})
@@ -153,7 +153,8 @@ def _fitted(
     return trend({f"{t}/{code}": gains[f"{t}/{code}"] for t, code in points}, {**spread, **levels}, families)
 
 
-def _bare(slope: Interval) -> Interval:
+def bare(slope: Interval) -> Interval:
+    """Of one seed: what another one would give is unknown."""
     return without(slope.estimate, method=slope.method, n=slope.n, why=ONE_SEED)
 
 

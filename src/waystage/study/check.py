@@ -189,7 +189,6 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
         if name not in known and name not in task_table.BENCHMARKS:
             options = [*known, *task_table.BENCHMARKS]
             yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
-    for path, name in _strings(raw.get("targets"), ("targets",)):
         body = _table(raw, "task").get(name)
         bare = _get(body, "form") != "retrieval" and not has_train(_table(body, "files"))
         if name in own and bare and not _get(body, "train_on"):
@@ -246,7 +245,7 @@ def _head(name: str, body: Any, own: dict[str, Any]) -> Iterator[Problem]:
                 place, f"{other!r} is of the form {task.form if task else _get(theirs, 'form')!r}, not {form!r}"
             )
             return
-        spoken.append(set(task.train_languages) if task else _spoken_by(theirs))
+        spoken.append(set(task.train_languages) if task else spoken_by(theirs))
         labels = list(task.labels) if task else _list(_get(theirs, "labels"))
         if place == said[-1][0] and labels != _list(_get(body, "labels")):
             yield Problem(("task", name, "labels"), f"must be those of {other!r}, whose head it takes: {labels}")
@@ -261,7 +260,7 @@ def _head(name: str, body: Any, own: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(path, f"{', '.join(other for _, other in said)} have no language in common to be trained in")
 
 
-def _spoken_by(body: Any) -> set[str]:
+def spoken_by(body: Any) -> set[str]:
     files = _table(body, "files")
     return set(_table(files, "train")) or {code for code, file in files.items() if isinstance(file, str)}
 
@@ -419,22 +418,29 @@ def _best_of(question: Any, path: Path, arms: dict[str, Any], evaluate_on: Any) 
         yield Problem((*path, "choose"), f'{why}: write choose = "other-seeds"')
 
 
-def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
-    def walk(body: Any, path: Path) -> Iterator[Problem]:
-        if isinstance(body, dict):
-            if body.get("epochs") is not None and body.get("steps") is not None:
-                yield Problem(path, "says both `epochs` and `steps`: keep one")
-            for key, value in body.items():
-                yield from walk(value, (*path, key))
-
-    yield from walk(raw.get("recipe"), ("recipe",))
-    yield from walk(_get(raw.get("rehearsal"), "recipe"), ("rehearsal", "recipe"))
+def recipes(raw: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Every table of a study that is a recipe, and where it stands."""
+    yield from recipe_tables(raw.get("recipe"), ("recipe",))
     for arm, body in _table(raw, "intermediate").items():
         path: Path = ("intermediate", arm)
-        yield from walk(_get(body, "recipe"), (*path, "recipe"))
-        yield from walk(_get(_get(body, "target"), "recipe"), (*path, "target", "recipe"))
-        for i, step in enumerate(_list(_get(body, "then"))):
-            yield from walk(_get(step, "recipe"), (*path, "then", i, "recipe"))
+        yield (*path, "recipe"), _get(body, "recipe")
+        yield (*path, "target", "recipe"), _get(_get(body, "target"), "recipe")
+        steps = enumerate(_list(_get(body, "then")))
+        yield from (((*path, "then", i, "recipe"), _get(step, "recipe")) for i, step in steps)
+
+
+def recipe_tables(recipe: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Of all stages, by phase, by task."""
+    yield path, recipe
+    yield from (((*path, phase), _get(recipe, phase)) for phase in ("intermediate", "target"))
+    yield from (((*path, "task", task), said) for task, said in _table(recipe, "task").items())
+
+
+def _recipes(raw: dict[str, Any]) -> Iterator[Problem]:
+    rehearsed = recipe_tables(_get(raw.get("rehearsal"), "recipe"), ("rehearsal", "recipe"))
+    for path, body in (*recipes(raw), *rehearsed):
+        if _get(body, "epochs") is not None and _get(body, "steps") is not None:
+            yield Problem(path, "says both `epochs` and `steps`: keep one")
 
 
 def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from waystage.study.check import (
     _table,
     _try,
     has_train,
+    spoken_by,
 )
 
 HINT = "; `waystage list tasks` shows all"
@@ -121,8 +122,7 @@ def _had(name: str, raw: dict[str, Any]) -> set[str]:
     own = _table(raw, "task").get(name)
     if own is None:
         return set(task_table.get(name).train_languages) if name in task_table.names() else set()
-    files = _table(own, "files")
-    return set(_table(files, "train")) or {code for code, file in files.items() if isinstance(file, str)}
+    return spoken_by(own)
 
 
 def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:

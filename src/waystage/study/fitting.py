@@ -14,16 +14,18 @@ def check(stages: Iterable[Stage]) -> None:
     shape = cache(shapes.shape)
     problems: dict[str, None] = {}
     for stage in stages:
-        model = stage.config["model"]["name"] if stage.kind in ("train", "evaluate") else ""
-        found = shape(stage.places.get("model", model)) if model else None
+        if stage.kind not in ("train", "evaluate"):
+            continue
+        model = stage.places.get("model", stage.config["model"]["name"])
+        found = shape(model)
         if found is None or found.longest is None:
             continue
         for tokens in (one for one in stage.parents() if one.kind == "tokens"):
             length = tokens.config["max_length"]
             if length > found.longest:
-                said, task = stage.places.get("model", model), tokens.config["task"]
+                task = tokens.config["task"]
                 problems[
-                    f"recipe.max_length: {task} has sequences of up to {length} tokens, but {said} has positions for "
+                    f"recipe.max_length: {task} has sequences of up to {length} tokens, but {model} has positions for "
                     f"{found.longest} only. Set max_length to at most {found.longest}, for all tasks ([recipe]) or "
                     f"for this one ([recipe.task.{task}])"
                 ] = None

@@ -137,7 +137,7 @@ def lessons(study: Study, arm: Intermediate) -> Iterator[tuple[str, Path]]:
         return
     if arm.control in ("zero-length", "mlm-only"):  # nothing of the arm's lessons, but where it starts
         of = study.intermediate.get(arm.of)
-        start = () if of is None else (*of.trained_on, *(n for one in of.merged for n, _ in _lessons_of(study, one)))
+        start = () if of is None else (*of.trained_on, *_of_merged(study, of))
         yield from ((name, ("of",)) for name in start)
         return
     for number, step in enumerate(arm.steps):
@@ -149,8 +149,8 @@ def lessons(study: Study, arm: Intermediate) -> Iterator[tuple[str, Path]]:
         yield from ((name, (key,)) for name, _ in lessons(study, study.intermediate[other]))
 
 
-def _lessons_of(study: Study, arm: str) -> Iterator[tuple[str, Path]]:
-    yield from lessons(study, study.intermediate[arm])
+def _of_merged(study: Study, arm: Intermediate) -> Iterator[str]:
+    yield from (name for one in arm.merged for name, _ in lessons(study, study.intermediate[one]))
 
 
 def learnt(task: Task) -> str:

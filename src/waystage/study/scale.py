@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from waystage.errors import InputError, did_you_mean
 from waystage.models import placement, shapes
-from waystage.study.check import Path, Problem, _get, _list, _plain, _table
+from waystage.study.check import Path, Problem, _get, _plain, _table, recipes
 
 
 class Placing(BaseModel):
@@ -57,7 +57,7 @@ def _layers(raw: dict[str, Any]) -> Iterator[Problem]:
     for path, count in _counted(raw):
         if most is not None and count > most:
             yield Problem(path, f"says {count} layers, but the model has {most}")
-    for path, recipe in _recipes(raw):
+    for path, recipe in recipes(raw):
         targets = _get(_get(recipe, "adapter"), "targets")
         if isinstance(targets, list | tuple) and not targets:
             yield Problem((*path, "adapter", "targets"), 'names no layer: write "all-linear", "attention", or names')
@@ -72,25 +72,12 @@ def _no_layer(target: str, model: str, shape: shapes.Shape) -> str:
     return f"{target!r} is no linear layer of {model}{did_you_mean(target, names)}. It has: {', '.join(names)}"
 
 
-def _recipes(raw: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
-    recipe = raw.get("recipe")
-    yield ("recipe",), recipe
-    yield from ((("recipe", phase), _get(recipe, phase)) for phase in ("intermediate", "target"))
-    yield from ((("recipe", "task", task), said) for task, said in _table(recipe, "task").items())
-    for arm, body in _table(raw, "intermediate").items():
-        path: Path = ("intermediate", arm)
-        yield (*path, "recipe"), _get(body, "recipe")
-        yield (*path, "target", "recipe"), _get(_get(body, "target"), "recipe")
-        steps = enumerate(_list(_get(body, "then")))
-        yield from (((*path, "then", i, "recipe"), _get(step, "recipe")) for i, step in steps)
-
-
 def _counted(raw: dict[str, Any]) -> Iterator[tuple[Path, int]]:
     for arm, body in _table(raw, "intermediate").items():
         swap = _get(body, "swap")
         if all(isinstance(_get(swap, side) or 0, int) for side in ("lower", "upper")):
             yield ("intermediate", arm, "swap"), (_get(swap, "lower") or 0) + (_get(swap, "upper") or 0)
-    tables = _recipes(raw)
+    tables = recipes(raw)
     yield from (((*path, "freeze"), said["freeze"]) for path, said in tables if isinstance(_get(said, "freeze"), int))
 
 
