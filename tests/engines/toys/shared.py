@@ -29,6 +29,7 @@ def run(config: dict[str, Any], inputs: dict[str, Any], out: Path, context: Any)
     if told == "fail":
         raise RuntimeError("the grief of one")
     if told == "miss":  # what the others see when one is gone
+        _all_come(context)
         time.sleep(0.2)
         raise RuntimeError("connection closed by peer")
     if told == "again" and not (context.scratch / "tried").exists():
@@ -36,8 +37,16 @@ def run(config: dict[str, Any], inputs: dict[str, Any], out: Path, context: Any)
         raise StartAgain("once more, with less")
     if told == "wait":
         time.sleep(600)
+    if seat.rank == 0:
+        _all_come(context)
     context.log(f"process {seat.rank} is here")
     context.progress({"step": 1, "of": 1})
     if seat.rank == 0:
         (out / "a.txt").write_text(f"{seat.size} {seat.sharded}")
     return {"rank": seat.rank, "device": context.device, "local": seat.local, "meet": seat.meet}
+
+
+def _all_come(context: Any) -> None:
+    """As in a real stage: none is done, or misses another, before all are there."""
+    while len(list(context.scratch.glob("pid-*"))) < context.seat.size:
+        time.sleep(0.01)
