@@ -67,3 +67,35 @@ def test_parts_of_a_batch_sum_to_the_whole():
     first, _ = losses.spans(out[:3], targets([[1, 2]], sequences=[0, 3]))
     rest, _ = losses.spans(out[3:], targets([[0, 1], [2, 2]], sequences=[0, 3, 6]))
     assert (first + rest).item() == pytest.approx(whole.item())
+
+
+def both_ways(first: torch.Tensor, second: torch.Tensor) -> float:
+    one, other = first.detach().log_softmax(-1), second.detach().log_softmax(-1)
+    return sum(F.kl_div(a, b, log_target=True, reduction="sum").item() for a, b in ((one, other), (other, one)))
+
+
+def test_readings_are_apart_by_their_divergence_where_there_is_a_label():
+    first, second = torch.randn(2, 4, 3)
+    apart = losses.classes_apart(first, second, targets([0, -100, 2, -100])).item()
+    assert apart == pytest.approx(both_ways(first[[0, 2]], second[[0, 2]]), rel=1e-4)
+    assert losses.classes_apart(first, first, targets([0, 1, 2, 0])).item() == 0
+
+
+def test_options_and_tokens_are_apart_within_their_unit_and_sequence():
+    first, second = torch.randn(2, 5, 1, requires_grad=True)
+    apart = losses.options_apart(first, second, targets([1, 2], units=[0, 2, 5]))
+    expected = both_ways(first[:2, 0], second[:2, 0]) + both_ways(first[2:, 0], second[2:, 0])
+    assert apart.item() == pytest.approx(expected, rel=1e-4)
+    one, other = torch.randn(7, 2, requires_grad=True), torch.randn(7, 2)
+    apart = losses.spans_apart(one, other, targets([[1, 2], [-100, -100], [0, 0]], sequences=[0, 3, 5, 7]))
+    rows = [(slice(0, 3), 0), (slice(0, 3), 1), (slice(5, 7), 0), (slice(5, 7), 1)]
+    assert apart.item() == pytest.approx(sum(both_ways(one[at], other[at]) for at in rows) / 2, rel=1e-4)
+    apart.backward()
+    assert torch.isfinite(one.grad).all() and (one.grad[3:5] == 0).all()
+
+
+def test_numbers_are_apart_by_their_squared_difference():
+    apart = losses.squares_apart(torch.tensor([[0.5], [9.0]]), torch.tensor([[1.0], [0.0]]), targets([1, float("nan")]))
+    assert apart.item() == pytest.approx(0.25)
+    near, far = torch.tensor([[1.0, 0], [1, 0]]), torch.tensor([[1.0, 0], [0, 2]])
+    assert losses.cosines_apart(near, far, targets([1.0])).item() == pytest.approx(1.0)

@@ -127,6 +127,31 @@ def test_two_processes_in_short(here: Path) -> None:
         same(Path(stage["out"]), here / "lora-alone", train(here, here / "lora-alone", **KINDS["lora"]))
 
 
+LONGER = """
+from waystage.models.smoothing import Smoothing
+Smoothing._smoothed = lambda self, table, _, vectors: vectors * 1.3 if self.share and table.training else None
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", range(len(HOWS)))
+def test_two_processes_read_twice_as_one_does(here: Path, monkeypatch: pytest.MonkeyPatch, how: int) -> None:
+    """With a change of the vectors that does not hang on how a batch is cut, in the place of noise."""
+    from waystage.models.smoothing import Smoothing
+
+    recipe = {"members": MIXTURE, "smoothing": 0.1, "consistency": 2.0}
+    stage = train(here, here / f"twice-{how}", **recipe)
+    stage["how"] |= {name: value for name, value in HOWS[how].items() if name != "sharded"}
+    many.together(2, [{**stage, "sharded": HOWS[how].get("sharded", False)}], LONGER)
+    longer: dict[str, Any] = {"Smoothing": Smoothing}
+    with monkeypatch.context() as patched:
+        patched.setattr(Smoothing, "_smoothed", Smoothing._smoothed)  # put back afterwards
+        exec(LONGER, longer)
+        same(here / f"twice-{how}", here / "twice-alone", train(here, here / "twice-alone", **recipe))
+    once = alone(train(here, here / f"once-{how}", members=MIXTURE))
+    assert not np.allclose(curve(once), curve(here / "twice-alone"), rtol=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", range(len(HOWS)))
 @pytest.mark.parametrize("kind", KINDS)

@@ -396,6 +396,47 @@ def test_no_more_layers_than_the_model_has(arm: dict[str, Any], said: str) -> No
     assert said in str(caught.value)
 
 
+def test_readings_that_cannot_be_compared_are_refused_and_zero_undoes() -> None:
+    both: dict[str, Any] = {"recipe": {"smoothing": 0.1, "consistency": 5.0}}
+    arm = {"tasks": ["mnli"]}
+    recipe = checkpoint(of(plan(study({"mnli": arm}, **both)), "mnli")[0]).config["recipe"]
+    assert (recipe["smoothing"], recipe["consistency"]) == (0.1, 5.0)
+    with pytest.raises(InputError, match="training on squad: `consistency`"):
+        plan(study({"mnli": arm}, targets=["lareqa"], languages=["en", "de"], **both))
+    with pytest.raises(InputError, match="compares equal readings"):
+        plan(study({"mnli": {**arm, "recipe": {"consistency": 1.0, "dropout": 0.0}}}))
+    undone = {"mnli": {**arm, "recipe": {"smoothing": 0.0, "consistency": 0.0}}}
+    plain = study({"mnli": arm})
+    narrower = study(undone, recipe={"intermediate": {"smoothing": 0.1, "consistency": 5.0}})
+    found = [start(checkpoint(of(plan(one), "mnli")[0])).fingerprint for one in (plain, narrower)]
+    assert found[0] == found[1]
+
+
+def test_a_recipe_for_a_task_that_no_stage_trains_is_told_of() -> None:
+    said: dict[str, Any] = {"recipe": {"task": {name: {"epochs": 1.0} for name in ("mnli", "xnli", "qqp", "cosmosqa")}}}
+    arms = {"mnli": {"tasks": ["mnli"]}, "both": {"tasks": ["mnli", "qqp"]}}
+    left_out = plan(study(arms, **said)).left_out
+    assert [line for line in left_out if "recipe.task" in line] == [
+        f"[recipe.task.{name}]: no stage trains {name} alone, so it changes nothing" for name in ("qqp", "cosmosqa")
+    ]
+
+
+def test_running_text_is_read_once() -> None:
+    made = plan(study({"text": {"tasks": ["mlm"]}}, recipe={"smoothing": 0.1, "consistency": 5.0}))
+    recipe = start(checkpoint(of(made, "text")[0])).config["recipe"]
+    assert recipe["smoothing"] == 0.1 and "consistency" not in recipe
+
+
+def test_a_rehearsal_smooths_as_its_study_does() -> None:
+    from waystage.study.rehearsal import rehearsed
+
+    arms = {"smooth": ARMS["smooth"], "consistent": ARMS["consistent"]}
+    said, _ = rehearsed(study(arms, recipe={"target": {"smoothing": 0.2}}))
+    assert said.recipe.target.smoothing == 0.2
+    assert said.intermediate["smooth"].recipe.smoothing == 0.1
+    assert said.intermediate["consistent"].recipe.consistency == 5.0
+
+
 def test_frozen_layers_and_an_adapter_are_not_planned_together() -> None:
     arm = {"tasks": ["mnli"], "recipe": {"freeze": 3}}
     adapted: dict[str, Any] = {"recipe": {"adapter": {"kind": "lora"}}}

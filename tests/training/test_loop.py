@@ -139,6 +139,93 @@ def test_a_contrast_is_one_of_the_whole_batch_however_it_is_cut(tmp_path: Path, 
         np.testing.assert_allclose(np.mean(split.state.losses), np.mean(whole.state.losses), rtol=0.1)
 
 
+def _read_twice(folder: Path, dropout: float = 0.0, **recipe: float) -> Job:
+    job = _job(folder, dropout=dropout)
+    job.network.backbone.smoothing.share = recipe.get("smoothing", 0.0)
+    return replace(job, recipe={**job.recipe, **recipe})
+
+
+def test_smoothing_moves_the_readings_of_a_training_and_no_others(tmp_path: Path) -> None:
+    job = _read_twice(tmp_path, smoothing=0.3)
+    network, batch = job.network, job.members[0].corpus.gather(np.arange(8))
+    network.eval()
+    assert torch.equal(network(batch, "h"), network(batch, "h"))
+    network.train()
+    network.backbone.noise.seed(3)
+    first = network(batch, "h")
+    assert not torch.equal(first, network(batch, "h"))
+    network.backbone.noise.seed(3)
+    assert torch.equal(first, network(batch, "h"))
+    with network.backbone.smoothing.paused():
+        plain = network(batch, "h")
+    network.eval()
+    assert torch.allclose(plain, network(batch, "h"))
+
+
+def test_the_noise_is_a_share_of_each_vector(tmp_path: Path) -> None:
+    backbone = _read_twice(tmp_path, smoothing=0.5).network.backbone.train()
+    with backbone.smoothing.paused():
+        plain = backbone.embedding(torch.arange(2, 300))
+    moved = backbone.embedding(torch.arange(2, 300)) - plain
+    assert (moved.pow(2).mean() / plain.pow(2).mean()).sqrt().item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_second_reading_is_pulled_to_the_first(tmp_path: Path) -> None:
+    job = _read_twice(tmp_path, smoothing=0.5, consistency=2.0)
+    network, batch = job.network.train(), job.members[0].corpus.gather(np.arange(8))
+    network.backbone.noise.seed(3)
+    total, count = network.loss(batch, "h", pairs, consistency=2.0)
+    network.backbone.noise.seed(3)
+    second = network(batch, "h")
+    with network.backbone.smoothing.paused():
+        first = network(batch, "h")
+    targets = network.targets(batch)
+    labelled, _ = pairs.loss(first, targets)
+    assert count == 8
+    assert total.item() == pytest.approx((labelled + 2.0 * pairs.apart(first, second, targets)).item(), rel=1e-5)
+    assert total > labelled
+
+
+def test_reading_twice_needs_no_more_memory_at_once_and_resumes_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    said = {"dropout": 0.1, "smoothing": 0.2, "consistency": 1.0}
+    whole = train(_read_twice(tmp_path / "a", **said))
+    assert whole.state.losses != train(_read_twice(tmp_path / "b", dropout=0.1)).state.losses
+    sizes: list[int] = []
+    real = Network.loss
+
+    def noted(self: Network, batch: Any, *rest: Any, **more: Any) -> Any:
+        sizes.append(len(batch.ids))
+        return real(self, batch, *rest, **more)
+
+    monkeypatch.setattr(Network, "loss", noted)
+    small = replace(_read_twice(tmp_path / "c", smoothing=0.0, consistency=1.0), micro_tokens=200)
+    parts = train(small).state.losses
+    assert max(sizes) <= 100
+    monkeypatch.undo()
+    alone = train(_read_twice(tmp_path / "d", consistency=1.0)).state.losses
+    assert parts == pytest.approx(alone, abs=1e-5)
+    from waystage.training import loop
+
+    real_step, count = loop.step, 0
+
+    def step(job: Job, weights: Any, *rest: Any) -> None:
+        nonlocal count
+        real_step(job, weights, *rest)
+        count += 1
+        if count == 7:
+            loop.save(job, weights, rest[-1])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "step", step)
+    with pytest.raises(KeyboardInterrupt):
+        train(_read_twice(tmp_path / "e", **said))
+    again = train(_read_twice(tmp_path / "e", **said))
+    assert again.facts["resumed_at"] == 7
+    assert torch.equal(again.weights.flat(), whole.weights.flat())
+
+
 def test_a_cut_embedding_table_does_not_change_the_run(tmp_path: Path) -> None:
     plain, cut = _job(tmp_path / "a"), _job(tmp_path / "b", cut=True)
     before = plain.network.backbone.embedding.weight.detach().clone()

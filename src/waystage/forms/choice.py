@@ -69,6 +69,10 @@ def loss(outputs: Any, targets: Targets) -> losses.Loss:
     return losses.options(outputs, targets)
 
 
+def apart(first: Any, second: Any, targets: Targets) -> Any:
+    return losses.options_apart(first, second, targets)
+
+
 def predict(
     outputs: np.ndarray,
     encoded: Encoded,

@@ -71,6 +71,43 @@ def contrast(outputs: Any, targets: Targets) -> Loss:
     return total / 2, right.new_tensor(len(right))
 
 
+def classes_apart(first: Any, second: Any, targets: Targets) -> Any:
+    """How far two readings of the same rows are apart: the divergence of their distributions, both ways."""
+    known = targets.labels != -100
+    one, other = first.float()[known].log_softmax(-1), second.float()[known].log_softmax(-1)
+    each = (one.exp() - other.exp()) * (one - other).masked_fill(one.isneginf(), 0.0)
+    return each.sum()
+
+
+def options_apart(first: Any, second: Any, targets: Targets) -> Any:
+    widths = targets.units.diff()
+    one, other = (_padded(outputs.float().reshape(-1), widths) for outputs in (first, second))
+    return classes_apart(one, other, targets)
+
+
+def spans_apart(first: Any, second: Any, targets: Targets) -> Any:
+    """The mean of that of the starts and that of the ends."""
+    lengths, total = targets.sequences.diff(), 0.0
+    for column in (0, 1):
+        one, other = (_padded(outputs[:, column].float(), lengths) for outputs in (first, second))
+        part = Targets(labels=targets.labels[:, column], sequences=targets.sequences, units=targets.units)
+        total = total + classes_apart(one, other, part) / 2
+    return total
+
+
+def squares_apart(first: Any, second: Any, targets: Targets) -> Any:
+    """Squared difference of two numbers per row."""
+    difference = (first.float() - second.float()).reshape(-1)[~targets.labels.float().isnan()]
+    return (difference * difference).sum()
+
+
+def cosines_apart(first: Any, second: Any, targets: Targets) -> Any:
+    import torch.nn.functional as F
+
+    one, other = (F.cosine_similarity(outputs.float()[0::2], outputs.float()[1::2]) for outputs in (first, second))
+    return squares_apart(one, other, targets)
+
+
 def _padded(values: Any, lengths: Any) -> Any:
     """Flat values as rows of `lengths`, filled up with -inf."""
     import torch

@@ -46,6 +46,10 @@ def loss(outputs: Any, targets: Targets) -> losses.Loss:
     return losses.classes(outputs, targets)
 
 
+def apart(first: Any, second: Any, targets: Targets) -> Any:
+    return losses.classes_apart(first, second, targets)
+
+
 def predict(
     outputs: np.ndarray,
     encoded: Encoded,

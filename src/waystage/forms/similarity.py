@@ -64,6 +64,11 @@ def loss(outputs: Any, targets: Targets) -> losses.Loss:
     return losses.cosines(outputs, targets) if separate else losses.squares(outputs, targets)
 
 
+def apart(first: Any, second: Any, targets: Targets) -> Any:
+    separate = len(first) == 2 * len(targets.labels)
+    return (losses.cosines_apart if separate else losses.squares_apart)(first, second, targets)
+
+
 def predict(
     outputs: np.ndarray,
     encoded: Encoded,

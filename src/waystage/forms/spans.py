@@ -121,6 +121,10 @@ def loss(outputs: Any, targets: Targets) -> losses.Loss:
     return losses.spans(outputs, targets)
 
 
+def apart(first: Any, second: Any, targets: Targets) -> Any:
+    return losses.spans_apart(first, second, targets)
+
+
 def predict(
     outputs: np.ndarray,
     encoded: Encoded,

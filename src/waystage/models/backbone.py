@@ -17,6 +17,7 @@ from waystage.models.asked import Asked, ask, filled, rounded
 from waystage.models.families import Family
 from waystage.models.last import FEW, Last
 from waystage.models.packed import Stream, back_to_stream
+from waystage.models.smoothing import Smoothing
 from waystage.models.table import Table
 
 
@@ -36,12 +37,19 @@ class Backbone(nn.Module):
         table = model.get_input_embeddings()
         if type(table) is nn.Embedding:  # a few families scale theirs
             model.set_input_embeddings(Table.of(table))
+        self.smoothing = Smoothing(self.noise)
+        self.smoothing.over(self.embedding)
         self.offset = int(model.config.pad_token_id) + 1 if family.after_padding else 0
         self.typed = family.types and getattr(model.config, "type_vocab_size", 0) > 1
 
     @property
     def config(self) -> Any:
         return self.model.config
+
+    @property
+    def drops(self) -> bool:
+        """Whether it has dropout."""
+        return any(getattr(self.config, name, 0.0) for name in self.family.dropouts)
 
     @property
     def embedding(self) -> nn.Embedding:

@@ -89,6 +89,12 @@ class Noise:
         out: Tensor = _Drop.apply(x, p, self)
         return out
 
+    def normal(self, x: Tensor) -> Tensor:
+        """As many standard normal values as x has, in its type."""
+        if x.is_cuda:
+            return torch.randn(x.shape, device=x.device, generator=self.generator(x.device)).to(x.dtype)
+        return torch.from_numpy(self.bits.standard_normal(tuple(x.shape), np.float32)).to(x.dtype)
+
 
 class _Drop(torch.autograd.Function):
     @staticmethod

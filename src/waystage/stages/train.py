@@ -68,6 +68,7 @@ def _run(
     tasks = [said(member, folder) for member, folder in zip(config["members"], tokens, strict=True)]
     chain = _chain(config, inputs, context)
     backbone = _backbone(config, inputs, context, chain)
+    _smooth(config, backbone)
     if context.checkpointing:
         backbone.forget_activations()
     heads = _heads(config, tasks, inputs, backbone, context)
@@ -140,6 +141,16 @@ def _backbone(config: dict[str, Any], inputs: Inputs, context: Context, chain: C
         config["model"], context.places, dropout=config["recipe"].get("dropout"), start=_start(inputs), chain=chain,
         seed=config["seed"], precision=config["precision"], device=context.device,
     )  # fmt: skip
+
+
+def _smooth(config: dict[str, Any], backbone: Backbone) -> None:
+    recipe = config["recipe"]
+    backbone.smoothing.share = float(recipe.get("smoothing", 0.0))
+    if recipe.get("consistency") and not backbone.smoothing.share and not backbone.drops:
+        raise InputError(
+            f"consistency = {recipe['consistency']} compares a reading with itself: {config['model']['name']!r} has no "
+            "dropout. Say smoothing = 0.1, or a dropout"
+        )
 
 
 def _freeze(network: Network) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from waystage.errors import InputError
 from waystage.graph.stage import Stage
 from waystage.languages import resolve
 from waystage.models import shapes
@@ -217,12 +218,29 @@ def train_config(
         "model": data.identity(model),
         "members": [{**declared(m), "head": m.name, **_chosen_by(data, m)} for m in members],
         "head_policy": "new",
-        "recipe": recipe.config(continued=continued),
+        "recipe": _readable(recipe, members).config(continued=continued),
         "seed": seed,
         "threads": data.study.threads,
         "precision": data.study.precision,
         **(language_head(model) if any(m.form == "masked" for m in members) else {}),
     }
+
+
+def _readable(recipe: Recipe, members: list[Task]) -> Recipe:
+    """A second reading needs labels that the first one is taught, and has to differ from it. Running text has none."""
+    if not recipe.smoothing:
+        recipe = recipe.without("smoothing")  # 0 undoes what a wider table says
+    if not recipe.consistency or all(task.form == "masked" for task in members):
+        return recipe.without("consistency")
+    named = " + ".join(task.name for task in members)
+    if any(task.form == "retrieval" for task in members):
+        raise InputError(
+            f"training on {named}: `consistency` compares two readings of one example, a search compares examples with "
+            "each other. consistency = 0 in a narrower table leaves it out"
+        )
+    if recipe.dropout == 0 and not recipe.smoothing:
+        raise InputError(f"training on {named}: `consistency` without `smoothing` and dropout compares equal readings")
+    return recipe
 
 
 def language_head(model: str) -> dict[str, str]:

@@ -49,6 +49,7 @@ class Data:
     unresolved: dict[str, None] = field(default_factory=dict)
     made: dict[tuple[Any, ...], Any] = field(default_factory=dict)  # asked for again by every seed
     left_out: dict[str, dict[str, None]] = field(default_factory=dict)  # reason -> languages
+    named: set[str] = field(default_factory=set)  # tasks that a recipe was looked for by name
 
     def once(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
         if key not in self.made:
@@ -230,9 +231,9 @@ class Data:
         """
         study = self.study.recipe
         layers = [arm] if arm else []
-        layers += [study.task[goal]] if goal in study.task else []
-        if len(members) == 1:
-            layers.append(study.task.get(members[0].name, Recipe()))
+        named = list(dict.fromkeys([goal, *(m.name for m in members if len(members) == 1)]))
+        layers += [study.task[name] for name in named if name in study.task]
+        self.named.update(named)
         layers += [getattr(study, phase), Recipe(**study.said()), published(members)]
         recipe = Recipe()
         for wider in layers:

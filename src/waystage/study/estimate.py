@@ -75,7 +75,7 @@ def sort_of(kind: str, config: Mapping[str, Any]) -> tuple[str, ...]:
     model = config.get("model", config.get("tokenizer", {}))
     tasks = [member["task"] for member in config["members"]] if "members" in config else [str(config.get("task", ""))]
     recipe = config.get("recipe", {})
-    work = [str(recipe.get(key, "")) for key in ("steps", "epochs", "examples", "batch", "max_length")]
+    work = [str(recipe.get(key, "")) for key in ("steps", "epochs", "examples", "batch", "max_length", "consistency")]
     work += [str(config.get(key, "")) for key in ("steps_of", "examples", "change")]
     languages = str(len(config.get("only", config.get("languages", ()))))
     return (kind, str(model.get("name", "")), "+".join(tasks), languages, *work, str(config.get("precision", "")))
@@ -175,7 +175,8 @@ def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     device = found.layout.device
     rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
     operations = OPERATIONS[found.work.tuning] + (2 if found.layout.checkpointing else 0)
-    work = operations * shape.encoder_parameters * seen * per_example
+    readings = 2 if config["recipe"].get("consistency") else 1
+    work = operations * shape.encoder_parameters * seen * per_example * readings
     kept = placement.trained(shape, found.work) + head_parameters(shape, found.work)
     return Estimate(
         seconds=_loading(shape.parameters) + work / (rate * found.layout.processes),

@@ -56,6 +56,14 @@ class Recipe(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] | None = Field(
         None, description="replaces the model's own; not set: as published with the model"
     )
+    smoothing: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | None = Field(
+        None, description="noise on the word vectors while training, as a share of their size (randomized smoothing)"
+    )
+    consistency: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="weight of a loss that pulls two readings of each example together: one plain, one with "
+        "`smoothing` and other dropout (example consistency)",
+    )
     eval_every: Positive | None = Field(None, description="steps between two looks at the dev data")
     eval_examples: Positive | None = Field(None, description="how many dev examples such a look takes")
     patience: Positive | None = Field(None, description="looks without improvement before training stops")
@@ -72,6 +80,9 @@ class Recipe(BaseModel):
         if "steps" in said:
             base.pop("epochs", None)
         return Recipe(**{**base, **said})
+
+    def without(self, *names: str) -> Recipe:
+        return Recipe(**{name: value for name, value in self.said().items() if name not in names})
 
     def said(self) -> dict[str, Any]:
         return {name: value for name, value in self if name in Recipe.model_fields and value is not None}

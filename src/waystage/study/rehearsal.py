@@ -170,25 +170,29 @@ def _regime(recipe: Recipe, scale: float, least: int, adapt: Adapt) -> Recipe:
     return Recipe(
         freeze=None if recipe.freeze is None else min(_scaled(recipe.freeze, scale), least),
         adapter=adapt(recipe.adapter),
+        smoothing=recipe.smoothing,
+        consistency=recipe.consistency,
         examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
         steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
     )
 
 
 def _adapted(recipe: StudyRecipe, original: StudyRecipe, adapt: Adapt) -> StudyRecipe:
-    """Where the study trains adapters its rehearsal does too, unless it says otherwise."""
+    """Where the study trains adapters, smooths or reads twice its rehearsal does too, unless it says otherwise."""
 
-    def with_adapter(mine: Recipe, theirs: Recipe) -> Any:
-        return mine.model_copy(update={"adapter": mine.adapter or adapt(theirs.adapter)})
+    def like(mine: Recipe, theirs: Recipe) -> Any:
+        kept = {"adapter": adapt(theirs.adapter), "smoothing": theirs.smoothing, "consistency": theirs.consistency}
+        said = mine.said()
+        return mine.model_copy(update={name: value for name, value in kept.items() if name not in said})
 
     update: dict[str, Any] = {
-        phase: with_adapter(getattr(recipe, phase), getattr(original, phase)) for phase in ("intermediate", "target")
+        phase: like(getattr(recipe, phase), getattr(original, phase)) for phase in ("intermediate", "target")
     }
-    names = dict.fromkeys([*recipe.task, *(name for name, said in original.task.items() if said.adapter)])
-    update["task"] = {
-        name: with_adapter(recipe.task.get(name, Recipe()), original.task.get(name, Recipe())) for name in names
-    }
-    return StudyRecipe(**{**dict(with_adapter(recipe, original)), **update})
+    names = dict.fromkeys(
+        [*recipe.task, *(name for name, said in original.task.items() if like(Recipe(), said).said())]
+    )
+    update["task"] = {name: like(recipe.task.get(name, Recipe()), original.task.get(name, Recipe())) for name in names}
+    return StudyRecipe(**{**dict(like(recipe, original)), **update})
 
 
 def _on_a_cpu(adapter: Adapter | None, *, named: bool, four_bits: bool = False) -> Adapter | None:

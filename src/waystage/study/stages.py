@@ -44,6 +44,7 @@ class _Planner:
 
     def plan(self) -> StudyPlan:
         cells = tuple(self.cells())
+        self.idle_recipes()
         left_out = tuple(
             f"{why}{' in ' if codes else ''}{', '.join(codes)}" for why, codes in self.data.left_out.items()
         )  # fmt: skip
@@ -53,6 +54,12 @@ class _Planner:
         following.check(stages)
         fitting.check(stages)
         return made
+
+    def idle_recipes(self) -> None:
+        """What the study says of tasks in vain. A rehearsal says it of every task."""
+        for name in self.study.recipe.task if self.study.source != "world" else ():
+            if name not in self.data.named:
+                self.data.omit(f"[recipe.task.{name}]: no stage trains {name} alone, so it changes nothing")
 
     def cells(self) -> Iterator[Cell]:
         study = self.study

@@ -146,7 +146,8 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
     if member.vocabulary is not None:
         whole = masking.ask(whole, member.vocabulary, seed=job.seed ^ MASK, step=state.step)
     ranks = job.network.ranks
-    mine = share(whole, kind, job.micro_tokens, ranks)
+    readings = 2 if consistency(job, kind) else 1
+    mine = share(whole, kind, job.micro_tokens // readings, ranks)
     backward = _contrasted if kind == "embed" and (len(mine.parts) > 1 or ranks.size > 1) else _added_up
     loss, count = ranks.sum(*backward(job, weights, member, whole, mine, state.step))
     norm = weights.step(adam, rate, max(count, 1))
@@ -161,6 +162,11 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
     state.step += 1
 
 
+def consistency(job: Job, kind: str) -> float:
+    """The weight of a second reading of each example. Running text, as replay beside a task, is read once."""
+    return 0.0 if kind == "vocabulary" else float(job.recipe.get("consistency", 0.0))
+
+
 def _added_up(
     job: Job, weights: Weights, member: Member, whole: Batch, mine: Share, step: int
 ) -> tuple[float, int]:  # fmt: skip
@@ -168,7 +174,8 @@ def _added_up(
     loss, count = 0.0, 0
     for index, batch, counts in mine.passes:
         job.network.backbone.noise.seed(job.seed, DROPOUT, step, index)
-        total, terms = job.network.loss(batch, member.head, member.form)
+        weight = consistency(job, job.network.head(member.head).kind)
+        total, terms = job.network.loss(batch, member.head, member.form, consistency=weight)
         if counts:
             total.backward()
             loss, count = loss + float(total.detach()), count + int(terms)

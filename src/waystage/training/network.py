@@ -45,13 +45,24 @@ class Network(nn.Module):
         out: Tensor = self.head(head)(hidden, reads, self.backbone.embedding.weight)
         return out
 
-    def loss(self, batch: Batch, head: str, form: ModuleType) -> tuple[Tensor, Tensor]:
-        """The summed loss of a batch and how many terms it sums."""
-        if self.head(head).kind != "vocabulary":
-            total, count = form.loss(self(batch, head), self.targets(batch))
+    def loss(
+        self, batch: Batch, head: str, form: ModuleType, *, consistency: float = 0.0
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """The summed loss of a batch and how many terms it sums.
+
+        `consistency`: the labels teach a plain reading, which a second, smoothed one is pulled to with this weight.
+        """
+        if self.head(head).kind == "vocabulary":
+            losses = self.guesses(batch, head)
+            return losses.sum(), torch.tensor(len(losses))
+        targets = self.targets(batch)
+        if not consistency:
+            total, count = form.loss(self(batch, head), targets)
             return total, count
-        losses = self.guesses(batch, head)
-        return losses.sum(), torch.tensor(len(losses))
+        with self.backbone.smoothing.paused():
+            plain = self(batch, head)
+        total, count = form.loss(plain, targets)
+        return total + consistency * form.apart(plain, self(batch, head), targets), count
 
     def guesses(self, batch: Batch, head: str) -> Tensor:
         """The loss of each guess of a language model."""
