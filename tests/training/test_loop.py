@@ -186,6 +186,13 @@ def test_a_second_reading_is_pulled_to_the_first(tmp_path: Path) -> None:
     assert total > labelled
 
 
+def test_both_readings_can_be_computed_again(tmp_path: Path) -> None:
+    said = {"dropout": 0.1, "smoothing": 0.2, "consistency": 5.0}
+    kept, forgotten = _read_twice(tmp_path / "a", **said), _read_twice(tmp_path / "b", **said)
+    forgotten.network.backbone.forget_activations()
+    assert torch.equal(train(kept).weights.flat(), train(forgotten).weights.flat())
+
+
 def test_reading_twice_needs_no_more_memory_at_once_and_resumes_to_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip

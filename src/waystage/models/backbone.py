@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -140,11 +141,17 @@ class Backbone(nn.Module):
 
     def forget_activations(self) -> None:
         """Keep only what goes into each layer, and compute the rest again in the backward pass: the same bits."""
-        again = partial(checkpoint, use_reentrant=False, context_fn=self.noise.replayed)
+        again = partial(checkpoint, use_reentrant=False, context_fn=self._replayed)
         layers = [m for m in self.model.modules() if isinstance(m, GradientCheckpointingLayer)]
         for layer in layers:
             layer.gradient_checkpointing = True
             layer._gradient_checkpointing_func = again
+
+    def _replayed(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        """For a layer and its repetition, which draws and reads what the layer did."""
+        noted, noise = self.noise.replayed()
+        asked = self.last.again() if self.last is not None else nullcontext()
+        return noted, _both(noise, asked)
 
     def cut(self, used: np.ndarray) -> Tensor:
         """Keep only these rows of the embedding table, and give the whole table back for `whole_table`.
@@ -168,3 +175,9 @@ class Backbone(nn.Module):
         full = whole.float() * decayed
         full[torch.from_numpy(np.flatnonzero(self.rows >= 0))] = trained.to(full)
         return full
+
+
+@contextmanager
+def _both(first: AbstractContextManager[None], second: AbstractContextManager[None]) -> Iterator[None]:
+    with first, second:
+        yield

@@ -12,6 +12,8 @@ result and all gradients are those of the whole layer. Hooks do it, so that ever
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -23,7 +25,7 @@ FEW = 0.7  # a head that reads more than this share of the tokens gets the whole
 
 
 class Last:
-    """The hooks of one model. `asked` holds from a forward pass to its backward pass, which may compute it again."""
+    """The hooks of one model. `asked` holds for a forward pass, and `again` brings it back to a backward pass."""
 
     def __init__(self, model: nn.Module, names: LastLayer):
         self.asked: Asked | None = None
@@ -45,8 +47,20 @@ class Last:
         return (pick(args[0][0], self.asked)[None], *args[1:]), {**named, "asked": self.asked}
 
     def _leave(self, layer: Any, args: Any, out: Any) -> None:
-        if not getattr(layer, "gradient_checkpointing", False):  # which computes what is inside once more
-            self.hidden = None
+        self.hidden = None
+
+    def again(self) -> AbstractContextManager[None]:
+        """For a repetition of the pass that goes on now: there may be others between the two."""
+        return self._again(self.asked, self.hidden)
+
+    @contextmanager
+    def _again(self, *then: Any) -> Iterator[None]:
+        now = self.asked, self.hidden
+        self.asked, self.hidden = then
+        try:
+            yield
+        finally:
+            self.asked, self.hidden = now
 
     def _whole(self, module: nn.Module, args: Any) -> Any:
         return None if self.asked is None else (self.hidden, *args[1:])

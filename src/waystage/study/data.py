@@ -231,9 +231,9 @@ class Data:
         """
         study = self.study.recipe
         layers = [arm] if arm else []
-        named = list(dict.fromkeys([goal, *(m.name for m in members if len(members) == 1)]))
-        layers += [study.task[name] for name in named if name in study.task]
-        self.named.update(named)
+        names = list(dict.fromkeys([goal, *(m.name for m in members if len(members) == 1)]))
+        layers += [study.task[name] for name in names if name in study.task]
+        self.named.update(names)
         layers += [getattr(study, phase), Recipe(**study.said()), published(members)]
         recipe = Recipe()
         for wider in layers:
