@@ -30,6 +30,7 @@ from waystage.graph.stage import Stage
 from waystage.graph.store import Store
 from waystage.reports import figures, svg
 from waystage.results import REHEARSAL, Results, load
+from waystage.stages.members import examples
 from waystage.stats import seeds as over_seeds
 from waystage.study import estimate
 from waystage.world.sampling import amount
@@ -107,7 +108,9 @@ def searches(found: Results) -> list[Stage]:
 
 
 def swept(stage: Stage) -> Stage:
-    return replace(stage, config={**stage.config, "sweep": True})
+    """At every layer; mining by a threshold from dev, as the score is."""
+    by_dev = {"sweep_threshold": "dev"} if "dev_rows" in stage.inputs else {}
+    return replace(stage, config={**stage.config, "sweep": True, **by_dev})
 
 
 def at_home(found: Results) -> dict[tuple[str, int], Stage]:
@@ -218,24 +221,45 @@ def by_layer(found: Results, store: Store) -> Iterable[str]:
         rows = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
         scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
         bag = {s["language"]: s["value"] for s in scores if s["metric"] == f"{name}/bag"}
-        of = {(r["layer"], r["language"]): r["value"] for r in rows if r["metric"] == name}
+        every = {(r["layer"], r["language"], r["metric"]): r["value"] for r in rows}
+        of = {(layer, code): value for (layer, code, metric), value in every.items() if metric == name}
         layers = sorted({layer for layer, _ in of})
-        number = {s["language"]: s["n"] for s in scores}
-        shares = name == "accuracy"
+        number = counts(stage, store) if name == "f1" else {s["language"]: s["n"] for s in scores}
         lines = [
-            f"Retrieval ({stage.config['task']}, {name} in percent) of the pretrained model by layer"
-            f"{', with 95 % intervals over sentences' if shares else ''} ({REHEARSAL}):",
+            f"Retrieval ({stage.config['task']}, {name} in percent{', threshold from dev' if name == 'f1' else ''}) of "
+            f"the pretrained model by layer, with 95 % intervals over sentences ({REHEARSAL}):",
             "",
             "| | bag of characters | " + " | ".join(f"layer {layer}" for layer in layers) + " |",
             "|---" * (len(layers) + 2) + "|",
         ]
         for code in bag:
-            every = [bag[code], *(of[layer, code] for layer in layers)]
-            cells = [share(value, number[code]) if shares else f"{value:.1f}" for value in every]
+            found = [(bag[code], "/bag", layers[0]), *((of[layer, code], "", layer) for layer in layers)]
+            cells = []
+            for value, variant, layer in found:
+                n: float = number[code]
+                if name == "f1":
+                    n = of_both(
+                        *(every[layer, code, f"{one}{variant}"] for one in ("precision", "recall")), number[code]
+                    )
+                cells.append(share(value, n))
             lines.append(f"| {code}* | " + " | ".join(cells) + " |")
         means = [f"{mean(of[layer, code] for code in bag):.1f}" for layer in layers]
         lines.append(f"| mean | {mean(bag.values()):.1f} | " + " | ".join(means) + " |")
         yield "\n".join([*lines, ""])
+
+
+def counts(search: Stage, store: Store) -> dict[str, int]:
+    """How many pairs there are to be found in each language."""
+    rows = search.inputs["rows"]
+    assert isinstance(rows, Stage)
+    folder = store.path(rows.fingerprint)
+    return {code: sum(len(e.gold) for e in examples(folder, code, "retrieval")) for code in search.config["languages"]}
+
+
+def of_both(precision: float, recall: float, gold: int) -> float:
+    """What F1 is a share of: the mean of the pairs that were named and of those that there are."""
+    named = gold * recall / precision if precision else 0.0
+    return (named + gold) / 2
 
 
 def metric(target: str) -> str:
@@ -296,7 +320,7 @@ def shown(by_seed: Mapping[int, float]) -> str:
     return f"{about.estimate:.1f}" + (f" ± {about.half:.1f}" if about.half is not None else "")
 
 
-def share(percent: float, n: int) -> str:
+def share(percent: float, n: float) -> str:
     """A share and its interval after Wilson."""
     p, z = percent / 100, 1.96
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
