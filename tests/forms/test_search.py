@@ -86,3 +86,10 @@ def test_a_bag_does_not_depend_on_where_its_text_stands(monkeypatch):
     (whole,) = bags([texts])
     monkeypatch.setattr(bag, "CHUNK", 7)
     assert np.allclose(np.concatenate(bags([texts[:20], texts[20:]])), whole, atol=1e-6)
+
+
+def test_vectors_that_cannot_be_written_to_are_searched():
+    queries, candidates = unit(40, 64, 1), unit(500, 64, 2)
+    expected = plainly(queries, candidates, 4)
+    queries.flags.writeable = candidates.flags.writeable = False  # as those of a file that is mapped
+    assert (topk(queries, candidates, 4).index == expected).all()

@@ -51,7 +51,7 @@ def topk(
     doubtful = []
     for start in range(0, len(q), ROWS):
         rows = slice(start, start + ROWS)
-        value, found = _largest(torch.from_numpy(q[rows]).to(device=device, dtype=dtype), fast, chosen)
+        value, found = _largest(torch.tensor(q[rows]).to(device=device, dtype=dtype), fast, chosen)
         similarity[rows], index[rows] = _exact(q[rows], c, found, k)
         if chosen < len(c):
             size = ROUNDING[precision] * np.sqrt(np.square(q[rows]) @ np.square(peak))
@@ -102,11 +102,14 @@ def _largest_of(block: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor
 
 def _exact(q: Vectors, c: Vectors, found: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The best k of the candidates found, by exact products."""
+    import torch
+
     found = np.sort(found, axis=1)  # so that a stable sort by product leaves equals in the order of their index
     products = np.empty(found.shape, np.float32)
     for start in range(0, len(q), 64):
         rows = slice(start, start + 64)
-        products[rows] = np.einsum("rd,rcd->rc", q[rows].astype(np.float64), c[found[rows]].astype(np.float64))
+        near = torch.from_numpy(c[found[rows]]).double().mul_(torch.tensor(q[rows]).double()[:, None])
+        products[rows] = near.sum(-1).numpy()
     order = np.argsort(-products, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(products, order, 1), np.take_along_axis(found, order, 1)
 
