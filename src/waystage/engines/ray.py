@@ -35,7 +35,8 @@ SPARED = ("start_api_server", "start_monitor", "start_log_monitor")  # the dashb
 AGENTS = ("dashboard_agent", "runtime_env_agent")  # of a machine: one tells the dashboard, one installs packages
 PORTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # that they listen on
 NOBODY = ["/bin/sh", "-c", "exec tail --pid=$PPID -f /dev/null"]  # in their place; it ends when Ray's process does
-LEAN = {"RAY_enable_metrics_collection": "0", "RAY_prestart_worker_first_driver": "0"}
+LEAN = {"RAY_enable_metrics_collection": "0"}
+LATER = {"RAY_prestart_worker_first_driver": "0"}  # workers begin with the cluster, unless there are more than cores
 
 
 def start(*, jobs: int = 1, address: str | None = None, dashboard: bool | None = None) -> Ray:
@@ -358,14 +359,15 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
 
 def _begin(ray: Any, *, lean: bool, **how: Any) -> Any:
     if lean:
-        with suppress(Exception), _lean():  # other versions of Ray may not begin so; if it is not that, it comes again
+        # other versions of Ray may not begin so; if it is not that, it comes again
+        with suppress(Exception), _lean(how["num_cpus"]):
             return ray.init(log_to_driver=False, logging_level="error", **how)
         ray.shutdown()
     return ray.init(log_to_driver=False, logging_level="error", **how)
 
 
 @contextmanager
-def _lean() -> Iterator[None]:
+def _lean(jobs: int) -> Iterator[None]:
     """A cluster begins without what nobody looks at: it takes a third of the time. Ray has no switch for these.
 
     It always starts the dashboard's process and, on each machine, two agents, and waits for all of them, even where it
@@ -381,8 +383,9 @@ def _lean() -> Iterator[None]:
             more.enter_context(
                 _set(services, {"start_ray_process": _without_agents(start), "get_node": _soon(services, node)})
             )
-            for name in LEAN.keys() - os.environ.keys():
-                os.environ[name] = LEAN[name]  # for the processes that begin now, not for another cluster later
+            said = LEAN | (LATER if jobs > (os.cpu_count() or 1) else {})
+            for name in said.keys() - os.environ.keys():
+                os.environ[name] = said[name]  # for the processes that begin now, not for another cluster later
                 more.callback(os.environ.pop, name)
         yield
 
