@@ -9,6 +9,7 @@ to single precision, of equals the lower index first.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -43,8 +44,11 @@ def topk(
     # What all candidates have in common adds the same to all products of a query, so it goes: smaller products, smaller
     # errors. The models that need this most are those whose vectors all point in one direction.
     middle = c.mean(axis=0, dtype=np.float64)
-    centred = (c - middle).astype(np.float32)
-    peak = np.abs(centred).max(axis=0)
+    centred, peak = np.empty_like(c), np.zeros(c.shape[1], np.float32)
+    for start in range(0, len(c), COLUMNS // 8):  # all of it in double precision would be the largest array here
+        part = centred[start : start + COLUMNS // 8]
+        part[:] = c[start : start + COLUMNS // 8] - middle
+        np.maximum(peak, np.abs(part).max(axis=0), out=peak)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     fast = torch.from_numpy(centred).to(device=device, dtype=dtype)
     similarity, index = np.empty((len(q), k), np.float32), np.empty((len(q), k), np.int64)
@@ -106,10 +110,13 @@ def _exact(q: Vectors, c: Vectors, found: np.ndarray, k: int) -> tuple[np.ndarra
 
     found = np.sort(found, axis=1)  # so that a stable sort by product leaves equals in the order of their index
     products = np.empty(found.shape, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch would not like to write to a file that is mapped; nobody does
+        every = torch.from_numpy(c)
     for start in range(0, len(q), 64):
         rows = slice(start, start + 64)
-        near = torch.from_numpy(c[found[rows]]).double().mul_(torch.tensor(q[rows]).double()[:, None])
-        products[rows] = near.sum(-1).numpy()
+        near = every.index_select(0, torch.from_numpy(found[rows].ravel())).double().view(*found[rows].shape, -1)
+        products[rows] = near.mul_(torch.tensor(q[rows]).double()[:, None]).sum(-1).numpy()
     order = np.argsort(-products, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(products, order, 1), np.take_along_axis(found, order, 1)
 

@@ -1,20 +1,23 @@
 """Attention with dropout over blocks of similar length, forward and backward written out.
 
 Left to torch's autograd the same mathematics copies, masks and scales every array of scores several times over; scores
-are most of what attention touches. Here a block has one array of scores, which becomes the probabilities, and one of
-dropout factors.
+are most of what attention touches. Here a block has one array of probabilities and one of dropout factors, and on a CPU
+few heads of it go through all steps together, so that their scores stay in its cache.
 
     rows [T, H*d] ──> a block [n, length, H*d] ──> scores [n*H, length, length] ──> [n, length, H*d] ──> rows [T, H*d]
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from waystage.models.dropout import Noise
+
+SCORES = 2**19  # of heads that go through together
 
 
 def attend(
@@ -42,13 +45,17 @@ class _Attend(torch.autograd.Function):
         ):
             q = _block(query, q_into, from_, heads).mul_(scale)
             k, v = (_block(x, into, of, heads) for x in (key, value))
-            scores = torch.bmm(q, k.transpose(1, 2))
-            if mask is not None:
-                _hide(scores, mask, from_[0], heads)
-            shares = torch.softmax(scores, dim=-1)
-            del scores
-            factor = noise.factor(shares, p)
-            _unblock(torch.bmm(shares * factor, v), from_, heads, out)
+            shares, found = q.new_empty(len(q), from_[1], of[1]), torch.empty_like(q)
+            factor = torch.empty_like(shares)
+            bias = None if mask is None else _bias(mask, q.dtype)
+            for part in _parts(shares):
+                scores = torch.bmm(q[part], k[part].transpose(1, 2))
+                if bias is not None:
+                    scores.add_(bias if bias.dim() == 2 else bias[torch.arange(len(q), device=q.device)[part] // heads])
+                torch.softmax(scores, dim=-1, out=shares[part])
+                factor[part] = noise.factor(scores, p)
+                torch.bmm(torch.mul(shares[part], factor[part], out=scores), v[part], out=found[part])
+            _unblock(found, from_, heads, out)
             kept += [q, k, v, shares, factor]
         ctx.save_for_backward(*kept)
         ctx.asking, ctx.layout, ctx.heads, ctx.scale = asking, layout, heads, scale
@@ -64,11 +71,15 @@ class _Attend(torch.autograd.Function):
         for number, ((from_, of), (q_into, _)) in enumerate(each):
             q, k, v, shares, factor = saved[5 * number : 5 * number + 5]
             out = _block(grads[0], q_into, from_, heads)  # padding reads the tail's gradient, which is zero
-            to_v = torch.bmm((shares * factor).transpose(1, 2), out)
-            to_shares = torch.bmm(out, v.transpose(1, 2)).mul_(factor)
-            to_scores = torch._softmax_backward_data(to_shares, shares, -1, shares.dtype)
-            to_q = torch.bmm(to_scores, k).mul_(ctx.scale)
-            to_k = torch.bmm(to_scores.transpose(1, 2), q)  # q is scaled already
+            to_q, to_k, to_v = (torch.empty_like(x) for x in (q, k, v))
+            for part in _parts(shares):
+                share, kept = shares[part], factor[part]
+                torch.bmm((share * kept).transpose(1, 2), out[part], out=to_v[part])
+                to_shares = torch.bmm(out[part], v[part].transpose(1, 2)).mul_(kept)
+                to_scores = torch._softmax_backward_data(to_shares, share, -1, share.dtype)
+                torch.bmm(to_scores, k[part], out=to_q[part])
+                torch.bmm(to_scores.transpose(1, 2), q[part], out=to_k[part])  # q is scaled already
+            to_q.mul_(ctx.scale)
             for found, group, cut in zip((to_q, to_k, to_v), (from_, of, of), cuts, strict=True):
                 _unblock(found, group, heads, cut[number])
         return (*(_back(x, of) for x, of in zip(joined, (asking, layout, layout), strict=True)), *[None] * 7)
@@ -97,10 +108,16 @@ def _unblock(block: Tensor, group: tuple[int, int], heads: int, out: Tensor) -> 
     out.view(n, length, heads, -1).copy_(block.view(n, heads, length, -1).transpose(1, 2))
 
 
-def _hide(scores: Tensor, seen: Tensor, n: int, heads: int) -> None:
-    """`seen` is [n, 1, 1 or length, length] or [length, length]."""
-    bias = torch.zeros(seen.shape, dtype=scores.dtype, device=scores.device).masked_fill_(~seen, -torch.inf)
-    scores.view(n, heads, *scores.shape[1:]).add_(bias)
+def _parts(shares: Tensor) -> Iterator[slice]:
+    """The heads of a block that go through together."""
+    step = len(shares) if shares.is_cuda else max(1, SCORES // shares[0].numel())
+    return (slice(first, first + step) for first in range(0, len(shares), step))
+
+
+def _bias(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """`seen` is [n, 1, 1 or length, length] or [length, length]; as what is added to scores, without its second."""
+    bias = torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, -torch.inf)
+    return bias if bias.dim() == 2 else bias[:, 0]
 
 
 def _back(joined: Tensor, layout: Any) -> Tensor:
