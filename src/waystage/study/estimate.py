@@ -11,12 +11,12 @@ from statistics import median
 from typing import Any, Literal
 
 from waystage import tasks as task_table
+from waystage.graph import canonical
 from waystage.graph.stage import Stage
 from waystage.models import placement, shapes
 from waystage.models.memory import Tuning, head_parameters, prediction
 from waystage.models.placement import Devices, Placement
 from waystage.study import placed
-from waystage.study.placed import LARGE
 from waystage.study.scale import Placing
 
 # Tokens of a typical example of each form, before anything is cut; the second was measured in rehearsals.
@@ -64,29 +64,46 @@ def estimate(
 ) -> Estimate:
     """`placing`: what the study says of devices; `here`: the GPUs of this machine, where it says nothing."""
     computed = _train(stage, placing, here) if stage.kind == "train" else _computed(stage, placing, here)
-    found = history.get(sort_of(stage.kind, stage.config))
+    inputs = {name: [one.fingerprint for one in _several(stage.inputs.get(name))] for name in SIZES}
+    found = history.get((*sort_of(stage.kind, stage.config, inputs), computed.device))
     if found is None:
         return computed
-    return replace(computed, seconds=found.seconds, memory=found.memory, disk=found.disk, known="measured")
+    # What was measured is the memory of the process: on an accelerator that is not what the stage takes of it.
+    memory = found.memory if computed.device == "cpu" else computed.memory
+    return replace(computed, seconds=found.seconds, memory=memory, disk=found.disk, known="measured")
 
 
-def sort_of(kind: str, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Stages that differ only in their seed, or in what they start from, cost the same."""
+WORK = ("steps", "epochs", "examples", "batch", "max_length", "consistency", "freeze", "adapter")
+SIZES = ("tokens", "steps_of")  # inputs that say how much there is to do
+
+
+def sort_of(kind: str, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Stages that differ only in their seed, or in what they start from, cost the same. `inputs`: fingerprints."""
     model = config.get("model", config.get("tokenizer", {}))
+    name = str(model.get("revision" if model.get("name") == "local" else "name", ""))  # all folders are called so
     tasks = [member["task"] for member in config["members"]] if "members" in config else [str(config.get("task", ""))]
     recipe = config.get("recipe", {})
-    work = [str(recipe.get(key, "")) for key in ("steps", "epochs", "examples", "batch", "max_length", "consistency")]
-    work += [str(config.get(key, "")) for key in ("steps_of", "examples", "change")]
+    work = [canonical.text(recipe.get(key)) for key in WORK]  # a manifest has the keys of a table in another order
+    work += [str(config.get(key, "")) for key in ("steps_of", "examples", "change", "split", "precision")]
     languages = str(len(config.get("only", config.get("languages", ()))))
-    return (kind, str(model.get("name", "")), "+".join(tasks), languages, *work, str(config.get("precision", "")))
+    counted = recipe.get("steps") is not None and "steps_of" not in config  # then data of any size takes as long
+    sizes = () if counted else (one for key in SIZES for one in _several(inputs.get(key)))
+    return (kind, name, "+".join(tasks), languages, *work, *sizes)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """An input may be nothing, one thing, or several."""
+    return () if given is None else tuple(given) if isinstance(given, list | tuple) else (given,)
 
 
 def history(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], Measured]:
-    """From manifests of finished stages."""
+    """From manifests of finished stages: by their sort, and by what they ran on."""
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for record in records:
         stage = record["stage"]
-        groups.setdefault(sort_of(stage["kind"], stage["config"]), []).append(record)
+        device = "gpu" if str(record.get("device", "")).startswith("cuda") else "cpu"
+        sort = sort_of(stage["kind"], stage["config"], stage.get("inputs", {}))
+        groups.setdefault((*sort, device), []).append(record)
     return {
         sort: Measured(
             seconds=median(r["seconds"] for r in group),
@@ -116,7 +133,8 @@ def _computed(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     encoder, parameters = (shape.encoder_parameters, shape.parameters) if shape else UNKNOWN_MODEL
     if stage.kind in ("adopt", "merge"):
         return Estimate(_loading(parameters) + parameters / 1e8, parameters * 12, parameters * 4, "cpu", "computed")
-    device = "gpu" if parameters >= LARGE else "cpu"
+    where = placed.devices(shape, placing, here) if shape else None
+    device = where.kind if where else _unknown(placing)
     rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
     tokens_stage = _input(stage, "tokens")
     count = _examples(_input(stage, "rows"))
@@ -124,9 +142,9 @@ def _computed(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
         count = count * len(config["only"]) // len(config["languages"])
     tokens = count * _tokens(tokens_stage)
     processes, sharded, memory = placing.processes or 1, False, parameters * 4 + 1_000_000_000
-    if shape:
+    if shape and where:
         memory = _predicting(stage, shape, device)
-        processes, sharded = placed.sharing(memory, tuning(stage), placed.devices(shape, placing, here), placing)
+        processes, sharded = placed.sharing(memory, tuning(stage), where, placing)
     return Estimate(
         seconds=_loading(parameters) + 2 * encoder * tokens / (rate * processes),
         memory=memory // processes + placed.SPARE if sharded else memory,
@@ -158,6 +176,13 @@ def _predicting(stage: Stage, shape: shapes.Shape, device: str) -> int:
 
 
 UNKNOWN_MODEL = (85_000_000, 280_000_000)  # layers and all: the base size, where nobody knows the shape
+
+
+def _unknown(placing: Placing) -> str:
+    """Where a model of unknown shape runs."""
+    return placement.devices(placing.devices).kind if placing.devices else "gpu"
+
+
 # Operations per parameter and token: forward 2, gradients of activations 2, of weights 2.
 OPERATIONS = {"full": 6, "lora": 4, "qlora": 4}
 
@@ -168,8 +193,10 @@ def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     shape = shapes.shape(stage.places.get("model", config["model"]["name"]))
     if shape is None:
         encoder, parameters = UNKNOWN_MODEL
-        seconds = _loading(parameters) + 6 * encoder * seen * per_example / RATES["gpu"]
-        return Estimate(seconds, parameters * 20, parameters * 4, "gpu", "computed", processes=placing.processes or 1)
+        device = _unknown(placing)
+        rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
+        seconds = _loading(parameters) + 6 * encoder * seen * per_example / rate
+        return Estimate(seconds, parameters * 20, parameters * 4, device, "computed", processes=placing.processes or 1)
     found = placed.placed(stage, placing, here=here)
     assert found is not None
     device = found.layout.device
