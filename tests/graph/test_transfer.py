@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from waystage.errors import InputError, StoreError
-from waystage.graph import manifest, record, transfer
+from waystage.graph import manifest, record, retention, transfer
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.graph.store import Store, equality
@@ -221,3 +221,61 @@ def test_places_that_cannot_be_opened(home: Store, tmp_path: Path) -> None:
         transfer.pull(home, str(tmp_path / "junk.tar"))
     with pytest.raises(InputError, match="waystage store pack"):
         transfer.push(home, str(tmp_path / "new.tar"), [])
+
+
+def test_notes_on_dropped_checkpoints_travel_too(home: Store, away: Store, url: str, tmp_path: Path) -> None:
+    stages = [make(home, number) for number in range(3)]
+    Plan(stages[:2]).record(home, "two")
+    for stage in stages:
+        home.remove(stage.fingerprint)
+        folder = home.open(stage.fingerprint)
+        (folder / "curve.parquet").write_text(f"curve {stage.name}")
+        (folder / "training.json").write_text("")
+        told = {key: getattr(stage, key) for key in ("kind", "name", "version", "config")}
+        home.commit(stage.fingerprint, folder, {"stage": {**told, "inputs": {}}})
+    first, second, other = (stage.fingerprint for stage in stages)
+    assert retention.drop(home, [second, other]) == [second, other]
+    assert transfer.push(home, url, transfer.chosen(home, ["two"])).notes == [second]
+    assert transfer.push(home, url, transfer.chosen(home, ["two"])).notes == []
+    transfer.pack(home, tmp_path / "all.tar", transfer.chosen(home, None))
+    for place, wanted in (url, {second}), (str(tmp_path / "all.tar"), {other}):
+        assert set(transfer.pull(away, place).notes) == wanted and transfer.pull(away, place).notes == []
+    assert list(away.fingerprints()) == [first]
+    for fingerprint in (second, other):
+        assert away.manifest(fingerprint) == home.manifest(fingerprint)
+        for name in retention.KEPT:
+            kept, mine = away.find(fingerprint, name), home.find(fingerprint, name)
+            assert kept and mine and kept.read_bytes() == mine.read_bytes()
+
+
+def test_a_manifest_that_came_in_part_is_sent_again(home: Store, away: Store, url: str, tmp_path: Path) -> None:
+    stage = make(home, 1)
+    transfer.push(home, url, home.fingerprints())
+    Plan([stage]).record(home, "mine")
+    torn = Store(tmp_path / "far").path(stage.fingerprint) / manifest.NAME
+    for content in (b"", torn.read_bytes()[:50]):
+        torn.write_bytes(content)
+        assert transfer.push(home, url, home.fingerprints()).sent == [stage.fingerprint]
+    plan = tmp_path / "far" / "plans" / "mine.json"
+    plan.write_bytes(plan.read_bytes()[:50])
+    assert transfer.pull(away, url).sent == [stage.fingerprint] and files(away) == files(home)
+    assert record.load(away, "mine") is None
+
+
+def test_places_with_odd_names_and_empty_files(home: Store, away: Store, tmp_path: Path) -> None:
+    stage = Stage(kind="rows", name="rows", config={})
+    folder = home.open(stage.fingerprint)
+    (folder / "empty").write_text("")
+    told = {key: getattr(stage, key) for key in ("kind", "name", "version", "config")}
+    home.commit(stage.fingerprint, folder, {"stage": {**told, "inputs": {}}})
+    Plan([stage]).record(home, "mine")
+    place = str(tmp_path / "[old] 50% *")
+    transfer.push(home, place, home.fingerprints())
+    assert transfer.pull(away, place).sent == [stage.fingerprint]
+    assert files(away) == files(home) and record.load(away, "mine")
+
+
+def test_a_place_without_artifacts_is_not_an_empty_store(away: Store, tmp_path: Path) -> None:
+    for place in (str(tmp_path / "mistyped"), str(tmp_path)):
+        with pytest.raises(InputError, match="no artifact is there"):
+            transfer.pull(away, place)

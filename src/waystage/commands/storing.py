@@ -55,19 +55,26 @@ def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
 def push(url: str, of: list[Path], root: Path | None) -> None:
     store = existing(root)
     moved = transfer.push(store, url, _chosen(store, of), say=say)
-    say(f"{len(moved.sent)} artifacts sent ({size(moved.bytes)}), {len(moved.there)} were there: {url}")
+    say(f"{len(moved.sent)} artifacts sent ({size(moved.bytes)}), {len(moved.there)} were there{_notes(moved)}: {url}")
 
 
 def pull(url: str, root: Path | None) -> None:
     store = Store(root or default_root())
     moved = transfer.pull(store, url, say=say)
-    say(f"{len(moved.sent)} artifacts fetched ({size(moved.bytes)}), {len(moved.there)} were here: {store.root}")
+    there = f"{len(moved.there)} were here{_notes(moved)}"
+    say(f"{len(moved.sent)} artifacts fetched ({size(moved.bytes)}), {there}: {store.root}")
 
 
 def pack(out: Path, of: list[Path], root: Path | None) -> None:
     store = existing(root)
     moved = transfer.pack(store, out, _chosen(store, of), say=say)
-    say(f"{len(moved.sent)} artifacts in {out} ({size(out.stat().st_size)}); waystage store pull {out} unpacks them")
+    what = f"{len(moved.sent)} artifacts{_notes(moved)} in {out} ({size(out.stat().st_size)})"
+    say(f"{what}; waystage store pull {out} unpacks them")
+
+
+def _notes(moved: transfer.Moved) -> str:
+    count = len(moved.notes)
+    return f", with {count} note{'s' if count > 1 else ''} on checkpoints that were dropped after use" if count else ""
 
 
 def _chosen(store: Store, of: list[Path]) -> list[str]:

@@ -3,13 +3,15 @@
 Away from home artifacts lie as in a store: files first, the manifest last, so what has no manifest is not there. A
 transfer that broke off goes on: whole files are not sent again, and a file that came in part is fetched from where it
 stopped. Nothing is believed: every file is hashed where it arrives, and a manifest must fit its own fingerprint. An
-artifact of the same fingerprint with other content is never overwritten, on neither side.
+artifact of the same fingerprint with other content is never overwritten, on neither side. Of checkpoints that were
+dropped after use their notes travel: the manifest, and the curve that reports show.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
 import posixpath
 import re
@@ -25,7 +27,7 @@ from typing import Any
 from waystage.errors import InputError, StoreError
 from waystage.graph import canonical, manifest, record
 from waystage.graph.files import sha256, sync_all, write_text
-from waystage.graph.retention import studies
+from waystage.graph.retention import KEPT, studies
 from waystage.graph.store import Store
 
 BLOCK = 8 * 2**20
@@ -39,6 +41,7 @@ Say = Callable[[str], None]
 class Moved:
     sent: list[str] = field(default_factory=list)  # fingerprints
     there: list[str] = field(default_factory=list)  # before
+    notes: list[str] = field(default_factory=list)  # on checkpoints that were dropped after use
     bytes: int = 0  # that travelled, without what had arrived in an earlier try
 
 
@@ -49,8 +52,11 @@ def push(store: Store, url: str, fingerprints: Iterable[str], *, say: Say = lamb
     far = _Far(url)
     moved = Moved()
     for fingerprint in fingerprints:
+        if _only_a_note(store, fingerprint):
+            _push_note(store, far, fingerprint, moved)
+            continue
         mine = _whole(store, fingerprint)
-        theirs = far.manifest(fingerprint)
+        theirs = far.manifest(fingerprint, torn=True)
         if theirs is not None:
             _same(mine, theirs, fingerprint, url)
             moved.there.append(fingerprint)
@@ -73,16 +79,27 @@ def pull(store: Store, url: str, wanted: Iterable[str] | None = None, *, say: Sa
     far = _Far(url)
     moved = Moved()
     refused: list[str] = []
-    for fingerprint in far.fingerprints() if wanted is None else wanted:
+    named = None if wanted is None else list(wanted)
+    for fingerprint in far.fingerprints() if named is None else named:
         try:
             _pull(store, far, fingerprint, moved, say)
         except StoreError as error:  # of this artifact; the others are not worse for it
             refused.append(str(error))
-    for path in far.plans():  # so that `gc` knows what the artifacts are for
-        with suppress(InputError):
+    for fingerprint in far.notes() if named is None else named:
+        try:
+            _pull_note(store, far, fingerprint, moved)
+        except StoreError as error:
+            refused.append(str(error))
+    plans = far.plans()
+    if named is None and not (plans or refused or moved.sent or moved.there or moved.notes):
+        raise InputError(f"{url}: no artifact is there. Is the place right? This fills it: waystage store push {url}")
+    for path in plans:  # so that `gc` knows what the artifacts are for
+        with suppress(InputError, ValueError):
             place = record.path(store, PurePosixPath(path).stem)
             if not place.exists():
-                write_text(place, far.read(path).decode("utf-8", "replace"))
+                text = far.read(path).decode()
+                json.loads(text)  # one whose writing broke off is none
+                write_text(place, text)
     if refused:
         raise StoreError(
             f"{len(moved.sent)} artifacts fetched, {len(moved.there)} were here, {len(refused)} not fetched:\n"
@@ -105,6 +122,42 @@ def _pull(store: Store, far: _Far, fingerprint: str, moved: Moved, say: Say) -> 
     say(f"fetched {theirs['stage']['name']}")
 
 
+def _only_a_note(store: Store, fingerprint: str) -> bool:
+    return not store.has(fingerprint) and store.dropped(fingerprint).exists()
+
+
+def _push_note(store: Store, far: _Far, fingerprint: str, moved: Moved) -> None:
+    names = (_place(fingerprint, manifest.NAME), _note(fingerprint))
+    if any(far.manifest(fingerprint, name, torn=True) for name in names):
+        return
+    for item in _kept(store, fingerprint):
+        moved.bytes += far.put(store.remembered(fingerprint) / item["path"], _note(fingerprint, item["path"]), item)
+    far.write(_note(fingerprint), store.dropped(fingerprint).read_bytes())
+    moved.notes.append(fingerprint)
+
+
+def _pull_note(store: Store, far: _Far, fingerprint: str, moved: Moved) -> None:
+    if store.has(fingerprint) or store.dropped(fingerprint).exists():
+        return
+    theirs = far.manifest(fingerprint, _note(fingerprint))
+    if theirs is None:
+        return
+    for item in theirs["files"]:
+        if item["path"] in KEPT and far.files.exists(far.at(_note(fingerprint, item["path"]))):
+            target = store.remembered(fingerprint) / item["path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            moved.bytes += far.get(_note(fingerprint, item["path"]), target, item)
+    write_text(store.dropped(fingerprint), far.read(_note(fingerprint)).decode())
+    moved.notes.append(fingerprint)
+
+
+def _kept(store: Store, fingerprint: str) -> list[dict[str, Any]]:
+    """What is left of a dropped artifact beside its manifest, where it is as it was."""
+    home = store.remembered(fingerprint)
+    left = [item for item in store.manifest(fingerprint)["files"] if (home / item["path"]).is_file()]
+    return [item for item in left if sha256(home / item["path"]) == item["sha256"]]
+
+
 def pack(store: Store, out: Path, fingerprints: Iterable[str], *, say: Say = lambda line: None) -> Moved:
     """One file that `pull` takes: .tar, or .tar.gz. It appears when it is complete."""
     if not out.name.endswith(PACKED):
@@ -115,6 +168,13 @@ def pack(store: Store, out: Path, fingerprints: Iterable[str], *, say: Say = lam
     try:
         with tarfile.open(draft, "w" if out.suffix == ".tar" else "w:gz", format=tarfile.PAX_FORMAT) as tar:
             for fingerprint in fingerprints:
+                if _only_a_note(store, fingerprint):
+                    for item in _kept(store, fingerprint):
+                        kept = store.remembered(fingerprint) / item["path"]
+                        tar.add(kept, _note(fingerprint, item["path"]), filter=_nobodys)
+                    tar.add(store.dropped(fingerprint), _note(fingerprint), filter=_nobodys)
+                    moved.notes.append(fingerprint)
+                    continue
                 mine = _whole(store, fingerprint)
                 for name in (*(item["path"] for item in mine["files"]), manifest.NAME):
                     tar.add(store.path(fingerprint) / name, _place(fingerprint, name), filter=_nobodys)
@@ -131,20 +191,29 @@ def pack(store: Store, out: Path, fingerprints: Iterable[str], *, say: Say = lam
 
 
 def chosen(store: Store, names: Iterable[str] | None) -> list[str]:
-    """Fingerprints of all artifacts, or of those that the named studies (as recorded) consist of."""
+    """Fingerprints of all that was made, or of what the named studies (as recorded) consist of; also what was dropped
+    after use.
+    """
     if names is None:
-        return list(store.fingerprints())
+        dropped = (path.stem for path in sorted(store.root.glob("dropped/*.json")))
+        return list(dict.fromkeys([*store.fingerprints(), *filter(FINGERPRINT.fullmatch, dropped)]))
     found: dict[str, None] = {}
     for name in names:
         noted = record.load(store, name)
         if noted is None:
             raise InputError(f"the store has no plan of {name!r}; it has: {', '.join(studies(store)) or 'none'}")
-        found.update(dict.fromkeys(one.fingerprint for one in noted.stages if store.has(one.fingerprint)))
+        made = (one.fingerprint for one in noted.stages)
+        found.update(dict.fromkeys(one for one in made if store.has(one) or store.dropped(one).exists()))
     return list(found)
 
 
 def _place(fingerprint: str, name: str) -> str:
     return f"artifacts/{fingerprint[:2]}/{fingerprint}/{name}"
+
+
+def _note(fingerprint: str, name: str = "") -> str:
+    """The manifest of what was dropped after use, or a file that was kept of it."""
+    return f"dropped/{fingerprint}/{name}" if name else f"dropped/{fingerprint}.json"
 
 
 def _nobodys(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -229,22 +298,34 @@ class _Far:
         self.files.pipe_file(self.at(name), content)
 
     def fingerprints(self) -> Iterator[str]:
-        for path in sorted(self.files.glob(self.at(f"artifacts/??/*/{manifest.NAME}"))):
-            fingerprint = PurePosixPath(path).parent.name
-            if FINGERPRINT.fullmatch(fingerprint):
-                yield fingerprint
+        for path in self.names("artifacts", 3):
+            if path.name == manifest.NAME and FINGERPRINT.fullmatch(path.parent.name):
+                yield path.parent.name
+
+    def notes(self) -> Iterator[str]:
+        for path in self.names("dropped", 1):
+            if path.suffix == ".json" and FINGERPRINT.fullmatch(path.stem):
+                yield path.stem
 
     def plans(self) -> list[str]:
-        found = self.files.glob(self.at("plans/*.json"))
-        return [f"plans/{PurePosixPath(path).name}" for path in sorted(found)]
+        return [f"plans/{path.name}" for path in self.names("plans", 1) if path.suffix == ".json"]
 
-    def manifest(self, fingerprint: str) -> dict[str, Any] | None:
-        """What lies there, after a look at whether it is what it says."""
-        where = f"{self.url}: {_place(fingerprint, manifest.NAME)}"
+    def names(self, folder: str, depth: int) -> list[PurePosixPath]:
+        """Not by a pattern: the place itself may have a name with brackets or stars."""
+        return sorted(map(PurePosixPath, self.files.find(self.at(folder), maxdepth=depth)))
+
+    def manifest(self, fingerprint: str, name: str = "", *, torn: bool = False) -> dict[str, Any] | None:
+        """What lies there, after a look at whether it is what it says. `torn`: one that is not whole is none."""
+        name = name or _place(fingerprint, manifest.NAME)
+        where = f"{self.url}: {name}"
         try:
-            found = manifest.parse(self.read(_place(fingerprint, manifest.NAME)), where)
+            found = manifest.parse(self.read(name), where)
         except FileNotFoundError:
             return None
+        except StoreError:
+            if not torn:
+                raise
+            return None  # its writing broke off, so it is written again
         try:
             stage = {key: found["stage"][key] for key in ("kind", "version", "config", "inputs")}
         except KeyError:
@@ -280,7 +361,7 @@ class _Far:
     def get(self, name: str, target: Path, item: dict[str, Any]) -> int:
         """Fetch a file, from where an earlier try stopped. Returns the bytes that travelled."""
         size, have = int(item["size"]), target.stat().st_size if target.exists() else 0
-        if have == size and sha256(target) == item["sha256"]:
+        if have == size and target.exists() and sha256(target) == item["sha256"]:
             return 0
         for start in dict.fromkeys([have if have < size else 0, 0]):  # what was there may be of something else
             try:
