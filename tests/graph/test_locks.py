@@ -99,6 +99,18 @@ def test_a_lease_of_another_machine_holds_until_its_heart_has_stopped_for_a_minu
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_lease_whose_content_a_power_cut_took_holds_for_a_minute_too(tmp_path: Path) -> None:
+    path = tmp_path / "x.lease"
+    path.write_text("")
+    with pytest.raises(Busy, match="a machine that is not known"), hold(tmp_path / "x.lock", shared=True):
+        pass
+    then = time.time() - STALE - 10
+    os.utime(path, (then, then))
+    with hold(tmp_path / "x.lock", shared=True):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_lease_is_renewed_while_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "BEAT", 0.01)
     path = tmp_path / "x.lease"

@@ -29,6 +29,7 @@ def test_drop_removes_the_artifact_and_keeps_its_manifest(store: Store, make: Ma
     assert retention.drop(store, [stage.fingerprint]) == [stage.fingerprint]
     assert not store.has(stage.fingerprint) and not store.path(stage.fingerprint).exists()
     assert store.manifest(stage.fingerprint) == before
+    assert list(store.manifests()) == [before]
     assert retention.drop(store, [stage.fingerprint]) == []
     make(stage)
     assert not store.dropped(stage.fingerprint).exists()
@@ -77,6 +78,9 @@ def test_claims_of_the_dead_do_not_count(store: Store) -> None:
     old = time.time() - STALE - 10
     os.utime(path, (old, old))
     assert retention.claimed(store) == {"x"}
+    assert not path.exists()
+    path.write_text("")
+    assert retention.claimed(store) == {"x"}, "a power cut took its content"
     assert not path.exists()
 
 
@@ -129,17 +133,18 @@ def test_gc_leaves_what_a_live_run_needs(store: Store, make: Make, simple: Simpl
 
 
 def test_gc_clears_what_the_killed_left_but_not_what_goes_on(store: Store, make: Make, simple: Simple) -> None:
-    dead, live, half, done = (simple(name).fingerprint for name in ("dead", "live", "half", "done"))
+    dead, live, half, done, gone = (simple(name).fingerprint for name in ("dead", "live", "half", "done", "gone"))
     left = store.open(dead)
-    store.scratch(half)
+    for unfinished in (half, live, gone):
+        store.scratch(unfinished)
     make(simple("done"))
     store.scratch(done)
-    Plan([simple("done")]).record(store, "s")
+    Plan([simple("done"), simple("half")]).record(store, "s")
     (store.root / "quarantine" / f"{dead}-1").mkdir(parents=True)
     with store.lock(live):
         working = store.open(live)
         found = freed(store, delete=True)
-    assert found == {f"remains {left.name}", f"scratch {done}", f"quarantine {dead}-1"}
+    assert found == {f"remains {left.name}", f"scratch {done}", f"scratch {gone}", f"quarantine {dead}-1"}
     assert working.exists() and not left.exists()
-    assert (store.root / "scratch" / half).exists() and not (store.root / "scratch" / done).exists()
+    assert {path.name for path in store.root.glob("scratch/*")} == {half, live}
     assert store.has(done)

@@ -111,6 +111,19 @@ def test_a_copied_store_is_whole_and_cheap_after_one_look(
     assert Store(tmp_path / "copy").verify(FP, deep=False) == []
 
 
+def test_a_copied_store_may_be_on_a_disk_that_is_only_read(
+    store: Store, make: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(STAGE)
+    shutil.copytree(store.root, tmp_path / "copy", copy_function=shutil.copyfile)
+
+    def refused(*given: object, **how: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("waystage.graph.store.os.utime", refused)
+    assert Store(tmp_path / "copy").use(FP) == tmp_path / "copy" / store.path(FP).relative_to(store.root)
+
+
 def test_a_second_quarantine_does_not_overwrite_the_first(store: Store, make: Callable[..., None]) -> None:
     for _ in range(2):
         make(STAGE)

@@ -100,7 +100,7 @@ def _break_if_stale(path: Path) -> bool:
     owner = _read(path)
     if not owner:
         return True
-    if alive(owner, _age(path)):
+    if alive(owner, age(path)):
         return False
     grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with suppress(FileNotFoundError):  # somebody was faster
@@ -112,7 +112,7 @@ def _break_if_stale(path: Path) -> bool:
     return True
 
 
-def _age(path: Path) -> float:
+def age(path: Path) -> float:
     """Seconds since the last heartbeat by the clock of the file server: those of two machines may disagree."""
     probe = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     probe.touch()
@@ -130,6 +130,8 @@ def _read(path: Path) -> dict[str, Any]:
         return found
     except FileNotFoundError:
         return {}
+    except ValueError:  # a power cut took its content: it belongs to nobody who could be asked, only its age counts
+        return {"host": "a machine that is not known", "pid": 0, "token": ""}
 
 
 def _owner(path: Path) -> str:

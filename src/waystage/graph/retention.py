@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -66,8 +65,12 @@ def claimed(store: Store, *, but: str = "") -> set[str]:
         if path.stem == but:
             continue
         with suppress(FileNotFoundError):
-            found = json.loads(path.read_bytes())
-            if alive(found, time.time() - path.stat().st_mtime):
+            try:
+                found = json.loads(path.read_bytes())
+            except ValueError:  # a power cut took its content, and its owner
+                path.unlink()
+                continue
+            if alive(found, locks.age(path)):
                 needed.update(found["needs"])
             else:
                 path.unlink()
@@ -129,7 +132,7 @@ def gc(store: Store, keep: Collection[str] | None = None, *, delete: bool = Fals
         kept.update(noted.fingerprint for noted in found.stages) if found else None
     with claims(store):
         kept |= claimed(store)
-        freed = [*_artifacts(store, kept), *_remembered(store, kept), *_remains(store)]
+        freed = [*_artifacts(store, kept), *_remembered(store, kept), *_remains(store, kept)]
         if delete:
             for item in freed:
                 if item.what == "artifact":
@@ -152,14 +155,14 @@ def _remembered(store: Store, kept: set[str]) -> Iterator[Freed]:
             yield Freed("curves", path.name, path.name, _size(path), path)
 
 
-def _remains(store: Store) -> Iterator[Freed]:
-    """Work folders of tries that died, scratch of stages that are complete, and what was found corrupt."""
+def _remains(store: Store, kept: set[str]) -> Iterator[Freed]:
+    """Work folders of tries that died, scratch of stages that are complete or not needed, what was found corrupt."""
     for what, where in (("remains", "tmp"), ("scratch", "scratch"), ("quarantine", "quarantine")):
         for path in sorted(store.root.glob(f"{where}/*")):
             fingerprint = path.name.partition("-")[0]
-            if what == "scratch" and not store.has(fingerprint):
+            if what == "scratch" and fingerprint in kept and not store.has(fingerprint):
                 continue  # an unfinished stage goes on from here
-            if what == "remains" and not _free(store, fingerprint):
+            if what != "quarantine" and not _free(store, fingerprint):
                 continue
             yield Freed(what, fingerprint, path.name, _size(path), path)
 

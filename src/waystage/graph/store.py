@@ -100,8 +100,12 @@ class Store:
             yield path.parent.name
 
     def manifests(self) -> Iterator[dict[str, Any]]:
-        """Of every artifact whose manifest is whole: damage is for `verify` and for runs to report."""
-        for fingerprint in self.fingerprints():
+        """Of all that was made and whose manifest is whole, also of what was dropped after use.
+
+        Damage is for `verify` and for runs to report.
+        """
+        dropped = (path.stem for path in self.root.glob("dropped/*.json"))
+        for fingerprint in sorted({*self.fingerprints(), *dropped}):
             with suppress(StoreError):
                 yield self.manifest(fingerprint)
 
@@ -147,7 +151,7 @@ class Store:
         if (found := sha256(path)) != expected["sha256"]:
             return f"{path} has sha256 {found[:12]}... instead of {expected['sha256'][:12]}..."
         if touched:  # moved or copied, but whole: put the time stamp back, so that the next look is cheap
-            with suppress(PermissionError):
+            with suppress(OSError):  # somebody else's, or on a disk that is only read
                 os.utime(path, ns=(status.st_atime_ns, expected["mtime_ns"]))
         self._hashed[path] = _looks(path.stat())
         return None
@@ -245,6 +249,7 @@ class Store:
         self._publish(folder, final, replace=False)
         sync(final.parent)
         self.dropped(fingerprint).unlink(missing_ok=True)
+        shutil.rmtree(self.remembered(fingerprint), ignore_errors=True)
 
     def _publish(self, folder: Path, final: Path, replace: bool) -> bool:
         if replace:
