@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from waystage.engines import run as run_module
+from waystage.engines import status
 from waystage.engines.inline import Inline
 from waystage.engines.job import perform
 from waystage.engines.local import Local
@@ -17,7 +18,8 @@ from waystage.engines.outcome import Outcome
 from waystage.engines.run import execute
 from waystage.engines.status import State
 from waystage.errors import InputError, UnknownName
-from waystage.graph import record
+from waystage.graph import record, retention
+from waystage.graph.locks import Busy
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store
@@ -275,6 +277,21 @@ def test_a_dropped_checkpoint_is_made_again_when_a_new_reader_needs_it(step: Ste
     assert tally() == ["checkpoint", "e0", "checkpoint", "new"]
 
 
+def test_who_clears_up_the_store_for_long_ends_no_run(
+    step: Step, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, checkpoint = chain(step)
+
+    def busy(*given: Any, **how: Any) -> list[str]:
+        raise Busy("claims.lock: another process holds this lock")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention, "drop", busy)
+        assert execute(plan, store, Inline()).ok
+    assert store.has(checkpoint.fingerprint)
+    assert execute(plan, store, Inline()).dropped == [checkpoint.fingerprint]
+
+
 # Telling
 
 
@@ -307,6 +324,25 @@ def test_a_crash_of_the_scheduler_leaves_no_run_behind(step: Step, store: Store,
     assert list(store.root.glob("claims/*.json")) == []
     (path,) = store.root.glob("runs/*/state.json")
     assert json.loads(path.read_text())["status"] == "failed"
+
+
+def test_a_second_interrupt_leaves_no_run_behind_either(step: Step, store: Store) -> None:
+    engine = Inline()
+    seen: list[str] = []
+
+    def close(*, cancel: bool = False) -> None:
+        raise KeyboardInterrupt("SIGINT")
+
+    def events(event: dict[str, Any], state: State) -> None:
+        seen.append(event["event"])
+        if event.get("step"):
+            raise KeyboardInterrupt("SIGINT")
+
+    engine.close = close  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        execute(Plan([step(steps=2)]), store, engine, events=events)
+    assert seen[-1] == "end"
+    assert [state.status for state in status.read(store)] == ["interrupted"]
 
 
 def test_outcome_text_of_an_interrupt() -> None:

@@ -106,6 +106,10 @@ def test_a_run_whose_process_is_gone_is_dead(store: Store) -> None:
 
 def test_no_runs(store: Store) -> None:
     assert read(store) == []
+    for name, text in {"empty": "", "other": '{"run": "other", "rows": {"x": {"new": 1}}}', "list": "[]"}.items():
+        (store.root / "runs" / name).mkdir(parents=True)
+        (store.root / "runs" / name / "state.json").write_text(text)
+    assert read(store) == []
 
 
 def test_time_left_follows_the_pace_of_what_has_finished() -> None:
@@ -120,3 +124,24 @@ def test_time_left_follows_the_pace_of_what_has_finished() -> None:
     assert State("r", known, started=now - 50).left() == pytest.approx(10, rel=0.02)
     overdue = {"a": twice_as_slow, "b": row("running", started=now - 300)}
     assert State("r", overdue, started=now - 320).left() == 0.0
+
+
+def test_a_full_disk_stops_neither_the_heart_nor_the_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "WRITE", 0.01)
+    monkeypatch.setattr(status, "HEART", 0.02)
+    whole, broken = status.write_text, [False]
+
+    def write(*given: Any, **how: Any) -> None:
+        if broken[0]:
+            raise OSError(28, "No space left on device")
+        whole(*given, **how)
+
+    monkeypatch.setattr(status, "write_text", write)
+    with Keeper(store, State("r", {})):
+        broken[0] = True
+        time.sleep(0.1)
+        first = on_disk(store, "r")["heartbeat"]
+        broken[0] = False
+        while on_disk(store, "r")["heartbeat"] == first:
+            time.sleep(0.01)
+        broken[0] = True  # and so it is at the end

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from types import FrameType
@@ -21,6 +21,7 @@ from waystage.engines.outcome import Failure, Outcome
 from waystage.engines.status import Keeper, Row, State, folder
 from waystage.errors import UnknownName
 from waystage.graph import retention
+from waystage.graph.locks import Busy
 from waystage.graph.plan import Plan, Todo
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store
@@ -125,9 +126,11 @@ class Scheduler:
                 self.outcome.interrupted = str(stop) or "SIGINT"
                 crashed = False
             finally:
-                if crashed or self.outcome.interrupted:
-                    self.engine.close(cancel=True)
-                self._finish(time.monotonic() - began, crashed)
+                try:
+                    if crashed or self.outcome.interrupted:
+                        self.engine.close(cancel=True)
+                finally:  # a second Ctrl-C comes out of `close`: who shows the run still has to hear of its end
+                    self._finish(time.monotonic() - began, crashed)
         return self.outcome
 
     def _make_way(self, todo: Todo) -> None:
@@ -239,7 +242,8 @@ class Scheduler:
             self._warn(why)
             self.corrupt[bad] += 1
             if self.corrupt[bad] > PATIENCE:
-                self._fail(fingerprint, f"an input does not stay whole; is the disk failing? {why}", [])
+                doubt = "is the disk failing, or not one that all machines see?"
+                self._fail(fingerprint, f"an input does not stay whole; {doubt} {why}", [])
                 return
             missing, above = [], [bad]
             while above:
@@ -260,7 +264,8 @@ class Scheduler:
     def _drop(self, fingerprints: Iterable[str]) -> None:
         served = [fp for fp in fingerprints if self._served(fp)] if self.drops else []
         if served:
-            self.outcome.dropped += retention.drop(self.store, served, run=self.state.run)
+            with suppress(Busy):  # somebody clears up this store for long: they go at the end, or with the next run
+                self.outcome.dropped += retention.drop(self.store, served, run=self.state.run)
 
     def _served(self, fingerprint: str) -> bool:
         readers = self.plan.dependents[fingerprint]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from waystage.graph.alive import alive, me
+from waystage.graph.alive import STALE, alive, me
 from waystage.graph.files import write_text
 from waystage.graph.retention import renew
 from waystage.graph.store import Store
@@ -24,6 +24,7 @@ from waystage.graph.store import Store
 WRITE = 0.5  # seconds between two writes of the state
 HEART = 5.0  # seconds between two heartbeats when nothing happens
 SHARE = 0.05  # of a run's time may go into writing its state, however many stages it has
+SLOWEST = STALE / 3  # seconds between two writes at most: the file and the claims are this run's heartbeat
 
 ENDED = ("done", "reused", "failed", "skipped")
 
@@ -124,7 +125,8 @@ class Keeper:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._write()
+        with suppress(OSError):  # how the run ended is worth more than this file
+            self._write()
 
     def change(self, what: Callable[[], None]) -> None:
         with self.lock:
@@ -135,7 +137,10 @@ class Keeper:
         pause = WRITE
         while not self._stop.wait(pause):
             if self.dirty or time.time() - self.state.heartbeat > HEART:
-                pause = max(WRITE, self._write() / SHARE)
+                try:
+                    pause = min(max(WRITE, self._write() / SHARE), SLOWEST)
+                except OSError:  # a full disk may have room again; others must not take this run for dead till then
+                    pause = HEART
 
     def _write(self) -> float:
         began = time.monotonic()
@@ -143,8 +148,8 @@ class Keeper:
             self.state.heartbeat = time.time()
             self.dirty = False
             text = self.state.dump()
+        renew(self.store, self.state.run)  # first: it needs no room on a full disk
         write_text(folder(self.store, self.state.run) / "state.json", text, durable=False)
-        renew(self.store, self.state.run)
         return time.monotonic() - began
 
 
@@ -156,7 +161,7 @@ def read(store: Store) -> list[State]:
     """Every run of this store, newest first. One whose process is gone says so: status `dead`."""
     found = []
     for path in sorted(store.root.glob("runs/*/state.json"), reverse=True):
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, ValueError, TypeError, KeyError):  # a power cut, another version
             state = State.load(path.read_text(encoding="utf-8"))
             if state.status == "running" and not alive(state.who, time.time() - state.heartbeat):
                 state.status = "dead"
