@@ -211,6 +211,15 @@ def test_a_stage_that_will_not_stop_is_made_to(step: Step, store: Store) -> None
 def test_visible_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 3")
     assert devices.visible() == ["2", "3"]
+    for said, there in {
+        "0,-1,1": ["0"],
+        "-1": [],
+        "NoDevFiles": [],
+        "1,1": ["1"],
+        "GPU-8a,MIG-3": ["GPU-8a", "MIG-3"],
+    }.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+        assert devices.visible() == there
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert devices.visible() == []
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")

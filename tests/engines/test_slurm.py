@@ -113,6 +113,10 @@ def test_a_dry_run_writes_scripts_that_bash_understands(step: Step, store: Store
         ("memory = 1", InputError, "memory = 1 is not true or false"),
         ("gpu = 3", InputError, r"gpu = 3 is not a table: write \[gpu\]"),
         ("time = 12:00:00", InputError, 'is not a text: write it in "quotes"'),
+        ('time = "a day"', InputError, "time = 'a day' is no time as SLURM writes it"),
+        ('time = "2"', InputError, "is over within warning = 120 seconds"),
+        ('time = "00:01:00"\nwarning = 60', InputError, "is over within warning = 60 seconds"),
+        ("warning = 70000", InputError, "SLURM takes at most 65535"),
         ("x", InputError, "slurm.toml"),
     ],
 )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from itertools import takewhile
+
+# A number, or the beginning of a UUID. CUDA itself leaves out what comes behind anything else, such as -1.
+NAME = re.compile(r"\d+|(GPU|MIG)-.*")
 
 
 def visible() -> list[str]:
     """What may be written into CUDA_VISIBLE_DEVICES, one by one. Empty: stages run on the CPU."""
     said = os.environ.get("CUDA_VISIBLE_DEVICES")
     if said is not None:
-        return [device.strip() for device in said.split(",") if device.strip() not in ("", "-1")]
+        named = (device.strip() for device in said.split(","))
+        return list(dict.fromkeys(takewhile(NAME.fullmatch, named)))
     if shutil.which("nvidia-smi") is None:
         return []
     listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)

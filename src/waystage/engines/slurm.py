@@ -104,7 +104,35 @@ def _profile(body: dict[str, Any], path: Path) -> Profile:
         least = 0 if key == "gpus_per_node" else 1
         if wanted is int and value < least:
             raise InputError(f"{path}: {key} = {value} must be {least} or more")
-    return Profile(**{key: tuple(value) if isinstance(value, list) else value for key, value in body.items()})
+    made = Profile(**{key: tuple(value) if isinstance(value, list) else value for key, value in body.items()})
+    _in_time(made, path)
+    return made
+
+
+TIME = re.compile(r"(?:(\d+)-(?=\d))?(\d+)(?::(\d+))?(?::(\d+))?")  # 30, 30:00, 12:00:00, 2-12, 2-12:00, 2-12:00:00
+ENDLESS = ("", "0", "INFINITE", "UNLIMITED")
+WARNED = 65535  # seconds: SLURM takes no more
+
+
+def _in_time(profile: Profile, path: Path) -> None:
+    """A job that is told at once that its time is up would go back into the queue for ever."""
+    if profile.warning > WARNED:
+        raise InputError(f"{path}: warning = {profile.warning}, but SLURM takes at most {WARNED} seconds")
+    if profile.time.upper() in ENDLESS:
+        return
+    found = TIME.fullmatch(profile.time)
+    if not found:
+        form = 'minutes, "12:00:00" or "2-12:00" (days-hours:minutes)'
+        raise InputError(f"{path}: time = {profile.time!r} is no time as SLURM writes it: {form}")
+    days, *rest = found.groups()
+    given = [int(one) for one in rest if one is not None]
+    units = (3600, 60, 1) if days or len(given) == 3 else (60, 1)
+    seconds = int(days or 0) * 86400 + sum(one * unit for one, unit in zip(given, units, strict=False))
+    if seconds <= profile.warning:
+        raise InputError(
+            f"{path}: time = {profile.time!r} is over within warning = {profile.warning} seconds: a job would put "
+            "itself back into the queue as soon as it begins. Ask for more time, or set a smaller warning"
+        )
 
 
 def start(*, jobs: int = 1, profile: Path | None = None) -> Slurm:
@@ -184,7 +212,7 @@ def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
         name=_plain(names[0] + (f" and {len(names) - 1} more" if names[1:] else "")),
         array=f"0-{len(batch.elements) - 1}",
         batch=shlex.quote(str(file)),
-        output=shlex.quote(str(home / f"{number:04}-%a.out")),
+        output=shlex.quote(str(home).replace("%", "%%") + f"/{number:04}-%a.out"),
         nodes=nodes,
         each=each,
         cpus=max(*(job.threads * (1 if devices else job.processes) for job in jobs), profile.cpus_per_gpu * each, 1),
