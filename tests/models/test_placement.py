@@ -161,3 +161,11 @@ def test_processes_share_the_memory_of_a_processor() -> None:
     two = choose(shape, WORK, room, processes=2)
     assert two.fits
     assert 2 * two.memory.total <= 0.92 * room.memory
+
+
+def test_what_is_said_of_the_layout_goes_before_what_is_identity() -> None:
+    work = replace(WORK, tuning="lora")
+    found = choose(known()[SEVEN], work, devices("24GB"), checkpointing=False)
+    assert not found.fits
+    assert found.advice.startswith("without checkpointing in [placement] it fits, with the same result: lora, bf16")
+    assert "qlora" in choose(known()[SEVENTY], work, devices("80GB"), micro_tokens=8192).advice

@@ -120,6 +120,11 @@ def choose(
     if fitting:
         return fitting
     leanest = min(tried, key=lambda placement: placement.memory.total)
+    said = {"micro_tokens": micro_tokens, "checkpointing": checkpointing, "processes": processes}
+    narrow = [name for name, value in said.items() if value is not None]
+    if narrow and (other := choose(shape, work, where)).fits:  # the same result, so the first thing to try
+        words = f"without {', '.join(narrow)} in [placement] it fits, with the same result: {other.choice()}"
+        return replace(leanest, advice=words)
     return replace(leanest, advice=_advice(shape, work, where))
 
 
