@@ -39,3 +39,16 @@ def test_the_usual_score_chooses_the_checkpoint_of_a_task_of_ones_own(tmp_path: 
     assert (
         said({"task": "mine", "form": "spans", "labels": [], "metric": "exact_match"}, tmp_path).metric == "exact_match"
     )
+
+
+def test_an_example_is_found_in_the_rows_of_its_language_where_there_are_several(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    kept = {"en": "ab" * 32, "sw": "ef" * 32}
+    for language, fingerprint in kept.items():
+        folder = store.open(fingerprint)
+        table.write(folder / f"{language}.parquet", small.pairs(4, 1), form="pairs")
+        store.commit(fingerprint, folder, {"stage": {"kind": "rows", "inputs": {}}})
+    tokens = "cd" * 32
+    store.commit(tokens, store.open(tokens), {"stage": {"kind": "tokens", "inputs": {"rows": list(kept.values())}}})
+    name = named(store.path(tokens))
+    assert [name("sw", 2), name("en", 0), name("de", 1)] == ["sw:2 (p2)", "en:0 (p0)", "de:1"]

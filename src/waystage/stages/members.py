@@ -72,8 +72,9 @@ def named(tokens: Path) -> Callable[[str, int], str]:
         if not (tokens / manifest.NAME).exists():
             return said
         rows = manifest.load(tokens / manifest.NAME)["stage"]["inputs"]["rows"]
-        file = tokens.parents[1] / rows[:2] / rows / f"{language}.parquet"
-        return f"{said} ({table.ids(file)[row]})" if file.exists() else said
+        stages = [rows] if isinstance(rows, str) else rows  # several, where each has other languages
+        files = [tokens.parents[1] / one[:2] / one / f"{language}.parquet" for one in stages]
+        return next((f"{said} ({table.ids(file)[row]})" for file in files if file.exists()), said)
 
     return name
 
