@@ -13,10 +13,11 @@ import torch
 from transformers import AutoConfig, XLMRobertaForSequenceClassification
 
 from waystage.errors import StageError, TrainingDiverged
-from waystage.forms import pairs, retrieval
+from waystage.forms import pairs, retrieval, similarity
 from waystage.forms.encoded import Encoded, Head
 from waystage.forms.ragged import offsets_of
 from waystage.models import heads, load
+from waystage.models.smoothing import Smoothing
 from waystage.training import checkpoint, setup
 from waystage.training.corpus import Corpus
 from waystage.training.loop import Job, Member, Trained, train
@@ -231,6 +232,30 @@ def test_reading_twice_needs_no_more_memory_at_once_and_resumes_to_the_same_bits
     again = train(_read_twice(tmp_path / "e", **said))
     assert again.facts["resumed_at"] == 7
     assert torch.equal(again.weights.flat(), whole.weights.flat())
+
+
+def test_two_readings_of_vectors_do_not_depend_on_how_a_batch_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Two texts and how alike they are, with a change of the words that is the same in every part."""
+    monkeypatch.setattr(
+        Smoothing, "_smoothed", lambda self, table, _, vectors: vectors.flip(-1) * 3 if self.share else None
+    )
+
+    def run(name: str, micro: int, **recipe: float) -> list[float]:
+        job = _read_twice(tmp_path / name, **recipe)
+        rng = np.random.default_rng(1)
+        sizes = rng.integers(3, 40, 192)
+        ids, scores = rng.integers(5, 200, int(sizes.sum())).astype(np.uint32), rng.random(96).astype(np.float32)
+        corpus = Corpus([Encoded(ids, offsets_of(sizes), np.arange(0, 193, 2), np.arange(96), scores)], ["en"])
+        embed = heads.make(Head("embed", 0), job.network.backbone, drop=0, seed=1)
+        network = Network(job.network.backbone, {"h": embed})
+        member = Member("alike", "h", similarity, corpus)
+        return train(replace(job, network=network, members=(member,), micro_tokens=micro)).state.losses
+
+    whole = run("a", 10_000, smoothing=0.1, consistency=5.0)
+    np.testing.assert_allclose(run("b", 120, smoothing=0.1, consistency=5.0), whole, atol=1e-4)
+    assert not np.allclose(run("c", 120, smoothing=0.1), whole, atol=1e-2)
 
 
 def test_a_cut_embedding_table_does_not_change_the_run(tmp_path: Path) -> None:

@@ -148,7 +148,9 @@ def step(job: Job, weights: Weights, adam: Adam, rate: float, state: State) -> N
     ranks = job.network.ranks
     readings = 2 if consistency(job, kind) else 1
     mine = share(whole, kind, job.micro_tokens // readings, ranks)
-    backward = _contrasted if kind == "embed" and (len(mine.parts) > 1 or ranks.size > 1) else _added_up
+    # two readings are of units that stand by themselves, such as two texts and how alike they are
+    among_others = kind == "embed" and readings == 1
+    backward = _contrasted if among_others and (len(mine.parts) > 1 or ranks.size > 1) else _added_up
     loss, count = ranks.sum(*backward(job, weights, member, whole, mine, state.step))
     norm = weights.step(adam, rate, max(count, 1))
     mean = loss / max(count, 1)
