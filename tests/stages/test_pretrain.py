@@ -94,3 +94,14 @@ def test_an_unknown_shape_is_refused(tmp_path: Path) -> None:
     shape = {"family": "lstm", "layers": 1, "hidden": 8, "heads": 1, "intermediate": 8}
     with pytest.raises(InputError, match="'lstm'"):
         _pretrain(tmp_path, "xlm-r", shape=shape)
+
+
+def test_text_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "long").mkdir()
+    shape = {"family": "xlm-r", "layers": 1, "hidden": 8, "heads": 1, "intermediate": 8, "positions": 16}
+    with pytest.raises(InputError, match="positions for 16 only"):
+        _pretrain(tmp_path / "long", "xlm-r", shape=shape)
+    (tmp_path / "none").mkdir()
+    empty = small.stored(tmp_path / "empty", "masked", {"en": []})
+    with pytest.raises(InputError, match="no text to pretrain on"):
+        _pretrain(tmp_path / "none", "xlm-r", inputs={"tokens": empty / "tokens"})

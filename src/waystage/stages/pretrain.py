@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from waystage.errors import InputError
 from waystage.forms import masked
 from waystage.stages import Context, Inputs
+from waystage.stages.members import fitting
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -66,6 +67,9 @@ def _run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context, ra
 
     assert isinstance(inputs["tokens"], Path)
     corpus = Corpus.load(inputs["tokens"], exponent=float(config.get("exponent", 1.0)))
+    if not len(corpus):
+        raise InputError(f"there is no text to pretrain on in {inputs['tokens']}: every language is empty")
+    fitting(backbone, "text", zip(corpus.names, corpus.parts, strict=True), running_text=True)
     vocabulary = masked.vocabulary(tokenizer)
     if backbone.family.causal:
         vocabulary["mask_id"] = None
