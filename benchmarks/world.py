@@ -325,7 +325,7 @@ def share(percent: float, n: float) -> str:
     p, z = percent / 100, 1.96
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return f"{percent:.1f} ({100 * (centre - half):.0f} to {100 * (centre + half):.0f})"
+    return f"{percent:.1f} ({max(0.0, 100 * (centre - half)):.0f} to {100 * (centre + half):.0f})"
 
 
 def interval(pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> str:
