@@ -252,3 +252,16 @@ def test_tags_of_ones_own_stand_for_tags_of_the_world() -> None:
 @pytest.mark.parametrize("task", [t for t in tasks.all_tasks() if t.form == "retrieval"], ids=lambda t: t.name)
 def test_a_search_of_one_has_something_to_be_found(task: tasks.Task) -> None:
     assert any(one.gold for one in WORLD.examples(task, task.languages[-1], "test", 1))
+
+
+def test_similarity_of_ones_own_is_counted_on_its_own_scale() -> None:
+    said = {"form": "similarity", "files": {"test": {"en": "mine.jsonl"}}}
+    one, five = (sources.own_task("mine", {**said, "options": o}) for o in ({"scale": 1}, {}))
+    found = [[e.score for e in WORLD.examples(task, "en", "test", 40)] for task in (one, five)]
+    assert found[0] == [score / 5 for score in found[1]] and max(found[1]) > 1
+
+
+def test_a_search_of_ones_own_that_says_no_more_is_one_in_parallel_texts() -> None:
+    mine = sources.own_task("mine", {"form": "retrieval", "files": {"test": {"de": "mine.tsv"}}})
+    found = list(WORLD.examples(mine, "de", "test", 5))
+    assert {gold for one in found if one.query for gold in one.gold or ()} == {one.id for one in found if not one.query}

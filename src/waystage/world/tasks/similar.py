@@ -13,15 +13,19 @@ from waystage.world.tasks.nli import premise
 from waystage.world.tasks.setting import Setting
 
 WEIGHTS = {"verb": 30, "subject": 25, "object": 20, "others": 13, "time": 12}
+MOST = 5.0  # the score of two sentences that say the same
 
 
 def examples(setting: Setting, n: int) -> Iterator[Similar]:
+    most = float(setting.options.get("scale", MOST))  # of a task of the user's own, which may count from 0 to 1
     for number in range(n):
         plan, voice = setting.plan(number), setting.voice(number)
         first, second = pair(plan, setting.facts, setting.names, setting.domain)
+        score = similarity(first, second)
         yield Similar(
-            id=setting.name(number), first=voice.say(first), second=voice.say(second), score=similarity(first, second)
-        )
+            id=setting.name(number), first=voice.say(first), second=voice.say(second),
+            score=score if most == MOST else score * most / MOST,
+        )  # fmt: skip
 
 
 def pair(draw: Stream, facts: Facts, names: Pool, domain: str) -> tuple[Clause, Clause]:

@@ -69,7 +69,7 @@ def _pairs(task: Task) -> Generator:
 
 
 def _retrieval(task: Task) -> Generator:
-    mode = task.options.get("mode")
+    mode = task.options.get("mode", "bitext")  # as the form has it
     if mode == "bitext":
         return search.bitext
     if mode == "margin":
