@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
+from waystage.errors import DataError
 from waystage.forms.encoded import Head
 from waystage.models import heads, load, shapes
 from waystage.models.backbone import Backbone
@@ -138,3 +140,30 @@ def test_a_cut_table_is_put_back_whole() -> None:
     torch.testing.assert_close(after[[2, 5, 9]], before[[2, 5, 9]] + 1)
     idle = [i for i in range(300) if i not in (2, 5, 9)]
     torch.testing.assert_close(after[idle], before[idle] * 0.5)
+
+
+def _saved(folder: Path, name: str, drop: str) -> Backbone:
+    """A checkpoint without the weights that have `drop` in their name, as it is read again."""
+    torch.manual_seed(3)
+    AutoModel.from_config(_config(name)).save_pretrained(folder)
+    kept = {n: t for n, t in load_file(folder / "model.safetensors").items() if drop not in n}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    torch.manual_seed(np.random.default_rng().integers(2**31))
+    return load.backbone({"name": "local", "revision": "-"}, {"model": str(folder)})
+
+
+@pytest.mark.parametrize("name", ["xlm-roberta", "rembert", "llama"])
+def test_weights_that_a_checkpoint_lacks_are_never_random(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"are missing or of another size, the first is '.*layers?\.1\."):
+        _saved(tmp_path / "part", name, "layer.1." if name != "llama" else "layers.1.")
+    first, again = (_saved(tmp_path / str(number), name, "pooler").model.state_dict() for number in range(2))
+    assert first.keys() == again.keys()
+    assert all(torch.equal(first[part], again[part]) for part in first)
+
+
+def test_weights_of_another_size_are_not_taken(tmp_path: Path) -> None:
+    _saved(tmp_path, "xlm-roberta", "pooler")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "intermediate_size": 40}))
+    with pytest.raises(DataError, match=r"6 are missing or of another size, the first is 'encoder\.layer\.0\.inter"):
+        load.backbone({"name": "local", "revision": "-"}, {"model": str(tmp_path)})

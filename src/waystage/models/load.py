@@ -109,13 +109,32 @@ def backbone(
         built = AutoModel.from_config(config, **options)
         built.load_state_dict(load_file(tuned))
     else:
-        with quietly():  # transformers would print a table about the language-model head that is left out
-            built = AutoModel.from_pretrained(path, config=config, use_safetensors=True, **options, **four)
+        built = _published(path, config, {**options, **four})
     _look_both_ways(model, built, causal=kind.causal)
     made = Backbone(built, kind, described)
     if chain:
         adapters.attach(made, chain, seed=seed)
     return made
+
+
+def _published(path: Path, config: Any, options: dict[str, Any]) -> Any:
+    """The encoder of a checkpoint. A pooler that it lacks, which nobody reads, is the same in every run."""
+    from transformers import AutoModel
+
+    with quietly(), torch.random.fork_rng(devices=[]):  # it would tell of the language-model head that is left out
+        torch.manual_seed(0)
+        built, found = AutoModel.from_pretrained(
+            path, config=config, use_safetensors=True, ignore_mismatched_sizes=True, output_loading_info=True, **options
+        )
+    unlike = {name for name, *_ in found["mismatched_keys"]}
+    lacking = sorted(name for name in {*found["missing_keys"], *unlike} if not name.startswith("pooler."))
+    if lacking:
+        raise DataError(
+            f"its weights are not those that its config.json describes: {len(lacking)} are missing or of another size, "
+            f"the first is {lacking[0]!r}. They would be random: fetch the checkpoint again, or mend config.json",
+            path,
+        )
+    return built
 
 
 def _look_both_ways(model: Model, built: Any, *, causal: bool) -> None:
