@@ -279,6 +279,8 @@ def score(
     """
     from waystage.commands import scoring
 
+    pair = {"--language": language, "--gold": gold_file, "--predictions": predictions_file}
+    scoring.one_way(task, pair, {"a folder": predictions, "--allow-missing": allow_missing})
     if task:
         scoring.score_files(task, language, gold_file, predictions_file, force, json)
     else:
@@ -322,10 +324,10 @@ def export(
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str, typer.Argument(help="tasks | models | languages | studies | engines")],
+    what: Annotated[str, typer.Argument(help="tasks | models | languages | studies | engines | benchmarks")],
     json: Json = False,
 ) -> None:
-    """What there is: tasks, models, languages, studies, engines."""
+    """What there is: tasks, models, languages, studies of the folder ./studies, engines, benchmarks."""
     from waystage.commands import showing
 
     showing.listing(what, json)
@@ -333,23 +335,23 @@ def list_(
 
 @app.command()
 def show(
-    name: Annotated[list[str], typer.Argument(help="a task, model, language, benchmark or study file")],
+    name: Annotated[list[str], typer.Argument(help="tasks, models, languages, benchmarks or study files")],
     data: Annotated[bool, typer.Option("--data", help="of a task: read its rows and describe them")] = False,
     source: Annotated[str, typer.Option("--source", help="with --data: world, hub, or a data folder")] = "world",
     limit: Annotated[int, typer.Option(min=0, help="with --data: rows per split and language; 0: all")] = 1000,
     model: Annotated[str, typer.Option("--model", help="with --data: whose pieces to count and show")] = "standin-m",
     json: Json = False,
 ) -> None:
-    """Everything known about one task, model, language, benchmark or study.
+    """Everything known about tasks, models, languages, benchmarks or studies.
 
     Examples: `waystage show xnli` · `waystage show task xnli --data --source ./download`
     """
     from waystage.commands import showing
 
     if data:
-        showing.data(name[-1], source, limit, model, json)
+        showing.data(name, source, limit, model, json)
     else:
-        showing.show(name[-1], json)
+        showing.show(name, json)
 
 
 @app.command()
@@ -462,7 +464,10 @@ def pretrain(
     family: Annotated[str, typer.Option(help="xlm-r (reads both ways) or llama (a decoder)")] = "xlm-r",
     languages: Annotated[str | None, typer.Option(help="an expression or codes; default: all that have text")] = None,
     text: Annotated[list[str] | None, typer.Option(help="LANGUAGE=FILE or a folder, in place of the world")] = None,
-    documents: Annotated[int, typer.Option(min=1, help="of English in the world; others by their share")] = 40_000,
+    documents: Annotated[
+        int | None,
+        typer.Option(min=1, help="of English in the world (40000), others by their share; of own text: of each (all)"),
+    ] = None,
     first: Annotated[int, typer.Option(min=0, help="steps in one language alone, before all of them")] = 0,
     steps: Annotated[int, typer.Option(min=1, help="optimizer steps in all languages")] = 1_000,
     length: Annotated[int, typer.Option(min=8, max=512, help="tokens per sequence")] = 128,

@@ -62,3 +62,15 @@ def test_what_cannot_be_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "full" / "a").write_text("x")
     with pytest.raises(InputError, match="not empty"):
         CliRunner().invoke(app, ["pretrain", str(tmp_path / "full")], catch_exceptions=False)
+
+
+def test_own_text_is_read_to_its_end_unless_so_many_documents_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "de.txt").write_text("Der Hund sieht die Katze.\n" * 5, encoding="utf-8")
+    text, phases = {"de": str(tmp_path / "de.txt")}, [Phase(languages=("de",), steps=1)]
+
+    def rows(**more: object) -> dict[str, object]:
+        tokens = pretrained(shape("1x32"), phases, **more).inputs["tokens"]  # type: ignore[arg-type]
+        return tokens.inputs["rows"].config  # type: ignore[union-attr]
+
+    assert "limit" not in rows(text=text) and rows(text=text, documents=3)["limit"] == 3
+    assert rows()["limit"] == 40_000

@@ -21,9 +21,9 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "curve.parquet")
 
 
 def pretrain(
-    out: Path, *, said_shape: str, family: str, languages: str | None, text: list[str], documents: int, first: int,
-    steps: int, length: int, learning_rate: float | None, batch: int, tokenizer: str, start: str | None, seed: int,
-    threads: int, precision: str, store: Path | None, quiet: bool,
+    out: Path, *, said_shape: str, family: str, languages: str | None, text: list[str], documents: int | None,
+    first: int, steps: int, length: int, learning_rate: float | None, batch: int, tokenizer: str, start: str | None,
+    seed: int, threads: int, precision: str, store: Path | None, quiet: bool,
 ) -> None:  # fmt: skip
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
         raise InputError(f"{out} is there already and not empty: name another folder, or remove it first")

@@ -11,6 +11,16 @@ from waystage.commands.output import as_json, say, table
 from waystage.errors import DataError, InputError
 
 
+def one_way(task: str | None, pair: dict[str, object], tree: dict[str, object]) -> None:
+    """A pair of files or two folders: what belongs to the other way would have no effect."""
+    for name in (name for name, value in (tree if task else pair).items() if value):
+        if task:
+            raise InputError(
+                f"--task scores one pair of files, and {name} belongs to two folders: leave one of them out"
+            )
+        raise InputError(f"{name} belongs to one pair of files: say of which task, such as --task xquad")
+
+
 def score_files(
     task: str, language: str | None, gold: Path | None, predictions: Path | None, force: bool, json: bool
 ) -> None:

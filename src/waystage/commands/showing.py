@@ -17,6 +17,7 @@ from waystage.errors import InputError, UnknownName
 from waystage.models import shapes
 
 WHAT = ("tasks", "models", "languages", "studies", "engines", "benchmarks")
+KINDS = ("task", "model", "language", "benchmark", "study")  # that may stand before a name, and say nothing
 
 
 def listing(what: str, json: bool) -> None:
@@ -86,14 +87,20 @@ def _benchmarks() -> tuple[list[str], list[list[Any]]]:
     return ["name", "title", "tasks"], rows
 
 
-def show(name: str, json: bool) -> None:
-    facts = _facts(name)
+def show(said: list[str], json: bool) -> None:
+    names = named(said)
+    found = {name: _facts(name) for name in names}
     if json:
-        as_json(facts)
+        as_json(found if len(found) > 1 else found[names[0]])
         return
-    if name.endswith(".toml"):
-        facts = _study(name)
-    table(["", name], [[key, _plain(value)] for key, value in facts.items() if value not in ("", (), {}, None)])
+    for name, facts in found.items():
+        shown = _study(name) if name.endswith(".toml") else facts
+        table(["", name], [[key, _plain(value)] for key, value in shown.items() if value not in ("", (), {}, None)])
+
+
+def named(said: list[str]) -> list[str]:
+    """`show task xnli` is about xnli alone; `show xnli sw` is about both."""
+    return said[1:] if len(said) > 1 and said[0] in KINDS else said
 
 
 def _facts(name: str) -> dict[str, Any]:
@@ -155,11 +162,14 @@ def _asked(question: Any) -> str:
     return f"{question.ask} ({kind}{' against '.join(question.compare)}{where})".strip()
 
 
-def data(name: str, source: str, limit: int, model: str, json: bool) -> None:
+def data(said: list[str], source: str, limit: int, model: str, json: bool) -> None:
     """Lengths, labels, repetitions, leaks and wrong offsets of a task's rows, per split and language."""
     from waystage.models import identity, load
     from waystage.sources import doctor
 
+    name, *more = named(said)
+    if more:
+        raise InputError(f"--data describes one task at a time, not {len(more) + 1}: {', '.join([name, *more])}")
     task = task_table.get(name)
     places = {"model": model} if identity.local_folder(model) else {}
     tokenizer = load.tokenizer(identity.tokenizer(model), places)
@@ -214,7 +224,7 @@ def doctor() -> None:
         ["accelerators", _accelerators()],
         ["store", root],
         ["free disk there", size(shutil.disk_usage(there).free)],
-        ["optional parts", ", ".join(n for n in ("peft", "ray", "statsmodels") if util.find_spec(n)) or "none"],
+        ["optional parts", ", ".join(n for n in ("ray", "bitsandbytes", "cairosvg") if util.find_spec(n)) or "none"],
     ]
     table(["what", "here"], rows)
     say("Everything needed for a rehearsal is here: waystage rehearse studies/quickstart.toml")

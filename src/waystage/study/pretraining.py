@@ -22,6 +22,7 @@ from waystage.tasks.task import Task
 
 FAMILIES = ("xlm-r", "llama")
 HEAD = 32  # width of an attention head
+DOCUMENTS = 40_000  # of English: the world has no end of them
 RATES = {2: 2e-3, 4: 1.5e-3, 8: 1e-3}  # by layers; what was found to work for the stand-ins
 
 
@@ -53,13 +54,17 @@ def rate(layers: int) -> float:
 
 def pretrained(
     shape: Mapping[str, Any], phases: Sequence[Phase], *, text: Mapping[str, str] | None = None,
-    documents: int = 40_000, tokens_of: str = "standin-m", start: str | None = None, batch: int = 64,
+    documents: int | None = None, tokens_of: str = "standin-m", start: str | None = None, batch: int = 64,
     exponent: float = 0.7, seed: int = 0, threads: int = 1, precision: str = "fp32", store: str = "bf16",
 ) -> Stage:  # fmt: skip
-    """The stage of the last phase. `text`: language -> file, in place of the world; `start`: a model to go on from."""
+    """The stage of the last phase. `text`: language -> file, in place of the world; `start`: a model to go on from.
+
+    `documents`: of English in the world, others by their share; of own text so many of each language, or all.
+    """
     if not any(phase.steps for phase in phases):
         raise InputError("pretraining of no steps: say how many")
     task, source = _text(text)
+    limit = documents or (DOCUMENTS if source == "world" else None)
     reads, places = _tokenizer(tokens_of)
     made: Stage | None = None
     last = [phase for phase in phases if phase.steps][-1]
@@ -69,7 +74,8 @@ def pretrained(
             kind="rows", name=f"rows {task.name} train {few}", places=sources.places(task, source),
             config={
                 "task": task.name, "form": task.form, "split": "train", "languages": list(phase.languages),
-                "source": sources.identify(task, source, "train", phase.languages), "limit": documents,
+                "source": sources.identify(task, source, "train", phase.languages),
+                **({"limit": limit} if limit else {}),
             },
         )  # fmt: skip
         tokens = Stage(
