@@ -36,6 +36,7 @@ class Results:
     store: Store
     substitutions: tuple[str, ...] = ()
     path: str = ""  # of the study file, as it was typed
+    options: tuple[str, ...] = ()  # typed behind it, as far as they change what is compared
 
     @property
     def rehearsal(self) -> bool:
@@ -131,4 +132,5 @@ def load(
     where = store if isinstance(store, Store) else Store(store or default_root())
     locked = lock.Lock() if isinstance(study, Study) or rehearsal else lock.read(lock.beside(Path(study)))
     path = "" if isinstance(study, Study) else str(study)
-    return Results(said, plan(said, locked), where, tuple(substitutions), path)
+    options = ["--full"] * (rehearsal and full) + [word for one in overrides or () for word in ("--set", one)]
+    return Results(said, plan(said, locked), where, tuple(substitutions), path, tuple(options))

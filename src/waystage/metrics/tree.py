@@ -86,7 +86,9 @@ def score_tree(
     refused = bad if allow_missing else [*missing, *bad]
     if refused:
         count = "1 file" if len(refused) == 1 else f"{len(refused)} files"
-        hint = "" if allow_missing or not missing else "\nTo score what is there, allow missing files."
+        hint = (
+            "" if allow_missing or not missing else "\nTo score what is there, allow missing files (--allow-missing)."
+        )
         raise DataError(f"{count} cannot be scored\n" + "\n".join(f"  - {p}" for p in refused) + hint)
     headline = {task: score.averages["avg_metric"] for task, score in scores.items() if score.averages}
     return TreeScore(known.name, scores, overall_scores(known, headline), tuple(missing), skipped)

@@ -18,7 +18,7 @@ FRESH = 2.0  # seconds: a file that changed just now may change again within the
 
 def cache_folder() -> Path:
     said = os.environ.get("WAYSTAGE_CACHE")
-    return Path(said) if said else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "waystage"
+    return Path(said) if said else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "waystage"
 
 
 def sha256(path: Path) -> str:
