@@ -72,3 +72,13 @@ def test_scripts_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture
     subprocess.run(["bash", "-n", str(out / "submit.sh")], check=True)
     with pytest.raises(InputError, match="--engine ray has none"):
         placing.dry_run(plan, store, resources, engine="ray", profile=None, out=out, only=None, study="s")
+    told = {"engine": "slurm", "profile": None, "only": None, "study": "s"}
+    placing.dry_run(plan, store, resources, out=out, limit=2, **told)
+    assert "2 stages in 2 arrays" in capsys.readouterr().out
+    placing.dry_run(plan, filled(tmp_path / "full"), resources, out=out, existing="redo", **told)
+    assert "4 stages in 2 arrays" in capsys.readouterr().out
+    assert '\\"redo\\": true' in (out / "0000.json").read_text()
+    with pytest.raises(InputError, match="--existing only runs nothing"):
+        placing.dry_run(plan, store, resources, out=out, existing="only", **told)
+    with pytest.raises(InputError, match="--address is an option of --engine ray, not of slurm"):
+        placing.dry_run(plan, store, resources, out=out, others={"address": "auto", "dashboard": None}, **told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from waystage.errors import InputError
 from waystage.forms import table
 from waystage.forms.encoded import Encoded
 from waystage.forms.examples import Choice, Example, Passage, Similar, Span
+from waystage.graph.stage import Stage
+from waystage.graph.store import Store
 from waystage.models import load
 from waystage.models.packed import stream
 from waystage.stages import Context, run
+from waystage.stages.train import _read_to_the_end
 
 LORA = {"kind": "lora", "rank": 4, "alpha": 8.0, "targets": "all-linear", "dropout": 0.0}
 FORMS = ("pairs", "choice", "spans", "tags", "similarity", "bi", "retrieval")
@@ -177,3 +181,16 @@ def test_a_decoder_is_asked_for_the_next_token_also_where_its_tokenizer_has_a_ma
     wanted = sum(losses) / (len(text.ids) - len(losses))
     curve = pq.read_table(here / "next-out" / "curve.parquet").to_pylist()
     assert next(row["value"] for row in curve if row["name"] == "loss") == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_words_of_a_model_that_the_plan_took_for_an_encoder_are_refused(tmp_path: Path) -> None:
+    """Its tokens have labels at the first piece, where a decoder has not read the word."""
+    store = Store(tmp_path)
+    for options, refused in ({}, True), ({"label_piece": "first"}, True), ({"label_piece": "last"}, False):
+        stage = Stage(
+            kind="tokens", name="tokens", config={"form": "tags", **({"options": options} if options else {})}
+        )
+        told = {key: getattr(stage, key) for key in ("kind", "name", "version", "config", "inputs")}
+        store.commit(stage.fingerprint, store.open(stage.fingerprint), {"stage": told})
+        with pytest.raises(InputError, match="did not know that 'org/new' is a decoder") if refused else nullcontext():
+            _read_to_the_end("udpos", store.path(stage.fingerprint), "org/new")

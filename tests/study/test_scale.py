@@ -302,3 +302,22 @@ def test_an_adapter_on_some_layers_and_its_rehearsal() -> None:
         stage = trained(rehearsed(made)[0])["mnli"]
         assert stage.config["recipe"]["adapter"]["targets"] == kept
     study(models=["org/unknown"], recipe={"adapter": LORA | {"targets": ["whatever"]}})
+
+
+def test_a_folder_is_one_model_however_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "org" / "mine"
+    folder.mkdir(parents=True)
+    sizes = {"num_hidden_layers": 24, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128}
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 300, **sizes}))
+    for name in "model.safetensors", "tokenizer.json":
+        (folder / name).write_text("{}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    arms = {"none": {}, "mlm": {"tasks": ["mnli"], "replay": {"mlm": 0.3, "languages": ["de"]}}}
+    written = {"targets": ["udpos", "tatoeba", "xnli"], "intermediate": arms}
+    found = [
+        set(Plan(plan(study(models=[name], **written)).wanted).stages)
+        for name in (str(folder), "~/org/mine", "./org/mine")
+    ]
+    assert found[0] == found[1] == found[2]
+    assert shapes.shape("org/mine") is None, "without a dot it is a name of the hub"

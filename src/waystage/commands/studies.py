@@ -18,6 +18,7 @@ import typer
 from waystage.commands import fitting
 from waystage.commands.output import as_json, console, say, size, span, table
 from waystage.errors import InputError
+from waystage.graph import canonical
 from waystage.graph.draw import mermaid
 from waystage.graph.plan import Plan, Todo
 from waystage.graph.stage import Resources, Stage
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 HISTORY = 2000  # manifests that estimates look at; more would slow the plan and say nothing new
 FIGURES = ("svg", "png", "pdf")
 SUFFIXES = {"tex": "latex", "htm": "html"}
-RUNS = 10  # runs that `status` shows
+RUNS = 10  # runs that `status` shows, beside those that go on
 
 
 def open_store(root: Path | None) -> Store:
@@ -68,7 +69,11 @@ def plan(
 
 def study_id(results: Results) -> str:
     """Under this name the store remembers what a study consists of; a rehearsal is a study of its own."""
-    name = re.sub(r"[^a-z0-9]+", "-", results.study.title.lower()).strip("-")[:60] or "study"
+    title = results.study.title
+    whole = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "study"
+    name = whole[:60]
+    if name != whole or any(letter.isalnum() and not letter.isascii() for letter in title):
+        name += f"-{canonical.digest(title)[:8]}"  # titles in other scripts, or of one beginning, are not one study
     return name + ("-rehearsal" if results.rehearsal else "")
 
 
@@ -197,6 +202,7 @@ def run(
         placing.dry_run(
             Plan(results.plan.wanted), results.store, resources,
             engine=engine, profile=profile, out=dry_run, only=only, study=study_id(results),
+            existing=existing, limit=limit, others={"address": address, "dashboard": dashboard or None},
         )  # fmt: skip
         return
     count = jobs or os.cpu_count() or 1
@@ -217,7 +223,8 @@ def pinned(path: Path, overrides: list[str] | None, results: Results) -> Results
     file = lock.beside(path)
     found = lock.complete(results.study, results.plan.hub_tasks, lock.read(file), results.plan.hub_models)
     lock.write(file, found)
-    say(f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}")
+    told = f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}"
+    typer.echo(told, err=True)  # not between the lines of --json
     return load(path, store=results.store, overrides=overrides)
 
 
@@ -326,7 +333,7 @@ def status(root: Path | None, json: bool) -> None:
     if json:
         as_json([{**vars(run), "rows": {f: vars(row) for f, row in run.rows.items()}} for run in runs])
         return
-    for run in runs[:RUNS]:
+    for run in (run for number, run in enumerate(runs) if number < RUNS or run.status == "running"):
         if run.status == "running":
             console().print(live(run))
         else:

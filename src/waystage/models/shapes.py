@@ -211,10 +211,12 @@ def known() -> dict[str, Shape]:
 
 
 def shape(name: str) -> Shape | None:
-    """None where only the hub knows it."""
+    """None where only the hub knows it. A folder is written as `identity.local_folder` has it."""
     if name in known():
         return known()[name]
-    config = Path(name) / "config.json"
+    if not name.startswith((".", "/", "~")):
+        return None
+    config = Path(name).expanduser() / "config.json"
     return _read(config) if config.exists() else None
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waystage.errors import InputError, StageError
-from waystage.forms import masked, retrieval
+from waystage.forms import masked, retrieval, tags
+from waystage.graph import manifest
 from waystage.stages import Context, Inputs
 from waystage.stages.members import Said, encoded, examples, fitting, found_again, headline, named, said
 
@@ -272,6 +273,8 @@ def _members(
                     f"has no mask token ({', '.join(masked.MASKS)}). Leave out the replay for this model"
                 )
             exponent = float((config.get("replay") or config).get("exponent", 1.0))
+        if task.form is tags and causal and config["model"].get("attention") != "bidirectional":
+            _read_to_the_end(task.task, folder, config["model"]["name"])
         corpus = Corpus.load(folder, exponent=exponent, labels_of=labels_of(task.head.kind))
         if not len(corpus):
             raise InputError(f"task {task.task!r} has no example that can be trained on in {folder}")
@@ -284,6 +287,19 @@ def _members(
             )
         members.append(Member(task.task, task.head_name, task.form, corpus, vocabulary, named(folder)))
     return tuple(members)
+
+
+def _read_to_the_end(task: str, tokens: Path, model: str) -> None:
+    """A decoder has read a word only at its last piece; a plan that does not know the model takes it for an encoder."""
+    if not (tokens / manifest.NAME).exists():
+        return  # not from a store
+    options = manifest.load(tokens / manifest.NAME)["stage"]["config"].get("options") or {}
+    if options.get("label_piece") != "last":
+        raise InputError(
+            f"task {task!r} is labelled at the first piece of each word, where a decoder has not read the word yet: "
+            f"the plan did not know that {model!r} is a decoder. Fetch it and name its folder (models = ['./FOLDER']), "
+            "whose config.json a plan can read"
+        )
 
 
 def _cut(backbone: Backbone, members: tuple[Member, ...], dev: list[Path]) -> Tensor | None:

@@ -1,0 +1,44 @@
+"""Runs of a store, as typed: what goes on in it, and under which name it knows a study."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from waystage.cli import app
+from waystage.commands.studies import RUNS, study_id
+from waystage.engines.status import State, folder
+from waystage.graph import record
+from waystage.graph.files import write_text
+from waystage.graph.store import Store
+from waystage.results import load
+
+
+def test_what_goes_on_is_shown_however_old_it_is(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(RUNS + 5):
+        state = State(f"run-{number:02}", {}, "mine", status="running" if number == 1 else "done")
+        write_text(folder(store, state.run) / "state.json", state.dump())
+    said = CliRunner().invoke(app, ["status", "--store", str(tmp_path)]).output
+    assert said.count("mine") == RUNS
+    assert "0 of 0 stages" in said
+    assert "run-00" not in said
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("中文的任务", "阿拉伯文的任务"),
+        ("Größe", "Gräße"),
+        (f"{'intermediate tasks ' * 4}in Arabic", f"{'intermediate tasks ' * 4}in Chinese"),
+    ],
+)
+def test_two_titles_are_two_studies(first: str, second: str, tmp_path: Path) -> None:
+    results = load("studies/quickstart.toml", store=tmp_path)
+    names = [study_id(replace(results, study=results.study.model_copy(update={"title": t}))) for t in (first, second)]
+    assert names[0] != names[1]
+    assert all(record.path(Store(tmp_path), name).name == f"{name}.json" for name in names)
+    assert study_id(results) == "quickstart-one-step-before-the-target"
