@@ -26,6 +26,7 @@ ROUND = 128  # tokens of a stream are a multiple: few shapes, so that kernels ar
 ROUND_GROUP = 16  # lengths of a group likewise
 LOOSE = 0.7  # a group takes sequences down to this share of its length
 SHORT, TOGETHER = 128, 4  # sequences no longer than that are grouped by four, again for few shapes
+BAND = 1024  # which keys a query may see is kept for blocks up to this length: the longest would fill gigabytes
 
 
 @dataclass(frozen=True)
@@ -241,12 +242,18 @@ def _seen(layout: Layout, asked: Asked | None, group: int, window: int | None, c
     return band if keys is None or causal else (keys & band) | _band(size, 1, True, device)
 
 
-@lru_cache(64)
 def _band(size: int, window: int, causal: bool, device: torch.device) -> Tensor:
     """Which key a query sees: nearer than `window` on either side, or only behind it."""
+    return (_short_band if size <= BAND else _new_band)(size, window, causal, device)
+
+
+def _new_band(size: int, window: int, causal: bool, device: torch.device) -> Tensor:
     distance = torch.arange(size, device=device)[:, None] - torch.arange(size, device=device)
     seen = distance.abs() < window
     return seen & (distance >= 0) if causal else seen
+
+
+_short_band = lru_cache(64)(_new_band)
 
 
 def _ragged(
