@@ -151,6 +151,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "mode": ({"form": "retrieval", "files": {"en": "x.tsv"}, "options": {"mode": "near"}}, "there are: bitext, margin"),
     "metric": ({"form": "spans", "files": {"en": "x.json"}, "metric": "em"}, "there are: exact_match, f1"),
     "dots": ({"form": "spans", "files": {"en": "../../etc/x.json"}}, "leaves its folder with '..'"),
+    "two labels": ({"form": "pairs", "labels": ["a"], "columns": {"label": "x, y"}, "files": {"en": "x.csv"}},
+                   "columns.label must be one column, not x, y"),
+    "no column": ({"form": "pairs", "labels": ["a"], "columns": {"first": []}, "files": {"en": "x.csv"}},
+                  "columns.first names no column"),
 }  # fmt: skip
 
 
@@ -170,3 +174,68 @@ def test_a_column_that_is_not_there_lists_those_that_are(tmp_path: Path) -> None
     with pytest.raises(DataError, match="no such file"):
         missing = {**said, "files": {"test": {"en": str(tmp_path / "y.tsv")}}}
         read(sources.own_task("mine", missing), "test", "en")
+
+
+def parallel(tmp_path: Path, name: str, text: str, **more: Any) -> Task:
+    (tmp_path / name).write_text(text)
+    return sources.own_task("mine", {"form": "retrieval", "files": {"sw": str(tmp_path / name)}, **more})
+
+
+def test_a_sentence_and_its_translation_are_on_one_side(tmp_path: Path) -> None:
+    task = parallel(tmp_path, "sw.tsv", "".join(f"neno {i}\tword {i}\n" for i in range(100)))
+    found = {split: read(task, split, "sw") for split in own.PARTS}
+    assert sum(map(len, found.values())) == 200
+    for passages in found.values():
+        assert {gold for p in passages if p.query for gold in p.gold} == {p.id for p in passages if not p.query}
+    assert len(found["test"]) > 6
+
+
+def test_parallel_text_may_name_its_columns(tmp_path: Path) -> None:
+    for text, more in (
+        ("a\tb\n", {}),
+        ("text\tenglish\na\tb\n", {}),
+        ("n\ten\tsw\n1\tb\ta\n", {"columns": {"text": "sw", "english": "en"}}),
+    ):
+        task = parallel(tmp_path, "sw.tsv", text, **more)
+        again = own.from_identity("mine", sources.identify(task, "files", "test", ("sw",)), own.places(task))
+        for one in (task, again):
+            found = [p.text for split in own.PARTS for p in read(one, split, "sw")]
+            assert found == ["a", "b"], text
+
+
+def test_a_row_that_is_left_out_moves_no_other(tmp_path: Path) -> None:
+    rows = [{"tokens": [] if i == 3 else [str(i)], "tags": [] if i == 3 else ["O"]} for i in range(60)]
+    said = {"form": "tags", "labels": ["O"], "files": {"en": jsonl(tmp_path / "x.jsonl", rows)}}
+    found = {e.words[0]: split for split in own.PARTS for e in read(sources.own_task("mine", said), split, "en")}
+    assert found == {str(i): own.part(i) for i in range(60) if i != 3}
+
+
+def test_similarity_is_read_on_the_scale_that_it_is_learnt_on(tmp_path: Path) -> None:
+    rows = [{"first": "a", "second": "b", "score": 4.5}]
+    said = {"form": "similarity", "files": {"test": {"en": jsonl(tmp_path / "x.jsonl", rows)}}}
+    assert [e.score for e in read(sources.own_task("mine", said), "test", "en")] == [4.5]
+    with pytest.raises(DataError, match=r"score 4\.5 is not between 0 and 1"):
+        read(sources.own_task("mine", {**said, "options": {"scale": 1}}), "test", "en")
+
+
+@pytest.mark.parametrize(
+    ("columns", "second"), [({}, "b"), ({"label": "gold"}, "b"), ({"first": "first", "label": "gold"}, "")]
+)
+def test_one_text_is_read_only_where_one_is_named(tmp_path: Path, columns: dict[str, str], second: str) -> None:
+    rows = [{"first": "a", "second": "b", columns.get("label", "label"): "yes"}]
+    files = {"test": {"en": jsonl(tmp_path / "x.jsonl", rows)}}
+    task = sources.own_task("mine", {"form": "pairs", "labels": ["yes"], "files": files, "columns": columns})
+    assert [e.second for e in read(task, "test", "en")] == [second]
+
+
+def test_a_long_field_of_a_csv_is_a_field_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text('first,second,label\n"' + "long " * 40_000 + '",b,yes\n')
+    said = {"form": "pairs", "labels": ["yes"], "files": {"test": {"en": str(tmp_path / "x.csv")}}}
+    assert len(read(sources.own_task("mine", said), "test", "en")[0].first) == 200_000
+
+
+def test_dev_data_of_other_languages_choose_nothing() -> None:
+    said = {"form": "pairs", "labels": ["yes"], "files": {"train": {"en": "a.tsv"}, "test": {"sw": "c.tsv"}}}
+    for dev, splits in (({"sw": "b.tsv"}, ("fit", "held")), ({"en": "b.tsv"}, ("train", "dev"))):
+        task = sources.own_task("mine", {**said, "files": {**said["files"], "dev": dev}})
+        assert (task.train_split, task.select_on) == splits

@@ -15,7 +15,7 @@ from typing import Any
 
 from waystage.errors import DataError
 from waystage.sources.notes import RowFault
-from waystage.sources.text import lines, parse, read_json
+from waystage.sources.text import MAX_LINE, lines, parse, read_json
 
 Record = dict[str, Any]
 Records = Iterator[tuple[int, Record | RowFault]]
@@ -36,6 +36,8 @@ def _named(path: Path, rows: Iterator[tuple[int, list[str]]], header: Sequence[s
             if width > len(names):
                 raise DataError(f"{width} fields where {len(names)} are expected ({', '.join(names)})", path, line)
             names = names[:width]
+            if fields == names:  # it names its columns after all
+                continue
         if len(fields) != width:
             yield line, RowFault("wrong number of fields", f"{len(fields)} fields where the others have {width}")
         else:
@@ -49,6 +51,7 @@ def tsv(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
 
 
 def _quoted(path: Path, delimiter: str, *, one_line: bool) -> Iterator[tuple[int, list[str]]]:
+    csv_module.field_size_limit(MAX_LINE)  # its own limit is far below what a field may have here, see `fields`
     reader = csv_module.reader((line + "\n" for _, line in lines(path)), delimiter=delimiter, strict=True)
     before = 0
     try:

@@ -42,6 +42,7 @@ FORMATS = {
     ".iob2": "iob2", ".conll": "columns", ".txt": "text_lines", ".parquet": "parquet",
 }  # fmt: skip
 PARTS = ("train", "dev", "test")
+SINGLE = ("label", "score", "tags", "answers", "starts")  # fields that no two columns can be joined to
 OPTIONS: dict[str, set[str]] = {
     "pairs": {"logits"}, "choice": {"logits"}, "similarity": {"bi", "scale"}, "masked": set(),
     "tags": {"label_piece", "logits"},
@@ -69,20 +70,30 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
     if unknown:
         raise InputError(f"task {name!r}: {sorted(unknown)[0]!r} is no field of the form {form!r}, which has "
                          f"{', '.join(COLUMNS[form])}, id, item, group")  # fmt: skip
-    if form == "pairs" and "second" not in said.get("columns", {}) and said.get("columns"):
+    for field, column in columns.items():
+        if not column:
+            raise InputError(f"task {name!r}: columns.{field} names no column")
+        if field in SINGLE and not isinstance(column, str):
+            raise InputError(f"task {name!r}: columns.{field} must be one column, not {', '.join(column)}")
+    named = said.get("columns", {})
+    if form == "pairs" and "first" in named and "second" not in named:
         del columns["second"]  # one text
     _check(name, form, said, {language for by_language in files.values() for language in by_language})
+    # parallel text needs no header, unless its columns are called otherwise
+    header = ("text", "english") if form == "retrieval" and columns == COLUMNS[form] else ()
     layouts = tuple(
         Files(
             path=str(Path(path).absolute()), format=_format(name, form, path), columns=columns, languages=(language,),
             splits={part: part for part in (PARTS if split == "" else (split,))},
-            header=("text", "english") if form == "retrieval" else (),
+            header=header,
             reader={"spans": "squad_rows", "retrieval": "bitext"}.get(form, "rows"),
         )
         for split, by_language in files.items()
         for language, path in by_language.items()
     )  # fmt: skip
     training = tuple(files.get("train", files.get("", {}))) if form != "retrieval" else ()
+    # dev data of other languages than those that are trained in choose nothing
+    chooses = "" in files or ("dev" in files and (not training or bool(set(training) & set(files["dev"]))))
     return Task(
         name=name,
         title=name,
@@ -93,8 +104,8 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
         train_languages=training,
         train_on=tuple(said.get("train_on", ())),
         splits=PARTS if "" in files else tuple(files),
-        train_split="train" if "dev" in files or "" in files else "fit",
-        select_on="dev" if "dev" in files or "" in files else "held",
+        train_split="train" if chooses else "fit",
+        select_on="dev" if chooses else "held",
         licence="the user's own",
         options=dict(said.get("options", {})),
         derived_from=tuple(said.get("derived_from", ())),
@@ -189,12 +200,14 @@ def _format(name: str, form: str, path: str) -> str:
 def declared(said: Task) -> dict[str, Any]:
     """What of the declaration decides the rows: everything but the places of the files."""
     layout = said.files[0]
+    together = said.form == "retrieval" and len(layout.splits) == len(PARTS)
     return {
         "form": said.form,
         "labels": list(said.labels),
         "columns": {k: v if isinstance(v, str) else list(v) for k, v in layout.columns.items()},
         "options": dict(said.options),
         "formats": sorted({f"{','.join(f.splits)}/{f.languages[0]}: {f.format}" for f in said.files}),
+        **({"divided": "by row"} if together else {}),  # once by passage, which parted a sentence from its translation
     }
 
 
@@ -226,9 +239,10 @@ def _path(said: Task, split: str, language: str) -> Path:
 
 def for_the_world(said: Task) -> dict[str, Any]:
     """What the built-in world needs to make examples of a user's task."""
+    mode = {"mode": "bitext"} if said.form == "retrieval" else {}  # it is not asked of mentions, as Mewsli-X is
     return {
         "form": said.form, "metric": said.metric, "labels": list(said.labels), "languages": list(said.languages),
-        "options": dict(said.options),
+        "options": {**mode, **said.options},
     }  # fmt: skip
 
 
@@ -256,8 +270,10 @@ def from_identity(name: str, identity: Mapping[str, Any], places: Mapping[str, s
 
 def read(said: Task, split: str, language: str, notes: Notes) -> Iterator[Example]:
     whole = any(language in layout.languages and len(layout.splits) == len(PARTS) for layout in said.files)
-    for index, example in enumerate(folder.read(Path("/"), said, split, language, notes)):
-        if not whole or part(index) == split:
+    before = notes.rows
+    for example in folder.read(Path("/"), said, split, language, notes):
+        # the number of the row, not of the example: a row of parallel text is two, and one left out is none
+        if not whole or part(notes.rows - before - 1) == split:
             yield example
 
 

@@ -148,7 +148,7 @@ def _right_first(reading: Reading, index: int, record: Record) -> Example | None
 
 def _similar(reading: Reading, index: int, record: Record) -> Example | None:
     _label_must_be_there(reading, record, "score")
-    scale = float(reading.task.options.get("scale", 1.0))
+    scale = float(reading.task.options.get("scale", 5.0))
     score = None if reading.hidden else fields.number(record, reading.layout, "score", low=0.0, high=scale)
     if score is None and reading.notes.may_exclude:
         return None
