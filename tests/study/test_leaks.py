@@ -203,6 +203,37 @@ def test_an_intermediate_that_chose_where_the_target_is_scored_is_marked() -> No
     assert leaks.SCORED not in {mark.kind for mark in leaks.marks(last, "x", tasks.get("americasnli"))}
 
 
+def test_an_arm_may_choose_where_its_study_does_not() -> None:
+    arm = {"tasks": ["xnli"], "recipe": {"select": "best"}, "target": {"recipe": {"select": "best"}}}
+    made = study(["americasnli", "xnli"], arm, evaluate_on="dev", recipe={"select": "last"})
+    for name, chains in (("americasnli", ["xnli:dev -> americasnli:dev"]), ("xnli", ["xnli:dev"])):
+        found = [mark.chain for mark in leaks.marks(made, "x", tasks.get(name)) if mark.kind == leaks.SCORED]
+        assert found == chains
+        assert leaks.SCORED not in {mark.kind for mark in leaks.marks(made, "none", tasks.get(name))}
+
+
+def test_an_intermediate_that_chooses_on_the_test_of_another_is_refused() -> None:
+    """Held-out training data would do, but those are inside the test of a third task."""
+    ours = {
+        "form": "spans",
+        "files": {"test": {"sw": "x.json"}},
+        "train_on": ["tydiqa"],
+        "derived_from": ["squad:train"],
+    }
+    arm: dict[str, Any] = {"tasks": ["squad"], "on": ["lareqa2"]}
+    other = {
+        "form": "spans",
+        "files": {"test": {"de": "y.json"}},
+        "train_on": ["tydiqa"],
+        "derived_from": ["squad:dev"],
+    }
+    table = {"ours": ours, "lareqa2": other}
+    with pytest.raises(StudyError, match="chooses its checkpoint on the test of the target 'lareqa2': squad:dev"):
+        study(["ours", "lareqa2"], arm, task=table)
+    assert study(["ours", "lareqa2"], {**arm, "recipe": {"select": "last"}}, task=table)
+    assert study(["lareqa2"], arm, task={"lareqa2": other})
+
+
 def test_the_narrowest_table_says_whether_a_checkpoint_is_chosen() -> None:
     recipe = {"select": "last", "target": {"select": "best"}}
     marks = leaks.marks(study(["xnli"], {}, evaluate_on="dev", recipe=recipe), "none", tasks.get("xnli"))
@@ -246,6 +277,18 @@ def test_a_test_file_that_was_seen_before_is_refused(tmp_path: Path, split: str)
     with pytest.raises(StudyError, match=rf"mine:{split} \(en\) is the same file as mine:test \(en\)"):
         plan(made)
     (tmp_path / "test.tsv").write_text("a\tb\tl\nanother\tone\tno\n")
+    assert plan(made).cells
+
+
+def test_a_threshold_is_not_chosen_on_the_test(tmp_path: Path) -> None:
+    for part in ("dev", "test"):
+        (tmp_path / f"{part}.tsv").write_text("neno\tword\n")
+    files = {part: {"sw": str(tmp_path / f"{part}.tsv")} for part in ("dev", "test")}
+    table = {"mine": {"form": "retrieval", "options": {"mode": "margin"}, "files": files}}
+    made = study(["mine"], {}, source="hub", intermediate={"none": {}}, task=table)
+    with pytest.raises(StudyError, match=r"mine:dev \(sw\) is the same file as mine:test \(sw\)"):
+        plan(made)
+    (tmp_path / "dev.tsv").write_text("nyumba\thouse\n")
     assert plan(made).cells
 
 

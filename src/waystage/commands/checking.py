@@ -16,7 +16,10 @@ from waystage.graph.stage import Stage
 from waystage.graph.store import Store
 from waystage.results import Results, load
 from waystage.study.data import origins
+from waystage.study.lock import Lock, beside
+from waystage.study.lock import read as read_lock
 from waystage.study.lookup import find_task, source_of
+from waystage.study.regimes import TargetStage
 
 SHOWN = 20  # leaks
 SEEN = 0.5  # share of the scored examples that somebody trains on: no chance repetition any more
@@ -32,13 +35,15 @@ def check(
         results = pinned(path, overrides, results)
     problems = list(results.plan.blocked)
     prints: dict[tuple[str, str, str], Any] = {}
-    pages = list(_data(results, limit, prints))
+    pages = list(_data(results, limit, prints, _lock(path, rehearsal)))
     leaks = doctor.leaks(prints)
+    if results.study.evaluate_on == "test":  # what a checkpoint is chosen by is no test either
+        leaks += [leak for leak in doctor.leaks(prints, ("dev",)) if leak["of"].endswith(" test")]
     problems += [f"{page['task']} {m['split']} {m['language']}: {m['why']}" for page in pages for m in page["missing"]]
     scored = f" {results.study.evaluate_on}"
     seen = [leak for leak in leaks if leak["of"].endswith(scored) and leak.get("whole", {}).get("share", 0) >= SEEN]
     problems += [f"the test was seen before: {doctor.leak_in_words(leak)}" for leak in seen]
-    failed = _one_batch(results, path, overrides, rehearsal) if batch and not problems else []
+    failed = _one_batch(results, path, rehearsal) if batch and not problems else []
     problems += failed
     if json:
         as_json({"problems": problems, "data": pages, "leaks": leaks, "left_out": list(results.plan.left_out)})
@@ -48,7 +53,13 @@ def check(
         raise typer.Exit(2)
 
 
-def _data(results: Results, limit: int, prints: dict[tuple[str, str, str], Any]) -> Iterator[dict[str, Any]]:
+def _lock(path: Path, rehearsal: bool) -> Lock:
+    return Lock() if rehearsal else read_lock(beside(path))
+
+
+def _data(
+    results: Results, limit: int, prints: dict[tuple[str, str, str], Any], lock: Lock
+) -> Iterator[dict[str, Any]]:
     """What the doctor says of every split and language that the study reads."""
     from waystage.models import load as models
     from waystage.sources import doctor
@@ -75,7 +86,7 @@ def _data(results: Results, limit: int, prints: dict[tuple[str, str, str], Any])
         for split, languages in splits.items():
             found = doctor.examine(
                 task, source, splits=[split], languages=list(languages), tokenizer=tokenizer,
-                max_length=stage.config["max_length"], limit=limit or None, prints=prints,
+                max_length=stage.config["max_length"], limit=limit or None, prints=prints, lock=lock.data,
             )  # fmt: skip
             page["splits"] |= found["splits"]
             page["missing"] += found["missing"]
@@ -85,21 +96,32 @@ def _data(results: Results, limit: int, prints: dict[tuple[str, str, str], Any])
         yield page
 
 
-def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehearsal: bool) -> list[str]:
+def _one_batch(results: Results, path: Path, rehearsal: bool) -> list[str]:
     """One optimizer step of every training stage of the first seed, in a store that is thrown away."""
     from waystage import engines
     from waystage.engines.run import execute
+    from waystage.study.recipe import Recipe
+    from waystage.study.stages import plan
 
     study = results.study
     step = {"epochs": None, "steps": 1, "examples": 8, "eval_examples": 8}
-    phases = {name: getattr(study.recipe, name) for name in ("intermediate", "target")}
-    recipe = study.recipe.model_copy(
-        update={**step, **{name: type(said)(adapter=said.adapter) for name, said in phases.items()}}
-    )
+    as_wide = dict.fromkeys(step)  # what a narrower table says of length gives way, and nothing else
+    tables: dict[str, Any] = {
+        phase: getattr(study.recipe, phase).model_copy(update=as_wide) for phase in ("intermediate", "target")
+    }
+    tables["task"] = {name: said.model_copy(update=as_wide) for name, said in study.recipe.task.items()}
+    recipe = study.recipe.model_copy(update={**step, **tables})
+
+    def short(target: TargetStage) -> TargetStage:
+        if target.recipe == Recipe() and not target.shots:  # shots have a length of their own
+            return target
+        return target.model_copy(update={"recipe": target.recipe.model_copy(update=step)})
+
     arms = {
         name: arm.model_copy(
             update={
                 "recipe": arm.recipe.model_copy(update=step),
+                "target": short(arm.target),
                 "then": tuple(
                     one.model_copy(update={"recipe": one.recipe.model_copy(update=step)}) for one in arm.then
                 ),
@@ -110,10 +132,10 @@ def _one_batch(results: Results, path: Path, overrides: list[str] | None, rehear
     first = {"seeds": study.seeds[:1], "intermediate_seeds": study.intermediate_seeds[:1]}
     small = study.model_copy(update={**first, "recipe": recipe, "intermediate": arms, "keep": "all"})
     with tempfile.TemporaryDirectory(prefix="waystage-check-") as folder:
-        tried = load(small, store=Store(folder))
-        checkpoints = [cell.evaluate.inputs.get("checkpoint") for cell in tried.plan.cells]
+        tried = plan(small, _lock(path, rehearsal))
+        checkpoints = [cell.evaluate.inputs.get("checkpoint") for cell in tried.cells]
         wanted = [stage for stage in checkpoints if isinstance(stage, Stage)]
-        outcome = execute(Plan(wanted), tried.store, engines.get("inline")(jobs=1))
+        outcome = execute(Plan(wanted), Store(folder), engines.get("inline")(jobs=1))
     return [f"{failure.name}: {failure.error}" for failure in outcome.failed]
 
 

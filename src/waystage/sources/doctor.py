@@ -39,6 +39,7 @@ def examine(
     max_length: int | None = None,
     limit: int | None = None,
     prints: dict[Where, Prints] | None = None,
+    lock: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Every split and language of a task that the source has. What is missing is listed, not raised.
 
@@ -49,7 +50,7 @@ def examine(
     for split in splits or task.splits:
         for language in languages or _languages(task, split):
             try:
-                identity = sources.identify(task, source, split, (language,))
+                identity = sources.identify(task, source, split, (language,), lock=lock)
                 notes = Notes()
                 place = sources.places(task, source)
                 examples = list(sources.read(task, identity, split, language, place=place, notes=notes, limit=limit))
@@ -75,15 +76,15 @@ def licence(task: Task) -> dict[str, Any]:
     return {"licence": task.licence, "non_commercial": task.non_commercial, "redistributable": task.redistributable}
 
 
-def leaks(prints: Mapping[Where, Prints]) -> list[dict[str, Any]]:
-    """What of an evaluated split is also in a trained one of the same language, whatever the tasks."""
-    trained = {where: each for where, each in prints.items() if where[1] in TRAINED}
+def leaks(prints: Mapping[Where, Prints], before: Sequence[str] = TRAINED) -> list[dict[str, Any]]:
+    """What of an evaluated split is also in one that was seen before, of the same language and whatever task."""
+    trained = {where: each for where, each in prints.items() if where[1] in before}
     return [
         {"language": language, "of": f"{task} {split}", "in": f"{other} {theirs}", **leak}
         for (task, split, language), evaluated in prints.items()
         if split not in TRAINED
         for (other, theirs, same), known in trained.items()
-        if same == language and (leak := shared(evaluated, known))
+        if same == language and (task, split) != (other, theirs) and (leak := shared(evaluated, known))
     ]
 
 

@@ -13,7 +13,7 @@ comparison of whole files (`same_files`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from waystage.tasks.task import Task
 
 if TYPE_CHECKING:
     from waystage.study.cells import StudyPlan
+    from waystage.study.recipe import Recipe
     from waystage.study.regimes import Intermediate
     from waystage.study.schema import Study
 
@@ -178,6 +179,14 @@ def refusals(study: Study) -> Iterator[Problem]:
                         ("intermediate", arm, *at),
                         f"{name!r} holds the test of the target {target.name!r}: {chain}. Leave one of the two out",
                     )
+                elif test == "test" and at[0] != "trained_on" and lesson.select_on not in KIND:
+                    chain = leak(study, lesson, lesson.select_on, target, test)
+                    if chain and _chooses(study, "intermediate", name, _recipes_of(study, said, name)):
+                        yield Problem(
+                            ("intermediate", arm, *at),
+                            f"{name!r} chooses its checkpoint on the test of the target {target.name!r}: {chain}. "
+                            'Say recipe = { select = "last" } for it, or leave one of the two out',
+                        )
 
 
 CHOSEN = "chooses its checkpoint on its own test"
@@ -203,12 +212,13 @@ def marks(study: Study, arm: str, target: Task) -> tuple[Mark, ...]:
     if any(one.checkpoint and not one.trained_on for one in _made_of(study, said)):
         found[Mark(UNCHECKED)] = None
     there = target.train_languages and not target.train_on and target.select_on == study.evaluate_on
-    if there and _chooses(study, "target", target.name):
+    narrow = [] if said.target.shots else [said.target.recipe]
+    if there and _chooses(study, "target", target.name, narrow):
         found[Mark(SCORED, f"{target.name}:{target.select_on}")] = None
     for name in tasks if study.evaluate_on == "dev" else ():  # what holds a test is refused, or chosen on other data
         lesson = kept_apart(study, find_task(study, name))
         chain = leak(study, lesson, lesson.select_on, target, study.evaluate_on)
-        if chain and _chooses(study, "intermediate", name):
+        if chain and _chooses(study, "intermediate", name, _recipes_of(study, said, name)):
             found[Mark(SCORED, chain)] = None
     return tuple(found)
 
@@ -226,11 +236,20 @@ def tuned(model: str) -> tuple[Mark, ...]:
     return (Mark(UNCHECKED, f"{model} is a {heads[0]}"),) if heads else ()
 
 
-def _chooses(study: Study, phase: str, task: str) -> bool:
-    """Whether a checkpoint is chosen by dev data; the narrowest table that says so decides."""
+def _chooses(study: Study, phase: str, task: str, narrow: Sequence[Recipe]) -> bool:
+    """Whether a checkpoint is chosen by dev data; the narrowest table that says so decides. `narrow`: of the arm."""
     said = study.recipe
     wide = (said.task.get(task), getattr(said, phase), said)
-    return next((recipe.select for recipe in wide if recipe and recipe.select), "best") != "last"
+
+    def select(own: Recipe | None) -> str:
+        return next((recipe.select for recipe in (own, *wide) if recipe and recipe.select), "best")
+
+    return any(select(own) != "last" for own in narrow or (None,))
+
+
+def _recipes_of(study: Study, arm: Intermediate, task: str) -> list[Recipe]:
+    """Of the stages of an arm, and of those that it is made of, that train on a task."""
+    return [step.recipe for one in _made_of(study, arm) for step in one.steps if task in step.tasks]
 
 
 def _same(study: Study, lesson: Task, trained: Task) -> Mark | None:
@@ -262,11 +281,14 @@ def same_files(made: StudyPlan) -> None:
     problems: dict[str, None] = {}
     seen: set[str] = set()
     for cell in made.cells:
-        checkpoint = cell.evaluate.inputs.get("checkpoint")
-        if isinstance(checkpoint, Stage) and checkpoint.fingerprint + cell.evaluate.name not in seen:
-            seen.add(checkpoint.fingerprint + cell.evaluate.name)
+        # beside what was trained on: the dev data that a threshold is chosen by
+        given = (cell.evaluate.inputs.get(name) for name in ("checkpoint", "dev_rows"))
+        before = [one for one in given if isinstance(one, Stage)]
+        key = "".join((*(one.fingerprint for one in before), cell.evaluate.name))
+        if before and key not in seen:
+            seen.add(key)
             tests = {content: (where, whole) for content, where, whole in _files(cell.evaluate.inputs["rows"])}
-            for stage in Plan([checkpoint]).stages.values():
+            for stage in Plan(before).stages.values():
                 for content, where, whole in _files(stage):
                     test, divided = tests.get(content, (where, False))
                     if where != test and not (whole and divided):
