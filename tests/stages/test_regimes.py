@@ -16,7 +16,7 @@ from tests.stages import small
 
 from waystage.errors import InputError
 from waystage.forms import table
-from waystage.forms.examples import Choice, Pair, Similar, Span, Tags
+from waystage.forms.examples import Choice, Pair, Passage, Similar, Span, Tags
 from waystage.models.layers import place
 from waystage.stages import Context, run
 from waystage.stages.alter import shuffled, switched
@@ -94,6 +94,37 @@ def test_other_forms_get_labels_that_their_text_can_have() -> None:
     choices = [Choice(id=str(i), context="c", options=("a", "b", "c")[: 2 + i % 2], label=0) for i in range(40)]
     labels = [(c.label, len(c.options)) for c in shuffled(choices)[0]]
     assert all(label < options for label, options in labels) and len(set(labels)) > 3
+
+
+def test_that_there_is_no_answer_is_dealt_anew_too() -> None:
+    some = [
+        Span(id=str(i), context="one two three four", question="?", answers=("two",), starts=(4,))
+        if i % 3
+        else Span(id=str(i), context="one two three four", question="?", answerable=False)
+        for i in range(600)
+    ]
+    plain, dealt = (shuffled(some, deal)[0] for deal in ((), ("answerable",)))
+    assert [one.answerable for one in plain] == [one.answerable for one in some]
+    assert sum(one.answerable for one in dealt) == 400
+    kept = sum(a.answerable == b.answerable for a, b in zip(some, dealt, strict=True)) / 600
+    assert 0.48 < kept < 0.64, "5 in 9 by chance"
+    for one in dealt:
+        assert bool(one.answers) == one.answerable
+        assert all(one.context.startswith(a, s) for a, s in zip(one.answers, one.starts, strict=True))
+
+
+def test_where_no_space_parts_words_answers_move_by_characters() -> None:
+    (span,) = [Span(id="7", context="这里没有空格也可以找到答案", question="?", answers=("空格",), starts=(4,))]
+    (moved,), _ = shuffled([span], ("characters",))
+    assert len(moved.answers[0]) == 2 and moved.context.startswith(moved.answers[0], moved.starts[0])
+
+
+def test_queries_of_a_search_get_the_answers_of_other_queries() -> None:
+    some = [Passage(id=f"c{i}", text="c", query=False) for i in range(300)]
+    some += [Passage(id=f"q{i}", text="q", query=True, gold=(f"c{i}",)) for i in range(300)]
+    changed, moved = shuffled(some, ("queries",))
+    assert moved == 300 and changed[:300] == some[:300]
+    assert sorted(p.gold for p in changed) == sorted(p.gold for p in some)
 
 
 def test_texts_are_switched_each_by_itself_at_the_rate() -> None:

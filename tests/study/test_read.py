@@ -88,6 +88,19 @@ def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:
         load(tmp_path / "variant.toml")
 
 
+def test_steps_stand_in_place_of_epochs(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        'title = "base"\nmodels = ["xlm-roberta-base"]\ntargets = ["xnli"]\n'
+        '[intermediate."v1.1"]\ntasks = ["mnli"]\nrecipe = { epochs = 2, batch = 16 }\n[recipe]\nepochs = 3\n'
+    )
+    (tmp_path / "variant.toml").write_text('extends = "base.toml"\n[recipe]\nsteps = 10\n')
+    study = load(tmp_path / "variant.toml", ['intermediate."v1.1".recipe.steps=5'])
+    assert study.recipe.said() == {"steps": 10}
+    assert study.intermediate["v1.1"].recipe.said() == {"steps": 5, "batch": 16}
+    with pytest.raises(StudyError, match="write key=value"):
+        load(tmp_path / "variant.toml", ['intermediate."v1.1.recipe.steps=5'])
+
+
 def test_set_parses_toml_and_bare_words() -> None:
     study = load(STUDIES[0], ["seeds=[7]", "recipe.learning_rate=2e-5", "precision=fp32", "languages=low-resource"])
     assert (study.seeds, study.recipe.learning_rate, study.precision) == ((7,), 2e-5, "fp32")

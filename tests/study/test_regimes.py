@@ -225,6 +225,16 @@ BAD = {
         {"tasks": ["mnli", "qqp"], "sampling": {"by": "uniform", "cap": 10}},
         'by = "uniform" does not read it',
     ),
+    "code switched into itself": (
+        {"tasks": ["mnli"], "code_switch": {"languages": ["en"], "rate": 0.5}},
+        "nothing is re",
+    ),
+    "each into itself": ({"tasks": ["xnli"], "language": "target", "translate": "target"}, "has data of its own"),
+    "recipe of nothing": ({"recipe": {"steps": 5}, "target": {"shots": 5}}, "of the target is target.recipe"),
+    "language of nothing": ({"language": "zh"}, "needs `tasks`"),
+    "recipe of a control": ({"control": "more-steps", "of": "mnli", "recipe": {"steps": 5}}, "trained as its arm is"),
+    "labels of running text": ({"control": "shuffled-labels", "tasks": ["mlm"]}, "no labels to shuffle"),
+    "by way of nobody": ({"target": {"translate": ["de"], "via": "xx"}}, "target.via"),
     "a circle": ({"average": ["x", "mnli"]}, "is made of itself"),
 }
 
@@ -444,3 +454,115 @@ def test_frozen_layers_and_an_adapter_are_not_planned_together() -> None:
         plan(study({"both": arm}, **adapted))
     undone = {**arm, "recipe": {"freeze": 3, "adapter": {"kind": "full"}}}
     assert of(plan(study({"one": undone}, **adapted)), "one")
+
+
+def test_words_with_a_tag_each_are_left_out_of_translate_train() -> None:
+    arm = {"target": {"translate": "target"}}
+    made = plan(study({"there": arm}, targets=["xnli", "udpos", "panx"]))
+    assert {cell.target for cell in made.cells if cell.intermediate == "there"} == {"xnli", "panx"}
+    assert any("there: every word" in line and "udpos is not trained on translations" in line for line in made.left_out)
+
+
+def test_nothing_is_translated_by_way_of_where_it_ends() -> None:
+    arms = {
+        "by_way": {"tasks": ["mnli"], "translate": "target", "via": "de"},
+        "switched": {"tasks": ["xnli"], "language": "target", "code_switch": {"languages": ["de", "tr"], "rate": 0.5}},
+    }
+    made = plan(study(arms))
+    assert {cell.languages[0] for cell in of(made, "by_way")} == {"en", "tr", "zh"}
+    assert "by_way: mnli by way of de: it starts or ends there in de" in made.left_out
+    for stage in (stage for name in arms for cell in of(made, name) for stage in lineage(cell, "translate")):
+        assert stage.config["from"] != stage.config["into"]
+    german = next(cell for cell in of(made, "switched") if cell.languages == ("de",))
+    (altered,) = lineage(german, "alter")
+    rows, (itself, _) = altered.inputs["rows"], altered.inputs["others"]  # type: ignore[misc]
+    assert itself == rows
+
+
+def test_a_search_says_which_source_it_is_scored_for() -> None:
+    arms = {"there": {"tasks": ["xnli"], "language": "source"}}
+    made = plan(study(arms, source_languages=["en", "zh"], targets=["pawsx", "tatoeba"]))
+    said = "there: tatoeba is not trained, so it is scored for the source en alone, not in zh"
+    assert [line for line in made.left_out if "tatoeba" in line] == [said]
+
+
+def test_shots_say_that_they_choose_nothing() -> None:
+    made = plan(study({"few": ARMS["few"]}, selections=["last"]))
+    assert {cell.selection for cell in of(made, "few")} == {""}
+    assert "few: shots choose no checkpoint, so there are no selections of xnli" in made.left_out
+
+
+def test_a_study_of_nothing_is_refused() -> None:
+    files = {"train": {"sw": "a.tsv"}, "test": {"sw": "b.tsv"}}
+    mine = {"form": "pairs", "labels": ["no", "yes"], "files": files}
+    with pytest.raises(StudyError, match="nothing is left of this study: mine from en: mine has no training data"):
+        plan(study({}, targets=["mine"], task={"mine": mine}, languages="all"))
+
+
+def test_a_task_of_ones_own_is_scored_where_it_has_a_test() -> None:
+    files = {"train": {"en": "a.tsv"}, "test": {"sw": "b.tsv", "de": "c.tsv"}}
+    mine = {"form": "pairs", "labels": ["no", "yes"], "files": files}
+    made = plan(study({}, targets=["mine"], task={"mine": mine}, languages=["sw", "de"], source="world"))
+    assert {cell.languages for cell in made.cells} == {("sw", "de")}
+
+
+def test_a_rehearsal_reads_twice_what_differs() -> None:
+    from waystage.study.rehearsal import rehearsed
+
+    twice: dict[str, Any] = {"tasks": ["mnli"], "recipe": {"consistency": 5.0}}
+    noise: dict[str, Any] = {"recipe": {"smoothing": 0.1, "consistency": 5.0}}
+    for arms, more in (
+        ({"twice": twice}, {}),
+        ({"twice": {"tasks": ["mnli"]}}, {"recipe": {"consistency": 5.0}}),
+        ({"twice": {"tasks": ["mnli"]}}, {"recipe": {"task": {"mnli": {"consistency": 5.0}}}}),
+        ({"twice": {"tasks": ["mnli"], "recipe": {"smoothing": 0.0}}}, noise),
+        ({"twice": {"tasks": ["qqp"], "then": [twice]}}, {"recipe": {"target": {"consistency": 1.0}}}),
+    ):
+        made = study(arms, targets=["xnli"], **more)
+        assert plan(made).cells
+        said, changes = rehearsed(made)
+        recipe = start(checkpoint(of(plan(said), "twice")[0])).config["recipe"]
+        assert recipe["consistency"] == 5.0 and recipe["dropout"] == 0.1, (arms, more)
+        assert any(change.startswith("dropout: 0.1") for change in changes)
+    plain = start(checkpoint(of(plan(rehearsed(study({}))[0]), "mnli")[0]))
+    assert plain.config["recipe"]["dropout"] == 0.0
+
+
+def test_a_rehearsal_freezes_as_its_study_does() -> None:
+    from waystage.study.rehearsal import rehearsed
+
+    said, _ = rehearsed(study({}, recipe={"intermediate": {"freeze": 6}}))
+    assert 1 <= (said.recipe.intermediate.freeze or 0) <= 4
+    assert said.recipe.target.freeze is None
+
+
+def test_a_checkpoint_that_says_nothing_can_be_merged_in_a_rehearsal() -> None:
+    from waystage.study.rehearsal import rehearsed
+
+    theirs = {"checkpoint": "org/m", "provenance": "who knows"}
+    said, _ = rehearsed(study({"theirs": theirs, "mean": {"average": ["none", "theirs"]}}))
+    assert of(plan(said), "mean") and said.intermediate["theirs"].tasks == ("mlm",)
+    alone, _ = rehearsed(study({"theirs": theirs}))
+    assert alone.intermediate["theirs"].tasks == ()
+
+
+def test_labels_that_are_dealt_anew_are_all_of_them() -> None:
+    arms = {
+        "squad2": {"control": "shuffled-labels", "tasks": ["squad2"]},
+        "search": {"control": "shuffled-labels", "tasks": ["mewslix"]},
+        "plain": {"control": "shuffled-labels", "tasks": ["squad"]},
+    }
+    made = plan(study(arms, intermediate={"none": {}, **arms}))
+    deals = {name: [s.config.get("deal") for s in lineage(of(made, name)[0], "alter")] for name in arms}
+    assert deals == {"squad2": [["answerable"]], "search": [["queries"]], "plain": [None]}
+
+
+def test_a_target_without_dev_data_is_not_scored_on_them() -> None:
+    made = plan(study({}, targets=["xnli", "xquad"], evaluate_on="dev"))
+    assert {cell.target for cell in made.cells} == {"xnli"}
+    assert "xquad has no dev data to be scored on" in made.left_out
+
+
+def test_a_language_of_the_translator_goes_by_its_code_here() -> None:
+    with pytest.raises(StudyError, match=r"translator\.codes\.swa: write 'sw' for 'swa'"):
+        study({}, translator={**TRANSLATOR, "codes": {"swa": "swh_Latn"}})

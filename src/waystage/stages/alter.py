@@ -1,7 +1,7 @@
 """Rows made from rows: labels dealt anew, or texts replaced by their translations.
 
-config: task, form, split, languages; change "shuffled-labels", "as-search" (reading comprehension: the question finds
-its passage), or "code-switched" with rate and `with` (languages).
+config: task, form, split, languages; change "shuffled-labels" with deal (see `shuffled`), "as-search" (reading
+comprehension: the question finds its passage), or "code-switched" with rate and `with` (languages).
 inputs: rows; others (for code-switched), the same items in other languages, found again by their ids.
 
 Everything is drawn from the id of an example, so that the same item gets the same label in every language.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from waystage.errors import InputError
 from waystage.forms import table
 from waystage.forms.examples import Choice, Example, Pair, Passage, Similar, Span, Tags
+from waystage.forms.projection import unspaced
 from waystage.sources import retrieval
 from waystage.stages import Context, Inputs
 
@@ -34,7 +35,8 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
             changed: list[Any] = list(retrieval.from_spans(iter(examples)))
             number = len(examples)
         elif config["change"] == "shuffled-labels":
-            changed, number = shuffled(examples)
+            deal = {one for one in config.get("deal", ()) if one != "characters" or unspaced(path.stem)}
+            changed, number = shuffled(examples, deal)
         else:
             names = [next(iter(sorted(folder.glob("*.parquet")))) for folder in others]
             changed, number = switched(examples, [table.read(name, form) for name in names], config["rate"])
@@ -49,19 +51,21 @@ def run(config: dict[str, Any], inputs: Inputs, out: Path, context: Context) -> 
 # -- labels of strangers -----------------------------------------------------------------------------------------------
 
 
-def shuffled(examples: list[Any]) -> tuple[list[Any], int]:
+def shuffled(examples: list[Any], deal: Collection[str] = ()) -> tuple[list[Any], int]:
     """Each example with the label of another one: the labels are those of the data, and say nothing.
 
     Spans get another place of the same context, tags are dealt anew within their sentence, options another number: what
-    a label may be depends there on the text itself.
+    a label may be depends there on the text itself. `deal`: "queries" of a search among themselves, since candidates
+    have no label; "answerable", that a question has no answer is a label too; "characters", no spaces part words.
     """
-    order = sorted(range(len(examples)), key=lambda i: _draw(examples[i].id, "order"))
+    dealt = [i for i, example in enumerate(examples) if "queries" not in deal or example.query]
+    order = sorted(dealt, key=lambda i: _draw(examples[i].id, "order"))
     strangers = {order[i]: examples[order[i - 1]] for i in range(len(order))}
-    changed = [_with_label_of(example, strangers[i]) for i, example in enumerate(examples)]
+    changed = [_with_label_of(example, strangers.get(i, example), deal) for i, example in enumerate(examples)]
     return changed, sum(before != after for before, after in zip(examples, changed, strict=True))
 
 
-def _with_label_of(example: Example, other: Any) -> Example:
+def _with_label_of(example: Example, other: Any, deal: Collection[str]) -> Example:
     if isinstance(example, Pair):
         return replace(example, label=other.label)
     if isinstance(example, Similar):
@@ -71,21 +75,22 @@ def _with_label_of(example: Example, other: Any) -> Example:
     if isinstance(example, Tags) and example.tags is not None:
         ranked = sorted(range(len(example.tags)), key=lambda i: _draw(example.id, str(i)))
         return replace(example, tags=tuple(example.tags[i] for i in ranked))
-    if isinstance(example, Span) and example.answers:
-        return _elsewhere(example)
+    if isinstance(example, Span) and "answerable" in deal and not other.answers:
+        return replace(example, answers=(), starts=(), answerable=other.answerable)
+    if isinstance(example, Span) and (example.answers or ("answerable" in deal and example.answerable is False)):
+        return _elsewhere(example, example if example.answers else other, "" if "characters" in deal else " ")
     if isinstance(example, Passage) and example.query:
         return replace(example, gold=other.gold) if other.query else example
     return example
 
 
-def _elsewhere(example: Span) -> Span:
-    """As many words as the answer has, anywhere in the context."""
-    words = example.context.split(" ")
-    size = min(len(example.answers[0].split(" ")), len(words))
+def _elsewhere(example: Span, like: Span, space: str) -> Span:
+    """As many words (or characters, where no space parts words) as an answer has, anywhere in the context."""
+    words, answer = (text.split(space) if space else list(text) for text in (example.context, like.answers[0]))
+    size = min(len(answer), len(words))
     first = _draw(example.id) % (len(words) - size + 1)
-    start = sum(len(word) + 1 for word in words[:first])
-    answer = " ".join(words[first : first + size])
-    return replace(example, answers=(answer,), starts=(start,))
+    start = sum(len(word) + len(space) for word in words[:first])
+    return replace(example, answers=(space.join(words[first : first + size]),), starts=(start,), answerable=True)
 
 
 # -- texts in other languages ------------------------------------------------------------------------------------------

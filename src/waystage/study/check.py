@@ -306,7 +306,9 @@ def _languages(raw: dict[str, Any]) -> Iterator[Problem]:
     for path, value in places:
         if isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value)):
             yield from _meaning(path, partial(language_table.select, _expression(value)))
-    for path, code in _strings(raw.get("source_languages"), ("source_languages",)):
+    said = _table(raw.get("translator"), "codes")
+    codes: list[tuple[Path, str]] = [(("translator", "codes", code), code) for code in said]
+    for path, code in [*_strings(raw.get("source_languages"), ("source_languages",)), *codes]:
         yield from _meaning(path, partial(language_table.resolve, code))
         if (own := _try(partial(language_table.resolve, code))) not in (None, code):
             yield Problem(path, f"write {own!r} for {code!r}: that is its code here")

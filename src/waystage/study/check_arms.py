@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from waystage import languages as language_table
 from waystage import tasks as task_table
 from waystage.errors import did_you_mean
+from waystage.forms import projection
 from waystage.study.check import (
     Path,
     Problem,
@@ -134,9 +135,11 @@ def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:
     for key in ("cap", "temperature"):
         if _get(sampling, key) is not None and (_get(sampling, "by") or "size") != "size":
             yield Problem((*path, "sampling", key), f'belongs to by = "size"; by = "{sampling["by"]}" does not read it')
-    for key in ("replay", "code_switch", "translate"):
-        if step.get(key) and not tasks:
-            yield Problem((*path, key), "needs `tasks` to go along with")
+    for key in ("replay", "code_switch", "translate", "language", "sampling", "recipe"):
+        if _says(step.get(key)) and not tasks and (key, step.get("control")) != ("recipe", "mlm-only"):
+            how = ": a control is trained as its arm is" if step.get("of") else ""
+            how = how or (". That of the target is target.recipe" if key == "recipe" else "")
+            yield Problem((*path, key), f"needs `tasks` to go along with{how}")
     if isinstance(weights, dict):
         if (_get(sampling, "by") == "weights") != bool(weights):
             yield Problem((*path, "sampling"), '`by = "weights"` and `weights` go together')
@@ -150,6 +153,11 @@ def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:
         yield Problem(
             (*path, "replay", "mlm"), 'leaves no batch to the tasks: say less than 1, or use control = "mlm-only"'
         )
+
+
+def _says(value: Any) -> bool:
+    """A table of nothing but defaults says nothing."""
+    return any(map(_says, value.values())) if isinstance(value, dict) else value not in (None, "", (), [])
 
 
 def _translation(step: dict[str, Any], path: Path, raw: dict[str, Any], tasks: Any = None) -> Iterator[Problem]:
@@ -184,6 +192,11 @@ def _same_language(step: dict[str, Any], path: Path) -> Iterator[Problem]:
     named = [_try(partial(language_table.resolve, code)) for code in codes if code not in WORDS]
     via = _try(partial(language_table.resolve, step["via"])) if isinstance(step.get("via"), str) else None
     start = None if home in WORDS else _try(partial(language_table.resolve, home))
+    others = [code for _, code in _strings(_get(step.get("code_switch"), "languages"), ())]
+    if start and others and {_try(partial(language_table.resolve, code)) for code in others} == {start}:
+        yield Problem((*path, "code_switch", "languages"), f"the data are in {home} already, so nothing is replaced")
+    if home == into == WORDS[0] and not via:
+        yield Problem((*path, "translate"), "each language has data of its own here, so nothing is translated")
     if not via and start and named and set(named) == {start}:
         how = f'name other languages, or via = "de" to have {home} translated there and back'
         yield Problem((*path, "translate"), f"the data are in {home} already, so nothing is translated: {how}")
@@ -197,9 +210,17 @@ def _untranslatable(name: str, raw: dict[str, Any]) -> str:
     if own is None and name not in task_table.names():
         return ""
     form = _get(own, "form") if own else task_table.get(name).form
-    labels = [str(label) for label in (_get(own, "labels") or () if own else task_table.get(name).labels)]
-    if form == "tags" and not any(label.startswith("B-") for label in labels):
-        return "every word of a sentence has a tag, and only marked phrases (B-, I-) can be found again"
+    return untranslatable(form, _list(_get(own, "labels")) if own else task_table.get(name).labels)
+
+
+def untranslatable(form: Any, labels: Iterable[Any]) -> str:
+    """Why nobody can carry the labels of a task over to a translation; "" if somebody can."""
+    if form == "tags":
+        kinds = projection.kinds([str(label) for label in labels])
+        if not kinds:
+            return "every word of a sentence has a tag, and only marked phrases (B-, I-) can be found again"
+        if len(kinds) > len(projection.BRACKETS):
+            return f"it has {len(kinds)} kinds of phrases, and there are marks for {len(projection.BRACKETS)}"
     return "running text is there in every language" if form == "masked" else ""
 
 
@@ -215,6 +236,8 @@ def _start(arm: str, body: dict[str, Any], path: Path, raw: dict[str, Any]) -> I
             yield Problem(
                 (*path, "control"), 'is a control of what? Name an arm, of = "mnli", or tasks = ["mnli"]; not both'
             )
+        if body["control"] == "shuffled-labels" and tasks and _unlabelled(body):
+            yield Problem((*path, "tasks"), "is running text, which has no labels to shuffle")
     elif of:
         yield Problem((*path, "of"), 'belongs to a control: add control = "zero-length" or another one')
     places = [((*path, "of"), of)] if isinstance(of, str) and of else []
@@ -226,6 +249,8 @@ def _start(arm: str, body: dict[str, Any], path: Path, raw: dict[str, Any]) -> I
             yield Problem(place, f"there is no arm [intermediate.{name}]{did_you_mean(str(name), arms)}")
         elif place[-1] == "of" and not _trains(arms[name]):
             yield Problem(place, f"arm {name!r} trains nothing that could be controlled for")
+        elif place[-1] == "of" and body.get("control") == "shuffled-labels" and _unlabelled(arms[name]):
+            yield Problem(place, f"arm {name!r} reads running text, which has no labels")
         elif place[-1] != "of" and _get(arms[name], "control") == "more-steps":
             why = "is `none` until the target, which it trains for longer: there is no checkpoint of it to take"
             yield Problem(place, f"arm {name!r} {why}. Name another arm")
@@ -254,6 +279,12 @@ def _trains(body: Any) -> bool:
     return bool(_get(body, "tasks") or _get(body, "then"))
 
 
+def _unlabelled(body: Any) -> bool:
+    named = [name for step in (body, *_list(_get(body, "then"))) for _, name in _strings(_get(step, "tasks"), ())]
+    known = [task_table.get(name).form == "masked" for name in named if name in task_table.names()]
+    return bool(known) and all(known) and len(known) == len(named)
+
+
 def _checkpoint(body: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
     name = body.get("checkpoint")
     if isinstance(name, str) and name:
@@ -280,7 +311,7 @@ def _target(body: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[P
     if said and body.get("control") == "more-steps":
         yield Problem((*path, "target"), "a control more-steps trains the target as `none` does, only for longer")
     place = (*path, "target")
-    yield from _languages({"translate": target.get("translate")}, place)
+    yield from _languages({"translate": target.get("translate"), "via": target.get("via")}, place)
     trained = [name for t in _list(raw.get("targets")) for name in task_table.BENCHMARKS.get(str(t), (str(t),))]
     on = [n for name in trained if name in task_table.names() for n in (task_table.get(name).train_on or (name,))]
     sources = [code for _, code in _strings(raw.get("source_languages"), ())] or ["en"]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from waystage import sources
 from waystage.errors import InputError
+from waystage.forms import projection
 from waystage.graph.stage import Stage
 from waystage.models import shapes
 from waystage.models.identity import UNRESOLVED, identity, local_folder, tokenizer
@@ -94,9 +95,14 @@ class Data:
             found = tuple(self.altered(rows, "as-search", f"{task.name} as search", form=task.form) for rows in read)
         else:
             (source,) = wording.languages
+            if wording.via and wording.via in (source, *wording.into):
+                raise Lacking(f"{task.name} by way of {wording.via}: it starts or ends there")
             original = self.rows(task, split, wording.languages)
             if wording.switch:
-                others = [self.translated(original, source, code, "", recipe) for code in wording.switch.languages]
+                others = [
+                    original if code == source else self.translated(original, source, code, "", recipe)
+                    for code in wording.switch.languages
+                ]
                 found = (self.switched(original, others, wording.switch),)
             else:
                 found = tuple(
@@ -147,7 +153,8 @@ class Data:
 
     def shuffled(self, rows: Stage) -> Stage:
         name = f"shuffle the labels of {rows.config['task']} {few(tuple(rows.config['languages']))}"
-        return self.altered(rows, "shuffled-labels", name)
+        deal = _deal(rows, self.task(rows.config["task"]))
+        return self.altered(rows, "shuffled-labels", name, **({"deal": deal} if deal else {}))
 
     def altered(self, rows: Stage, change: str, name: str, **more: Any) -> Stage:
         config = {**_about(rows), "change": change, **more}
@@ -312,6 +319,16 @@ def few(languages: tuple[str, ...]) -> str:
 
 def _about(rows: Stage) -> dict[str, Any]:
     return {name: rows.config[name] for name in ("task", "form", "split", "languages")}
+
+
+def _deal(rows: Stage, task: Task) -> list[str]:
+    """What there is to know of labels that are dealt anew, see `stages.alter.shuffled`."""
+    if rows.config["form"] == "retrieval":
+        return ["queries"]
+    if rows.config["form"] != "spans":
+        return []
+    without = any(projection.unspaced(code) for code in rows.config["languages"])
+    return ["answerable"] * bool(task.options.get("unanswerable")) + ["characters"] * without
 
 
 def _unpinned(source: dict[str, Any]) -> Iterator[str]:

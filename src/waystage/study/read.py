@@ -15,6 +15,7 @@ from waystage.study.schema import Study
 
 TOO_DEEP = "nests its values too deeply to be a study"
 LARGEST = 1_000_000  # bytes; a study is a page, not a data set
+INSTEAD = {"steps": "epochs", "epochs": "steps"}  # of a recipe: the one excludes the other
 
 
 def load(path: str | Path, overrides: list[str] | None = None) -> Study:
@@ -93,8 +94,9 @@ def _at_home(values: dict[str, Any], home: Path) -> None:
     for key in ("source", "sources"):
         if key in values:
             values[key] = moved(values[key], name=True)
-    if isinstance(values.get("models"), list):
-        values["models"] = [moved(m, name=True) if str(m).startswith(".") else m for m in values["models"]]
+    for table in (values, values.get("rehearsal")):
+        if isinstance(table, dict) and isinstance(table.get("models"), list):
+            table["models"] = [moved(m, name=True) if str(m).startswith(".") else m for m in table["models"]]
     arms = values.get("intermediate")
     for table, key in [(arm, "checkpoint") for arm in (arms.values() if isinstance(arms, dict) else ())] + [
         (values.get("translator"), "model")
@@ -133,8 +135,8 @@ def _text(path: Path) -> str:
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Tables are merged key by key; everything else is replaced."""
-    merged = dict(base)
+    """Tables are merged key by key; everything else is replaced. One length of training replaces another."""
+    merged = {key: value for key, value in base.items() if INSTEAD.get(key) not in over or isinstance(value, dict)}
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _merge(merged[key], value) if both else value
@@ -143,7 +145,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _override(values: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
-    path = [part.strip() for part in key.split(".")]
+    path = _key(key)
     if not equals or not all(path):
         raise StudyError([f"--set {text!r}: write key=value, such as --set recipe.learning_rate=2e-5"])
     try:
@@ -159,7 +161,26 @@ def _override(values: dict[str, Any], text: str) -> None:
         here = here.setdefault(part, {})
         if not isinstance(here, dict):
             raise StudyError([f"--set {text!r}: {part} is a value, not a table"])
+    other = INSTEAD.get(path[-1], "")
+    if not isinstance(here.get(other), dict):
+        here.pop(other, None)
     here[path[-1]] = parsed
+
+
+def _key(said: str) -> list[str]:
+    """The parts of a dotted key; a name with a dot in it stands in quotes, as in TOML."""
+    if "'" not in said and '"' not in said:
+        return [part.strip() for part in said.split(".")]
+    path: list[str] = []
+    try:
+        here: Any = tomllib.loads(f"{said} = 0")
+    except tomllib.TOMLDecodeError:
+        return [""]
+    while isinstance(here, dict):
+        (name,) = list(here)[:1]
+        path.append(name)
+        here = here[name]
+    return path
 
 
 def to_toml(study: Study) -> str:

@@ -20,6 +20,7 @@ from waystage.study.stages import find_task
 from waystage.tasks.task import Task
 
 SEEDS = 2
+DROPOUT = 0.1  # the usual one of models as they are published
 LANGUAGES = 12
 
 # For stand-ins of a few million parameters: many times the learning rate of a large model, a few hundred steps.
@@ -67,8 +68,8 @@ def rehearsed(study: Study, *, full: bool = False, four_bits: bool = False) -> t
     """
     said = study.rehearsal
     changes = [f"data: the built-in world of artificial languages instead of {study.source!r}"]
-    seeds = said.seeds or (study.seeds if full else study.seeds[:SEEDS])
-    languages = study.languages if full and not said.languages else _languages(study)
+    seeds = study.seeds if full else said.seeds or study.seeds[:SEEDS]
+    languages = study.languages if full else _languages(study)
     models = said.models or _models(study.models)
     recipe = said.recipe if said.recipe != StudyRecipe() and not four_bits else STANDIN
     if seeds != study.seeds:
@@ -89,6 +90,11 @@ def rehearsed(study: Study, *, full: bool = False, four_bits: bool = False) -> t
     _trained_on_what_is_planted(study)
     for name, effect in said.plant.items():
         changes.append(f"planted effect of training on {find_task(study, name).name}: {effect}")
+    if _reads_twice(study) and recipe.dropout == 0:
+        changes.append(f"dropout: {DROPOUT} where readings differ by nothing else, since stand-ins train without")
+    decoders = any(map(_is_decoder, models))
+    if study.attention != "causal" and not decoders:
+        changes.append("attention: that of encoders, which see the whole text anyway")
     adapt = partial(_on_a_cpu, named=named, four_bits=four_bits)
     arms = {name: _arm(name, arm, study, models, changes, adapt) for name, arm in study.intermediate.items()}
     replaced = study.model_dump(exclude_unset=True) | {
@@ -96,10 +102,11 @@ def rehearsed(study: Study, *, full: bool = False, four_bits: bool = False) -> t
         "seeds": seeds,
         "languages": languages,
         "models": tuple(dict.fromkeys(models)),
-        "recipe": _adapted(_over(recipe, STANDIN, study), study.recipe, adapt).model_dump(exclude_none=True),
+        "recipe": _adapted(_over(recipe, STANDIN, study), study, models, adapt).model_dump(exclude_none=True),
         "placement": {},
         "intermediate": {name: arm.model_dump(exclude_unset=True) for name, arm in arms.items()},
         "evaluate_on": "test",
+        "attention": study.attention if decoders else "causal",
         "precision": "fp32",
         "threads": 1,
     }
@@ -127,10 +134,10 @@ def _arm(
     name: str, arm: Intermediate, study: Study, models: tuple[str, ...], changes: list[str], adapt: Adapt
 ) -> Intermediate:
     """Recipes are those of the stand-ins; what belongs to a regime stays, counted in the stand-in's layers."""
-    scale, least = _layers(models[0]) / _layers(study.models[0]), min(map(_layers, models))
+    scale, least = _shrunk(study, models)
 
     def regime(recipe: Recipe) -> Recipe:
-        return _regime(recipe, scale, least, adapt)
+        return _regime(recipe, scale, least, adapt, twice=_reads_twice(study))
 
     update: dict[str, Any] = {"recipe": regime(arm.recipe)}
     update["then"] = tuple(step.model_copy(update={"recipe": regime(step.recipe)}) for step in arm.then)
@@ -149,6 +156,8 @@ def _arm(
         changes.append(f"layers swapped in {name}: {lower} and {upper}, as much of the stand-in")
     if arm.checkpoint:
         trained = tuple(dict.fromkeys(one for said in arm.trained_on for one in _lessons(study, said)))
+        if not (trained or arm.steps) and any(name in other.merged for other in study.intermediate.values()):
+            trained = ("mlm",)  # of the model as published nothing could be merged with it
         update |= {"checkpoint": "", "provenance": "", "trained_on": (), "tasks": trained or arm.tasks}
         if trained and arm.tasks:  # what the arm itself trains comes after it, as after the checkpoint
             plain = {name: field.get_default() for name, field in Step.model_fields.items() if name != "tasks"}
@@ -165,28 +174,59 @@ def _lessons(study: Study, name: str) -> tuple[str, ...]:
     return (name,) if "train" in task.splits and task.train_languages else task.train_on
 
 
-def _regime(recipe: Recipe, scale: float, least: int, adapt: Adapt) -> Recipe:
+def _shrunk(study: Study, models: tuple[str, ...]) -> tuple[float, int]:
+    """How many times as many layers the first stand-in has, and the layers of the smallest."""
+    return _layers(models[0]) / _layers(study.models[0]), min(map(_layers, models))
+
+
+def _regime(recipe: Recipe, scale: float, least: int, adapt: Adapt, *, twice: bool) -> Recipe:
     """What of an arm's recipe makes the regime, not how fast it is trained; arms that are matched stay matched."""
     return Recipe(
-        freeze=None if recipe.freeze is None else min(_scaled(recipe.freeze, scale), least),
+        freeze=_frozen(recipe, scale, least),
         adapter=adapt(recipe.adapter),
         smoothing=recipe.smoothing,
         consistency=recipe.consistency,
+        dropout=_dropout(recipe) if twice else None,
         examples=None if recipe.examples is None else min(recipe.examples, MATCHED_EXAMPLES),
         steps=None if recipe.steps is None else min(recipe.steps, MATCHED_STEPS),
     )
 
 
-def _adapted(recipe: StudyRecipe, original: StudyRecipe, adapt: Adapt) -> StudyRecipe:
-    """Where the study trains adapters, smooths or reads twice its rehearsal does too, unless it says otherwise."""
+def _frozen(recipe: Recipe, scale: float, least: int) -> int | None:
+    return None if recipe.freeze is None else min(_scaled(recipe.freeze, scale), least)
 
-    def like(mine: Recipe, theirs: Recipe) -> Any:
-        kept = {"adapter": adapt(theirs.adapter), "smoothing": theirs.smoothing, "consistency": theirs.consistency}
+
+def _dropout(recipe: Recipe) -> float | None:
+    """What two readings differ by where they are not smoothed: stand-ins have none of their own."""
+    alone = recipe.smoothing == 0 or (recipe.consistency and not recipe.smoothing)
+    return recipe.dropout or DROPOUT if alone else None
+
+
+def _reads_twice(study: Study) -> bool:
+    return any(recipe.consistency for recipe in _recipes(study))
+
+
+def _adapted(recipe: StudyRecipe, study: Study, models: tuple[str, ...], adapt: Adapt) -> StudyRecipe:
+    """What makes a regime in the tables of the study makes it in its rehearsal too, unless that says otherwise."""
+    original, twice, (scale, least) = study.recipe, _reads_twice(study), _shrunk(study, models)
+
+    def like(mine: Recipe, theirs: Recipe, *wider: Recipe) -> Any:
         said = mine.said()
-        return mine.model_copy(update={name: value for name, value in kept.items() if name not in said})
+        kept: dict[str, Any] = {
+            "adapter": adapt(theirs.adapter),
+            "smoothing": theirs.smoothing,
+            "consistency": theirs.consistency,
+        }
+        if "adapter" not in said:  # the two exclude each other
+            kept["freeze"] = _frozen(theirs, scale, least)
+        update = {name: value for name, value in kept.items() if name not in said}
+        drops = next((found for one in (theirs, *wider) if (found := _dropout(one))), None)
+        if twice and drops and not mine.dropout:
+            update["dropout"] = drops
+        return mine.model_copy(update=update)
 
     update: dict[str, Any] = {
-        phase: like(getattr(recipe, phase), getattr(original, phase)) for phase in ("intermediate", "target")
+        phase: like(getattr(recipe, phase), getattr(original, phase), original) for phase in ("intermediate", "target")
     }
     names = dict.fromkeys(
         [*recipe.task, *(name for name, said in original.task.items() if like(Recipe(), said).said())]
@@ -222,10 +262,14 @@ def _naming(model: str) -> str:
 
 
 def _adapters(study: Study) -> list[Adapter]:
-    recipes = [study.recipe, study.recipe.intermediate, study.recipe.target, *study.recipe.task.values()]
+    return [recipe.adapter for recipe in _recipes(study) if recipe.adapter]
+
+
+def _recipes(study: Study) -> list[Recipe]:
+    """All that a study says, of itself and of its arms."""
+    recipes: list[Recipe] = [study.recipe, study.recipe.intermediate, study.recipe.target, *study.recipe.task.values()]
     recipes += [step.recipe for arm in study.intermediate.values() for step in (arm, *arm.then)]
-    recipes += [arm.target.recipe for arm in study.intermediate.values()]
-    return [recipe.adapter for recipe in recipes if recipe.adapter]
+    return recipes + [arm.target.recipe for arm in study.intermediate.values()]
 
 
 def _scaled(count: int, scale: float) -> int:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from waystage import tasks as task_table
 from waystage.errors import InputError, did_you_mean
 from waystage.models import placement, shapes
-from waystage.study.check import Path, Problem, _get, _plain, _table, recipes
+from waystage.study.check import Path, Problem, _get, _list, _plain, _strings, _table, recipes
 
 
 class Placing(BaseModel):
@@ -89,11 +90,24 @@ def _both_ways(values: dict[str, Any]) -> Iterator[Problem]:
         return  # a folder that is no checkpoint is said elsewhere
     if models and all(shape is not None and not shape.decoder for shape in found.values()):
         yield Problem(("attention",), "'bidirectional' is for decoders, and every model of this study is an encoder")
-    arms = values.get("intermediate")
-    for arm, body in arms.items() if isinstance(arms, dict) else ():
-        replay = body.get("replay") if isinstance(body, dict) else getattr(body, "replay", None)
-        if replay and any(shape is not None and shape.decoder for shape in found.values()):
+    for path in _running_text(_plain(values)):
+        if any(shape is not None and shape.decoder for shape in found.values()):
             yield Problem(
-                ("intermediate", arm, "replay"),
+                path,
                 "asks decoders for the next token, which attention = 'bidirectional' shows them: choose one of the two",
             )
+
+
+def _running_text(raw: dict[str, Any]) -> Iterator[Path]:
+    """Where arms ask for language modelling."""
+    for arm, body in _table(raw, "intermediate").items():
+        path: Path = ("intermediate", arm)
+        if _get(body, "control") == "mlm-only":
+            yield (*path, "control")
+        steps = [(path, body), *(((*path, "then", i), step) for i, step in enumerate(_list(_get(body, "then"))))]
+        for place, step in steps:
+            if _get(step, "replay"):
+                yield (*place, "replay")
+            for at, name in _strings(_get(step, "tasks"), (*place, "tasks")):
+                if name in task_table.names() and task_table.get(name).form == "masked":
+                    yield at

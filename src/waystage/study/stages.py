@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 from waystage import tasks as task_table
+from waystage.errors import StudyError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.languages import resolve
@@ -16,6 +17,7 @@ from waystage.models import shapes
 from waystage.study import fitting, following, leaks
 from waystage.study.cells import ZERO_SHOT, Cell, StudyPlan
 from waystage.study.chains import Asked, Chain, Chains, train_config
+from waystage.study.check_arms import untranslatable
 from waystage.study.data import Data, Lacking, Wording, declared, rows_of, short
 from waystage.study.lock import Lock
 from waystage.study.lookup import find_task, source_of
@@ -44,16 +46,20 @@ class _Planner:
 
     def plan(self) -> StudyPlan:
         cells = tuple(self.cells())
+        if not cells:
+            reasons = self.left_out() or ("no arm is for any of its targets",)
+            raise StudyError([f"nothing is left of this study: {why}" for why in reasons])
         self.idle_recipes()
-        left_out = tuple(
-            f"{why}{' in ' if codes else ''}{', '.join(codes)}" for why, codes in self.data.left_out.items()
-        )  # fmt: skip
-        made = StudyPlan(self.study, cells, left_out, tuple(self.data.unresolved), tuple(self.data.blocked))
+        made = StudyPlan(self.study, cells, self.left_out(), tuple(self.data.unresolved), tuple(self.data.blocked))
         leaks.same_files(made)
         stages = Plan(made.wanted).stages.values()
         following.check(stages)
         fitting.check(stages)
         return made
+
+    def left_out(self) -> tuple[str, ...]:
+        said = self.data.left_out.items()
+        return tuple(f"{why}{' in ' if codes else ''}{', '.join(codes)}" for why, codes in said)
 
     def idle_recipes(self) -> None:
         """What the study says of tasks in vain. A rehearsal says it of every task."""
@@ -76,6 +82,9 @@ class _Planner:
         return list(product(crossed, self.study.seeds)) if crossed else [(seed, seed) for seed in self.study.seeds]
 
     def cell(self, asked: Asked, arm: str, target: Task, seed: int) -> Iterator[Cell]:
+        if self.study.evaluate_on == "dev" and "dev" not in target.splits:
+            self.data.omit(f"{target.name} has no dev data to be scored on")
+            return
         languages = self.data.once(("languages", target.name), partial(self.target_languages, target))
         if not languages:
             self.data.omit(f"{target.name}: none of its languages is among those of the study")
@@ -98,6 +107,7 @@ class _Planner:
             return
         if start is None:
             if asked.source != self.study.source_languages[0]:
+                self.varied(asked, arm, target, chain)
                 return  # nothing is trained here: one row serves all source languages
             if what.target != TargetStage() or what.control == "more-steps":
                 self.data.omit(f"{arm}: {target.name} is not trained, so there is nothing to train otherwise")
@@ -125,6 +135,17 @@ class _Planner:
         yield cell
         for name in start[0].config.get("selections", ()) if start else ():
             yield replace(cell, selection=name, evaluate=self.evaluate(asked, arm, target, languages, start, name))
+
+    def varied(self, asked: Asked, arm: str, target: Task, chain: Chain) -> None:
+        """Says what a search does not show of an arm that goes with the source language."""
+        first = self.study.source_languages[0]
+        try:
+            shown = self.chains.of(arm, replace(asked, source=first))
+        except Lacking:
+            return
+        if chain != shown:
+            why = f"{target.name} is not trained, so it is scored for the source {first} alone, not"
+            self.data.omit(f"{arm}: {why}", asked.source)
 
     # -- the target -----------------------------------------------------------------------------------------------
 
@@ -158,6 +179,8 @@ class _Planner:
         recipe = data.recipe("target", [trained if target.train_on else target], own, goal=target.name if last else "")
         if trained.form != target.form:  # reading comprehension as search: the question finds its passage
             trained = replace(trained, form=target.form, labels=target.labels, options=target.options)
+        if what.target.translate and (why := untranslatable(trained.form, trained.labels)):
+            raise Lacking(f"{why}: {trained.name} is not trained on translations")
         into = () if what.target.translate == () else self.chains.codes(what.target.translate, asked)
         rows = data.worded(
             trained,
@@ -176,6 +199,8 @@ class _Planner:
             inputs["steps_of"] = self.chains.counted(what, asked)
         if last and self.study.selections and not what.target.shots:
             self.select(asked, target, recipe, config, inputs)
+        elif last and self.study.selections:
+            self.data.omit(f"{arm}: shots choose no checkpoint, so there are no selections of {target.name}")
         return self.of_target(f"train {target.name}", asked, arm, language, seed, config, inputs)
 
     def select(
@@ -267,11 +292,16 @@ class _Planner:
         name = f"evaluate {target.name} after {arm} on {short(asked.model)}{where}"
         return Stage(kind="evaluate", name=name, config=config, inputs=inputs, places=data.places(asked.model))
 
+    def evaluated(self, own: Task, code: str) -> bool:
+        return any(self.study.evaluate_on in one.splits and code in one.languages for one in own.files)
+
     def target_languages(self, target: Task) -> tuple[str, ...]:
         """The study's choice among the task's own languages, and always the sources, where they are scored."""
         said = [task_table.BENCHMARKS[t].languages for t in self.study.targets if t in task_table.BENCHMARKS]
         in_benchmarks = dict.fromkeys(code for languages in said for code in languages.get(target.name, ()))
-        own = target.languages if target.name in self.study.targets else in_benchmarks
+        own = tuple(target.languages if target.name in self.study.targets else in_benchmarks)
+        if target.name in self.study.task:  # a file of one's own may be there to be trained on alone
+            own = tuple(code for code in own if self.evaluated(target, code)) or own
         chosen = set(self.study.select(self.study.languages)) | set(self.study.source_languages)
         return tuple(code for code in own if code in chosen)
 
