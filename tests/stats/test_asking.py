@@ -217,3 +217,66 @@ def test_a_trend_of_one_checkpoint_has_no_interval(scores_of, study_of, question
     assert found.interval.low is None and found.verdict.word == "no verdict"
     assert "95 %" not in found.text() and "1 seed: no interval, no verdict" in found.warnings
     assert found.details["slopes"][0]["interval"]["low"] is None
+
+
+def blocks_of(skill, per_target=600, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def outcomes(found):
+        shape = (len(found.seeds), 3, per_target)
+        return {
+            target: [of_values(np.stack([rng.random(shape) < skill[found.a], rng.random(shape) < 0.7]))]
+            for target in found.targets
+            if target != "sts"
+        }
+
+    return outcomes
+
+
+def test_items_are_halved_while_targets_have_other_seeds(scores_of, study_of, question_of):
+    """Half way: one target lacks a seed, and a target of some arms only has no sums."""
+    targets = {**TARGETS, "sts": ("de", "en")}
+    scores = scores_of(gains={"mnli": 2.0, "squad": 10.0}, targets=targets, seeds=SEEDS)
+    lost = (scores["target"] == "udpos") & (scores["seed"] == 5)
+    lost |= (scores["target"] == "sts") & (scores["intermediate"] == "mnli")
+    asked = question_of("best", "none", kind="best-of", choose="other-seeds-and-items")
+    study = study_of(tuple(targets))
+    found = answer(asked, scores[~lost], study, outcomes=blocks_of({"mnli": 0.72, "squad": 0.8}))
+    assert set(found.details["chosen"].values()) == {"squad"}
+    assert "3 targets (xnli, udpos, tatoeba)" in found.sentence
+    one = blocks_of({"mnli": 0.72, "squad": 0.8}, per_target=1)
+    with pytest.raises(InputError, match="can be halved"):
+        answer(asked, scores, study, outcomes=one)
+
+
+def test_the_best_names_the_targets_that_it_is_about(scores_of, study_of, question_of):
+    scores = arms(scores_of, {"mnli": 1.0, "squad": 4.0})
+    fewer = scores[~((scores["intermediate"] == "squad") & (scores["target"] == "udpos"))]
+    found = answer(question_of("best", "none", kind="best-of"), fewer, study_of(tuple(TARGETS)))
+    assert "2 targets (xnli, tatoeba)" in found.sentence
+    assert "udpos: no scores of squad" in found.warnings
+    apart = scores[(scores["seed"] < 3) | (scores["intermediate"] != "mnli")]
+    apart = apart[(apart["seed"] > 2) | (apart["intermediate"] != "squad")]
+    with pytest.raises(InputError, match="no seed is scored for all of mnli, squad yet"):
+        answer(question_of("best", "none", kind="best-of"), apart, study_of(tuple(TARGETS)))
+
+
+def test_a_target_of_which_nothing_is_known_leaves_the_trend(scores_of, study_of, question_of):
+    scores, distance = many(scores_of, 15.0)
+    few = scores_of(gains={"mnli": 1.0}, targets={"americasnli": ("quy", "gn")}, seeds=(1, 2, 3))
+    study = study_of(("americasnli", "udpos"), select=lambda said: (*MANY, "quy", "gn"))
+    asked = question_of(kind="trend", against="distance")
+    known = {"distance": {**distance, "quy": None, "gn": None}}
+    alone = answer(asked, scores, study, known=known)
+    found = answer(asked, pd.concat([few, scores]), study, known=known)
+    assert found.interval == alone.interval and found.verdict.word == "rises"
+    assert any(warning.startswith("americasnli: left out") for warning in found.warnings)
+
+
+def test_two_source_languages_are_also_left_out(scores_of, study_of, question_of):
+    scores = scores_of(gains={"mnli": 1.0}, targets=TARGETS).assign(source_language="ar / en")
+    study = study_of(tuple(TARGETS), source_languages=("ar / en",))
+    found = answer(question_of(), scores, study)
+    (without,) = [line for line in found.variants if "source" in line.what]
+    assert without.what == "without the source languages (ar, en)"
+    assert not {"ar", "en"} & set(without.languages)

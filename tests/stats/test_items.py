@@ -78,3 +78,11 @@ def test_same_draws_every_time():
 def test_arms_that_agree_on_every_item():
     values = np.repeat(hits((1, 3, 2, 50)), 2, axis=0)
     assert (this_method([of_values(values)]).low, this_method([of_values(values)]).high) == (0, 0)
+
+
+def test_one_item_says_nothing_about_other_items():
+    values = hits((2, 3, 2, 1))
+    for found in (this_method([of_values(values)]), this_checkpoint([of_values(values)])):
+        assert found.low is None and "one cluster" in found.note
+    passage = of_values(hits((2, 3, 2, 40)), ["the only passage"] * 40)
+    assert this_method([passage]).low is None

@@ -41,3 +41,7 @@ def test_without_real_runs_it_is_unknown(differences, options, why):
     assert found.effect is None
     assert str(found).startswith("unknown: run a pilot")
     assert why in str(found)
+
+
+def test_what_differs_by_the_order_of_a_sum_does_not_differ():
+    assert "do not differ" in detectable([5.0, 5.0 + 1e-12, 5.0], 3).why

@@ -195,3 +195,58 @@ def test_two_studies_with_crossed_seeds_differ_by_what_both_kinds_bring() -> Non
 
     a, b = [1.0, 2.0, 4.0], [0.0, 3.0, 3.5]
     assert seeds.apart(seeds.mean(a), seeds.mean(b)).half == pytest.approx(seeds.unpaired(a, b).half)
+
+
+def test_two_target_seeds_give_an_interval_and_no_verdict(study_of: Any, question_of: Any) -> None:
+    """As two intermediate seeds do, and as the stars of the gain matrix say."""
+    from waystage.stats import gain_matrix
+
+    table = by_target_seed((1, 2, 3, 4, 5), (11, 12))
+    table["value"] += 50.0 * (table["intermediate"] == "mnli")
+    said = answer(question_of(), table, study_of(tuple(TARGETS)))
+    assert said.interval.low is not None and said.verdict.word == "no verdict"
+    assert "2 seeds of one kind (5 x 2 seeds): no verdict" in said.warnings
+    assert not gain_matrix(table)["star"].any()
+    gap = answer(question_of(kind="gap", high=("de", "en"), low=("sw",)), table, study_of(tuple(TARGETS)))
+    assert gap.verdict.word == "no verdict"
+    assert gap.details["low_error"].low is None  # of means over target seeds, which are a sample too
+
+
+def retrieval(first: tuple[int, ...], second: tuple[int, ...]) -> pd.DataFrame:
+    """Nothing is trained on the target, so each target seed lists the same results."""
+    table = scores(first, second)
+    rng = np.random.default_rng(5)
+    gains = {seed: rng.normal(3.0, 0.5) for seed in first}
+    table["value"] = 60 + table["seed"].map(gains) * (table["intermediate"] == "mnli")
+    return table
+
+
+def test_target_seeds_that_enter_nothing_take_no_verdict_away(study_of: Any, question_of: Any) -> None:
+    table = retrieval((1, 2, 3, 4, 5), (11, 12))
+    said = answer(question_of(), table, study_of(tuple(TARGETS)))
+    once = answer(question_of(), table[table["target_seed"] == 11], study_of(tuple(TARGETS)))
+    assert said.verdict.word == "better" and said.interval == once.interval
+    mixed = scores((1, 2, 3, 4), (11, 12, 13))
+    mixed["value"] = mixed["value"].where(mixed["target"] != "panx", retrieval((1, 2, 3, 4), (11, 12, 13))["value"])
+    assert found(mixed).grid.shape == (4, 3) and found(mixed).of(["panx"]).grid is None
+    other = mixed[mixed["intermediate"] == "mnli"].assign(intermediate="squad")
+    asked = question_of("best", kind="best-of", among=("mnli", "squad"))
+    best = answer(asked, pd.concat([mixed, other]), study_of(tuple(TARGETS)))
+    assert best.details["target_seeds"]["reporting"] == (12, 13)
+
+
+def test_a_seed_whose_arms_met_other_target_seeds_stops_nothing(study_of: Any, question_of: Any) -> None:
+    """Half way, one arm of seed 3 has come to one target seed and the other arm to another."""
+    table = scores((1, 2, 3), (11, 12))
+    odd = (table["seed"] == 3) & (table["target_seed"] == table["intermediate"].map({"mnli": 11, "none": 12}))
+    said = answer(question_of(), table[~odd], study_of(tuple(TARGETS)))
+    assert said.seeds == (1, 2, 3)
+    assert any("has met the same target seeds" in warning for warning in said.warnings)
+
+
+def test_targets_that_met_other_target_seeds_are_said(study_of: Any, question_of: Any) -> None:
+    table = scores((1, 2, 3), (11, 12, 13))
+    later = (table["target"] == "panx") & (table["target_seed"] == 13)
+    said = answer(question_of(), table[~later], study_of(tuple(TARGETS)))
+    assert "crossed" not in said.interval.method
+    assert any(warning.startswith("the average: not every intermediate seed") for warning in said.warnings)

@@ -21,9 +21,8 @@ Reading = Literal["fixed", "random"]
 Kind = Literal["difference", "gap", "trend", "best-of"]
 Outcomes = Callable[[Contrast], Mapping[str, Sequence[items.Block]]]  # what each arm did on each item, by target
 FOUND = ("better", "worse", "equivalent", "not worse", "closes the gap", "widens the gap", "rises", "falls")
-
-
 EQUAL = ("equivalent", "not worse")
+BOTH = " / "  # between the source languages of a question that compares two of them
 
 
 class QuestionLike(Protocol):
@@ -171,7 +170,7 @@ def difference(
             interval = readings.new_language(part, families=families, level=level)
         else:
             interval = readings.these_languages(part, level=level)
-        return interval, verdicts.of(interval, seeds=len(part.seeds), margin=margin, goal=goal)
+        return interval, verdicts.of(interval, seeds=part.counted, margin=margin, goal=goal)
 
     def line(what: str, part: Contrast) -> Line:
         interval, verdict = judge(part)
@@ -239,10 +238,11 @@ def _variants(found: Contrast) -> list[tuple[str, Contrast]]:
         without = [target for target in found.targets if target not in marked]
         parts.append((f"without marked cells ({', '.join(marked)})", found.of(without)))
         parts.append((f"marked cells alone ({', '.join(marked)})", found.of(marked)))
-    if found.source_language in found.languages:
-        others = found.in_languages([code for code in found.languages if code != found.source_language])
-        if others:
-            parts.append((f"without the source language ({found.source_language})", others))
+    sources = [code for code in found.source_language.split(BOTH) if code in found.languages]
+    others = found.in_languages([code for code in found.languages if code not in sources]) if sources else None
+    if others:
+        what = "language" if len(sources) == 1 else "languages"
+        parts.append((f"without the source {what} ({', '.join(sources)})", others))
     return parts
 
 
@@ -259,8 +259,9 @@ def warnings(found: Contrast) -> tuple[str, ...]:
     metrics = sorted({pair.metric for pair in found.pairs})
     if len(metrics) > 1:
         said.append(f"the average is over different metrics ({', '.join(metrics)}): read the lines by target")
-    if len(found.seeds) <= 2:
-        said.append("1 seed: no interval, no verdict" if len(found.seeds) == 1 else "2 seeds: no verdict")
+    if found.counted <= 2:
+        both = "" if found.grid is None else f" of one kind ({' x '.join(map(str, found.grid.shape))} seeds)"
+        said.append("1 seed: no interval, no verdict" if found.counted == 1 else f"2 seeds{both}: no verdict")
     return tuple(said)
 
 

@@ -18,6 +18,10 @@ from waystage.stats import seeds as over_seeds
 from waystage.stats.crossed import combined
 from waystage.stats.interval import Interval
 
+UNMET = (
+    "not every intermediate seed has met the same target seeds, so its intervals are over intermediate seeds alone, "
+    "and too narrow"
+)
 KEY = ("model", "intermediate", "target", "source_language", "language", "seed", "metric")
 
 
@@ -33,6 +37,7 @@ class Pair:
     marks: tuple[str, ...] = ()  # what training data of either arm have to do with the target's
     lacking: tuple[str, ...] = ()  # languages that only one of the two has
     meetings: Any = None  # where the two seeds are crossed: differences, (intermediate, target seed) by languages
+    still: bool = False  # no target seed enters: each of them lists the same results
 
     @property
     def difference(self) -> Any:
@@ -91,13 +96,24 @@ class Contrast:
         """Where the two seeds are crossed: the average, intermediate seeds by target seeds. None where they are not."""
         return self.grid_of(lambda differences: differences.mean(axis=1))
 
-    def grid_of(self, average: Callable[[Any], Any]) -> Any:
-        """The same of another average over the languages of a target than their mean."""
+    def grid_of(self, average: Callable[[Any], Any], *, still: bool = False) -> Any:
+        """The same of another average over the languages of a target than their mean.
+
+        None where no target seed enters, unless `still` asks for those too.
+        """
         if any(pair.meetings is None for pair in self.pairs):
+            return None
+        if not still and all(pair.still for pair in self.pairs):
             return None
         means = [average(pair.meetings).unstack() for pair in self.pairs]
         table = sum(means[1:], means[0]).loc[list(self.seeds)] / len(means)
         return None if table.isna().any(axis=None) or min(table.shape) < 2 else table
+
+    @property
+    def counted(self) -> int:
+        """Seeds as words count them: two of either kind give an interval and no verdict, however many the other has."""
+        grid = self.grid
+        return len(self.seeds) if grid is None or min(grid.shape) > 2 else 2
 
     def interval(self, level: float = 0.95) -> Interval:
         grid = self.grid
@@ -182,13 +198,11 @@ def contrast(
         left_out += missing
         if made:
             met = every[every["source_language"].isin(own["source_language"].unique()) & (every["target"] == target)]
-            meetings = _meetings(met, (a, b), made.languages)
+            meetings = _meetings(met, (a, b), made)
             if meetings is None and len(made.seeds) > 1 and seeds_met(met):
-                left_out.append(
-                    f"{target}: not every intermediate seed has met the same target seeds, so its intervals are over "
-                    "intermediate seeds alone, and too narrow"
-                )
-            pairs.append(replace(made, marks=_marks(own), meetings=meetings))
+                left_out.append(f"{target}: {UNMET}")
+            still = meetings is not None and _still(met)
+            pairs.append(replace(made, marks=_marks(own), meetings=meetings, still=still))
     if not pairs:
         why = "".join(f"\n  - {reason}" for reason in left_out)
         raise InputError(f"nothing to compare between {a} and {b} on {model} from {source_language}{star}{why}")
@@ -220,7 +234,7 @@ def _crossed(rows: Any) -> Any:
     return rows.assign(value=means, stage=same).drop_duplicates([*KEY[:-1]])
 
 
-def _meetings(rows: Any, arms: tuple[str, str], languages: Sequence[str]) -> Any:
+def _meetings(rows: Any, arms: tuple[str, str], made: Pair) -> Any:
     """Differences of every pair of seeds, where each intermediate seed met several target seeds."""
     if "target_seed" not in rows or rows["target_seed"].nunique() < 2:
         return None
@@ -228,9 +242,15 @@ def _meetings(rows: Any, arms: tuple[str, str], languages: Sequence[str]) -> Any
         rows[rows["intermediate"] == arm].pivot(index=["seed", "target_seed"], columns="language", values="value")
         for arm in arms
     )
-    met = (a - b)[list(languages)].dropna()
-    each = met.index.get_level_values("target_seed").nunique()
-    return met if each > 1 and len(met) == each * met.index.get_level_values("seed").nunique() else None
+    met = (a - b)[list(made.languages)].dropna()
+    first, second = met.index.unique("seed"), met.index.unique("target_seed")
+    whole = len(second) > 1 and len(met) == len(first) * len(second) and set(made.seeds) == set(first)
+    return met if whole else None
+
+
+def _still(rows: Any) -> bool:
+    """Whether every target seed lists what the first one does, as where nothing is trained on the target."""
+    return bool(rows.groupby(["intermediate", "language", "seed"])["value"].nunique().max() == 1)
 
 
 def seeds_met(rows: Any) -> bool:
@@ -349,6 +369,9 @@ def _with_common_seeds(found: Contrast) -> Contrast:
         for seed, targets in lacking.items()
         if targets
     ]
+    met = [pair.meetings.index.unique("target_seed") for pair in found.pairs if pair.meetings is not None]
+    if len(found.seeds) > 1 and len(met) == len(found.pairs) and len({frozenset(seeds) for seeds in met}) > 1:
+        missing.append(f"the average: {UNMET}")  # each target has met its own ones
     return Contrast(
         found.a, found.b, found.model, found.source_language, found.pairs, found.untrained, (*found.left_out, *missing)
     )

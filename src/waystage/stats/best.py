@@ -79,6 +79,8 @@ def best_of(
         raise InputError("no target is scored for all of " + ", ".join(one.a for one in contrasts))
     gains: Gains = {t: {one.a: one.of((t,)).per_seed() for one in contrasts} for t in targets}
     seeds = sorted(set.intersection(*(set(by_seed) for arms in gains.values() for by_seed in arms.values())))
+    if not seeds:
+        raise InputError(f"no seed is scored for all of {', '.join(one.a for one in contrasts)} yet")
     naive = sum(max(_mean(by_seed, seeds) for by_seed in gains[t].values()) for t in targets) / len(targets)
     choosing = () if chosen else tuple(seeds[: len(seeds) - _reporting(len(seeds))])
     if not chosen and len(seeds) < FEWEST_SEEDS:
@@ -112,10 +114,16 @@ def _reporting(seeds: int) -> int:
 
 def _grids(contrasts: Sequence[Contrast], targets: Sequence[str]) -> dict[str, dict[str, Any]] | None:
     """Gains by intermediate and target seed, where all arms have met the same target seeds on all targets."""
-    found = {t: {one.a: one.of((t,)).grid for one in contrasts} for t in targets}
+    if all(one.grid is None for one in contrasts):
+        return None
+    found = {t: {one.a: one.of((t,)).grid_of(_over_languages, still=True) for one in contrasts} for t in targets}
     every = [grid for arms in found.values() for grid in arms.values()]
     met = [None if grid is None else tuple(grid.columns) for grid in every]
     return found if None not in met and len(set(met)) == 1 else None
+
+
+def _over_languages(differences: Any) -> Any:
+    return differences.mean(axis=1)
 
 
 def _both(

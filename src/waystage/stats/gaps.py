@@ -24,9 +24,10 @@ from waystage.errors import InputError
 from waystage.stats import seeds as over_seeds
 from waystage.stats import verdict as verdicts
 from waystage.stats.average import Contrast, Pair, over_both
-from waystage.stats.interval import Interval
+from waystage.stats.interval import Interval, without
 
 Word = Literal["closes the gap", "does not close the gap", "widens the gap", "not distinguishable", "no verdict"]
+SHARES = "what other target seeds would give is not in it"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ def gap(found: Contrast, high: Collection[str], low: Collection[str]) -> Gap:
     high_gain = gain(lambda h, _: h["a"] - h["b"], lambda table: _mean(table, high))
     low_error = average(lambda _, lo: _removed(lo))
     relative = average(lambda h, lo: _removed(lo) - _removed(h))
-    word, why = _word(change, low_gain, high_gain, len(seeds))
+    if used.grid is not None:  # shares are known of means over target seeds only
+        low_error, relative = (without(s.estimate, method=s.method, n=s.n, why=SHARES) for s in (low_error, relative))
+    word, why = _word(change, low_gain, high_gain, used.counted)
     return Gap(
         found.a, found.b, level("a"), level("b"), change, low_gain, high_gain, low_error, relative, word, why, groups,
         tuple(pair.target for pair in usable),

@@ -28,6 +28,7 @@ from waystage.stats.interval import Interval, from_t, without
 from waystage.stats.seeds import ONE_SEED, TWO_SEEDS
 
 DRAWS = 2000
+ONE_CLUSTER = "one cluster of items says nothing about other items"
 CELLS = 4_000_000  # of the table of draws that is held at once
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -66,7 +67,7 @@ def this_checkpoint(blocks: Sequence[Block], *, draws: int = DRAWS, seed: int = 
     estimate, n = float(per_seed.mean()), _count(blocks)
     method = "bootstrap over clusters of items, t"
     if n < 2:
-        return without(estimate, method=method, n=n, why="one cluster of items", level=level)
+        return without(estimate, method=method, n=n, why=ONE_CLUSTER, level=level)
     drawn = _draw(blocks, draws, seed).mean(axis=1)
     return from_t(estimate, float(drawn.std(ddof=1)), n - 1, method=method, n=n, level=level)
 
@@ -78,6 +79,8 @@ def this_method(blocks: Sequence[Block], *, draws: int = DRAWS, seed: int = 0, l
     method = "seeds crossed with clusters of items, Howe t"
     if seeds < 2:
         return without(estimate, method=method, n=seeds, why=ONE_SEED, level=level)
+    if _count(blocks) < 2:
+        return without(estimate, method=method, n=seeds, why=ONE_CLUSTER, level=level)
     drawn = _draw(blocks, draws, seed)
     by_items = float(drawn.mean(axis=1).var(ddof=1))
     apart = drawn - drawn.mean(axis=1, keepdims=True)

@@ -34,13 +34,14 @@ def answer(
         if outcomes is None:
             raise InputError("the single answers are not in the store, so items cannot be told apart")
         halves, lacking = _halves(contrasts, outcomes)
-        left_out += [f"{t}: its score is no sum over items, so it cannot be split into halves" for t in lacking]
+        left_out += [f"{t}: its score is no sum over items that could be split into halves" for t in lacking]
         contrasts = [one.of(list(halves[0])) for one in contrasts]
         best, how = best_of(contrasts, halves=halves), "other seeds and the other half of the test items"
     else:
         best = best_of(contrasts)
     first = contrasts[0]
     verdict = verdicts.of(best.gain, seeds=best.gain.n)
+    of_all = first.of([t for t in first.targets if all(t in one.targets for one in contrasts)])
     lines = tuple(_line(target, best, contrasts) for target in best.chosen)
     seeds = tuple(sorted({*best.choosing, *best.reporting}))
     left_out += _crossing(best, contrasts)
@@ -51,11 +52,11 @@ def answer(
         model=first.model,
         source_language=first.source_language,
         reading="fixed",
-        sentence=_sentence(best, first, verdict, how, len(contrasts), rehearsal),
+        sentence=_sentence(best, of_all, verdict, how, len(contrasts), rehearsal),
         interval=best.gain,
         verdict=verdict,
         seeds=seeds,
-        languages=first.languages,
+        languages=of_all.languages,
         targets=lines,
         variants=_variants(best, contrasts),
         notes=(f"chosen and reported on the same scores it would look like {best.naive:+.2f} points",),
@@ -84,16 +85,24 @@ def _crossing(best: Best, contrasts: Sequence[Contrast]) -> list[str]:
 def _halves(contrasts: Sequence[Contrast], outcomes: Outcomes) -> tuple[tuple[Gains, Gains], list[str]]:
     """Gains on the two halves of the clusters of each target, the same halves for every arm."""
     both: tuple[Gains, Gains] = ({}, {})
-    every = [(one, outcomes(one)) for one in contrasts]
-    lacking = [t for t in contrasts[0].targets if any(t not in blocks for _, blocks in every)]
-    for one, blocks in every:
-        seeds = {pair.target: pair.seeds for pair in one.pairs}
-        for target in [t for t in one.targets if t not in lacking]:
-            for half, part in zip(both, zip(*map(items.halves, blocks[target]), strict=True), strict=True):
-                gains = items.by_seed(part)
-                half.setdefault(target, {})[one.a] = dict(zip(seeds[target], gains, strict=True))
+    if any(one.grid is not None for one in contrasts):
+        raise InputError(
+            'where intermediate seeds are crossed with target seeds, items are not halved: write choose = "other-seeds"'
+        )
+    shared = [t for t in contrasts[0].targets if all(t in one.targets for one in contrasts)]
+    lacking = []
+    for target in shared:
+        parts = [one.of((target,)) for one in contrasts]
+        blocks = [outcomes(part).get(target, ()) for part in parts]
+        if not all(blocks) or any(block.clusters.max() == 0 for found in blocks for block in found):
+            lacking.append(target)
+            continue
+        for part, found in zip(parts, blocks, strict=True):
+            for half, own in zip(both, zip(*map(items.halves, found), strict=True), strict=True):
+                gains = items.by_seed(own)
+                half.setdefault(target, {})[part.a] = dict(zip(part.seeds, gains, strict=True))
     if not both[0]:
-        raise InputError("no target has single answers in the store that add up to its score")
+        raise InputError("no target has single answers in the store that add up to its score and can be halved")
     return both, lacking
 
 
@@ -115,7 +124,7 @@ def _variants(best: Best, contrasts: Sequence[Contrast]) -> tuple[Line, ...]:
     gain = best.on(kept)
     return (
         Line(
-            f"without untrained retrieval ({', '.join(free)})", "", contrasts[0].languages,
+            f"without untrained retrieval ({', '.join(free)})", "", contrasts[0].of(kept).languages,
             sum(part.a for part in parts) / len(parts), sum(part.b for part in parts) / len(parts), gain,
             verdicts.of(gain, seeds=gain.n),
         ),

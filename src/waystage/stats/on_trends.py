@@ -45,7 +45,15 @@ def answer(
     lacking = [name for name in names if name not in known]
     if lacking:
         raise InputError(f"nothing is known of {' and '.join(SPOKEN[name] for name in lacking)} for {found.model}")
-    points = [(pair.target, code) for pair in found.pairs for code in pair.languages if code != found.source_language]
+    every = _points(found)
+    there = [
+        target for target in found.targets
+        if any(at == target and all(known[name].get(code) is not None for name in names) for at, code in every)
+    ]  # fmt: skip
+    lacking = [target for target in found.targets if target not in there]
+    if there:  # a target without any point has no level that could be told apart
+        found = found.of(there)
+    points = _points(found)
     gains = {
         f"{pair.target}/{code}": float(pair.difference[code].mean()) for pair in found.pairs for code in pair.languages
     }
@@ -56,7 +64,7 @@ def answer(
     if len(seeds) < 2:  # of this checkpoint, and what another one would give is in no interval
         slopes = [replace(slope, interval=bare(slope.interval)) for slope in slopes]
     first = slopes[0]
-    verdict = of_trend(first.interval, seeds=len(seeds))
+    verdict = of_trend(first.interval, seeds=found.counted)
     left_out = sorted({name.split("/")[-1] for name in fitted.left_out})
     notes = [_slope(slope) for slope in slopes[1:]]
     notes.append(
@@ -66,6 +74,7 @@ def answer(
     if left_out:
         notes.append(f"left out, since a value is unknown: {', '.join(left_out)}")
     said = list(warnings(found))
+    said += [f"{target}: left out, since of none of its languages everything is known" for target in lacking]
     if first.note:
         said.append(f"{SPOKEN[question.against]}: {first.note} (variance inflation {first.inflation:.1f})")
     return Answer(
@@ -111,7 +120,7 @@ def over_sizes(
         raise InputError(f"the models are not scored on the same targets and languages yet ({', '.join(models)})")
     gains = {parameters[model]: contrasts[model].interval() for model in models}
     fitted = fit({size: gain.estimate for size, gain in gains.items()})
-    fewest = min(len(one.seeds) for one in contrasts.values())
+    fewest = min(one.counted for one in contrasts.values())
     verdict = of_trend(fitted.slope, seeds=fewest)
     first = contrasts[models[0]]
     beyond = 10 * same[-1]
@@ -133,7 +142,7 @@ def over_sizes(
         targets=lines,
         variants=(),
         notes=tuple(notes),
-        warnings=(fitted.note,) if fitted.note else (),
+        warnings=(*filter(None, [fitted.note]), *(f"{m}: {said}" for m in models for said in warnings(contrasts[m]))),
         rehearsal=rehearsal,
         kind="trend",
         details={
@@ -153,6 +162,11 @@ def _fitted(
     return trend({f"{t}/{code}": gains[f"{t}/{code}"] for t, code in points}, {**spread, **levels}, families)
 
 
+def _points(found: Contrast) -> list[tuple[str, str]]:
+    """A language on a target; the source language is no case of transfer."""
+    return [(pair.target, code) for pair in found.pairs for code in pair.languages if code != found.source_language]
+
+
 def bare(slope: Interval) -> Interval:
     """Of one seed: what another one would give is unknown."""
     return without(slope.estimate, method=slope.method, n=slope.n, why=ONE_SEED)
@@ -162,9 +176,10 @@ def _levels(found: Contrast) -> tuple[Line, ...]:
     """The average gain of each target, for orientation: the slope is about what varies around it."""
     lines = []
     for pair in found.pairs:
-        gain = pair.interval()
+        alone = found.of((pair.target,))
+        gain = alone.interval()
         levels = (float(pair.a.to_numpy().mean()), float(pair.b.to_numpy().mean()))
-        verdict = of(gain, seeds=len(pair.seeds))
+        verdict = of(gain, seeds=alone.counted)
         lines.append(Line(f"gain on {pair.target}", pair.metric, pair.languages, *levels, gain, verdict))
     return tuple(lines)
 
@@ -174,7 +189,7 @@ def _size_line(model: str, one: Contrast, parameters: int) -> Line:
     levels = [(float(p.a.to_numpy().mean()), float(p.b.to_numpy().mean())) for p in one.pairs]
     of_a, of_b = (sum(side) / len(levels) for side in zip(*levels, strict=True))
     what = f"{model} ({parameters / 1e6:,.0f} M parameters)"
-    return Line(what, "", one.languages, of_a, of_b, gain, of(gain, seeds=len(one.seeds)))
+    return Line(what, "", one.languages, of_a, of_b, gain, of(gain, seeds=one.counted))
 
 
 def _slope(slope: Slope) -> str:

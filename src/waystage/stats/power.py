@@ -14,6 +14,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr, stdtrit
 
+from waystage.stats.seeds import TINY
+
 UNKNOWN = "unknown: run a pilot"
 NODES = 4000
 PILOT = 3  # stored paired differences below which the spread is not known well enough to speak of
@@ -64,7 +66,7 @@ def detectable(
     if seeds < 2:
         return Detectable(None, None, seeds, pilot, "one seed can find nothing")
     sd = float(np.std(differences, ddof=1))
-    if sd == 0:
+    if sd < TINY:
         return Detectable(None, None, seeds, pilot, f"{UNKNOWN} (the stored runs do not differ at all)")
     unit = float(brentq(lambda effect: power(effect, 1.0, seeds, alpha=alpha) - wanted, 1e-3, 1e3))
     upper = sd * ((pilot - 1) / float(chdtri(pilot - 1, 0.9))) ** 0.5
