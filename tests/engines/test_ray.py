@@ -57,6 +57,19 @@ def test_a_stage_that_always_kills_its_worker_fails_with_a_word(
     assert outcome.failed[0].name == "dies" and "its Ray worker was lost 4 times" in outcome.failed[0].error
 
 
+def test_a_worker_that_cannot_write_is_not_called_lost(
+    ray_engine: engines.Engine, step: Step, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    def full(*given: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ray_engine, "run", ray.remote(full))
+    (failure,) = execute(Plan([step()]), store, ray_engine).failed
+    assert failure.error == "its Ray task ended with OSError: [Errno 28] No space left on device"
+
+
 def test_prints_go_to_the_log(ray_engine: engines.Engine, step: Step, store: Store) -> None:
     stage = step(print=True)
     outcome = execute(Plan([stage]), store, ray_engine)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from waystage.engines import Tell, devices, memory
-from waystage.engines.job import Job, Message, assist, perform, tail, team
+from waystage.engines.job import Job, Message, assist, perform, tail, team, text_of
 from waystage.engines.said import Ear, teller
 from waystage.engines.schedule import Node, Place, Room
 from waystage.engines.worker import printing_to, set_threads
@@ -311,7 +311,10 @@ class Ray:
             message: Message = answer
         except self.ray.exceptions.RayError as error:
             why = str(error).strip().partition("\n")[0] or type(error).__name__
-            message = {"event": "failed", "error": f"its Ray worker was lost {1 + RETRIES} times: {why}",
+            words = f"its Ray worker was lost {1 + RETRIES} times: {why}"
+            if isinstance(error, self.ray.exceptions.RayTaskError):  # it could not even write its log
+                words = f"its Ray task ended with {text_of(error.cause)}"
+            message = {"event": "failed", "error": words,
                        "tail": tail(Path(task.job.log))}  # fmt: skip
             if task.group and task.starts <= RETRIES:
                 message = {"event": "lost"}  # as Ray itself starts a single task again
