@@ -364,3 +364,43 @@ def test_every_other_form_goes_through_all_stages(here: Path, form: str) -> None
     out, scores = _evaluate(here, f"scores-{form}", data.name, trained, **said)
     assert scores
     assert pq.read_table(out / "predictions" / "en.parquet").num_rows == len(made)
+
+
+def test_a_stage_with_nothing_to_train_or_to_compare_is_refused(here: Path) -> None:
+    alike = [Similar(id=f"s{i}", first=e.text, second=e.text, score=5.0) for i, e in enumerate(small.texts(12, 4))]  # type: ignore[attr-defined]
+    table.write(here / "alike.parquet", alike, form="similarity")
+    made = forms.get("similarity").encode(alike, small.tokenizer(), labels=(), max_length=40, bi=True)
+    made.save(here / "alike" / "tokens" / "en")
+    sts = {"task": "sts", "form": "similarity", "labels": [], "head": "sts", "options": {"bi": True}}
+    with pytest.raises(InputError, match="freeze = 2 leaves nothing to train"):
+        _train(here, "all-frozen", [(sts, "alike")], recipe={"steps": 2, "freeze": 2})
+    _train(here, "one-frozen", [(sts, "alike")], recipe={"steps": 2, "freeze": 1})
+    equal = {"steps": 1, "consistency": 1.0, "dropout": 0.0}
+    with pytest.raises(InputError, match="compares a reading with itself"):
+        _train(here, "equal", [(sts, "alike")], recipe=equal)
+    lora = {"kind": "lora", "rank": 2, "alpha": 4.0, "targets": "all-linear", "dropout": 0.1}
+    _train(here, "apart", [(sts, "alike")], recipe={**equal, "adapter": lora})
+    lareqa = {"task": "lareqa", "form": "retrieval", "labels": [], "head": "lareqa", "options": {"mode": "pool"}}
+    with pytest.raises(InputError, match="'lareqa' is a search"):
+        _train(here, "searched", [(lareqa, "alike")], recipe={"steps": 1, "consistency": 1.0})
+
+
+def test_a_text_becomes_a_vector_by_its_mean_or_by_one_token(here: Path) -> None:
+    texts = [e.text for e in small.texts(12, 9)]  # type: ignore[attr-defined]
+    sides = [Passage(id=f"q{i}", text=t, query=True, gold=(f"c{i}",)) for i, t in enumerate(texts)]
+    sides += [Passage(id=f"c{i}", text=f"{t} ka", query=False) for i, t in enumerate(texts)]
+    small.stored(here / "pooled", "retrieval", {"de": list(sides)})
+    asked: dict[str, Any] = {"task": "tatoeba", "form": "retrieval", "labels": [], "options": {"mode": "bitext"}}
+    found = {}
+    for how in ("mean", "first", "last"):
+        said = {**asked, "layer": 2, "pooling": how, "sweep": True}
+        out, _ = _evaluate(here, f"pooled-{how}", "pooled", None, **said)
+        found[how] = pq.read_table(out / "predictions" / "de.parquet").column("scores").to_pylist()
+        scores = json.loads((out / "scores.json").read_text())
+        swept = json.loads((out / "sweep.json").read_text())
+        assert {s["metric"]: s["value"] for s in swept if s["layer"] == 2} == {s["metric"]: s["value"] for s in scores}
+    assert found["mean"] != found["first"] != found["last"] != found["mean"]
+    with pytest.raises(InputError, match="by mean, first, last"):
+        _evaluate(here, "pooled-no", "pooled", None, **asked, layer=1, pooling="max")
+    with pytest.raises(InputError, match="layer is 3, but the model has layers 0"):
+        _evaluate(here, "pooled-deep", "pooled", None, **asked, layer=3)

@@ -126,6 +126,18 @@ def mean(hidden: Tensor, lengths: np.ndarray) -> Tensor:
     return sums / torch.from_numpy(lengths).to(sums)[:, None]
 
 
+POOLING = ("mean", "first", "last")
+
+
+def pooled(hidden: Tensor, lengths: np.ndarray, how: str) -> Tensor:
+    """One vector per sequence in fp32: the mean of its tokens, or its first or last one."""
+    if how == "mean":
+        return mean(hidden, lengths)
+    ends = np.cumsum(lengths)
+    rows = ends - lengths if how == "first" else ends - 1
+    return hidden[torch.from_numpy(rows).to(hidden.device)].float()
+
+
 def make(head: Head, backbone: Any, *, drop: float, seed: int, name: str = "", width: int = 0) -> nn.Module:
     """A new head. Its weights are drawn from `seed` and `name` alone, the same on every machine and in any order.
 

@@ -103,18 +103,28 @@ def _searches(
 
     layer = config.get("layer")
     layers = () if layer is None else (int(layer),)
-    if config.get("pooling", "mean") != "mean":
-        raise InputError(f"pooling is {config['pooling']!r}, but sentences become vectors by 'mean' only")
+    pooling, most = _pooling(config), int(network.backbone.config.num_hidden_layers)
+    if layer is not None and not 0 <= int(layer) <= most:
+        raise InputError(f"layer is {layer}, but the model has layers 0 (the embedding) to {most}")
     dev_tokens = dict(encoded(_folder(inputs, "dev_tokens"))) if "dev_tokens" in inputs else {}
     for some in _searched_together(task, config, languages):
         rows = examples_of(_folder(inputs, "rows"), some)
-        found = {code: embeddings(network, arrays, layers=layers)[0] for code, arrays in some}
+        found = {code: embeddings(network, arrays, layers=layers, pooling=pooling)[0] for code, arrays in some}
         dev: dict[str, Side] = {}
         for code, arrays in [(code, dev_tokens[code]) for code, _ in some if code in dev_tokens]:
             passages = examples(_folder(inputs, "dev_rows"), code, "retrieval")
-            dev[code] = (embeddings(network, arrays, layers=layers)[0], _shown(arrays, passages))
+            dev[code] = (embeddings(network, arrays, layers=layers, pooling=pooling)[0], _shown(arrays, passages))
         for language, arrays in _asked(config, some) if network.ranks.first else ():
             yield language, arrays, rows[language], _search(task, config, language, some, rows, found, dev, context)
+
+
+def _pooling(config: dict[str, Any]) -> str:
+    from waystage.models.heads import POOLING
+
+    said = str(config.get("pooling", "mean"))
+    if said not in POOLING:
+        raise InputError(f"pooling is {said!r}, but a text becomes a vector by {', '.join(POOLING)}")
+    return said
 
 
 def _searched_together(task: Said, config: dict[str, Any], languages: Languages) -> list[Languages]:
@@ -146,17 +156,20 @@ def _sweep(
     """
     from waystage.training.predict import embeddings
 
-    layers = range(int(network.backbone.config.num_hidden_layers) + 1)
+    layers, pooling = range(int(network.backbone.config.num_hidden_layers) + 1), _pooling(config)
     held = context.scratch / "sweep"
     by_dev = config.get("sweep_threshold") == "dev"
     dev_tokens = dict(encoded(_folder(inputs, "dev_tokens"))) if by_dev else {}
     scores = []
     for some in _searched_together(task, config, languages):
         rows = examples_of(_folder(inputs, "rows"), some)
-        every = {code: embeddings(network, arrays, layers=layers, into=held / code) for code, arrays in some}
+        every = {
+            code: embeddings(network, arrays, layers=layers, pooling=pooling, into=held / code) for code, arrays in some
+        }
         dev_some = [(code, dev_tokens[code]) for code, _ in some if code in dev_tokens]
         every_dev = {
-            code: embeddings(network, arrays, layers=layers, into=held / f"{code} dev") for code, arrays in dev_some
+            code: embeddings(network, arrays, layers=layers, pooling=pooling, into=held / f"{code} dev")
+            for code, arrays in dev_some
         }
         shown = {
             code: _shown(arrays, examples(_folder(inputs, "dev_rows"), code, "retrieval")) for code, arrays in dev_some

@@ -69,7 +69,7 @@ def _run(
     tasks = [said(member, folder) for member, folder in zip(config["members"], tokens, strict=True)]
     chain = _chain(config, inputs, context)
     backbone = _backbone(config, inputs, context, chain)
-    _smooth(config, backbone)
+    _smooth(config, backbone, tasks)
     if context.checkpointing:
         backbone.forget_activations()
     heads = _heads(config, tasks, inputs, backbone, context)
@@ -85,6 +85,10 @@ def _run(
         whole = None  # never written: it would only take room
         _freeze(network)
     fixed = _freeze_lower(backbone, lower, config["precision"], tuned, ranks) if lower else {}
+    if not any(p.requires_grad for p in network.parameters()):
+        raise InputError(
+            f"recipe.freeze = {lower} leaves nothing to train: this head has no weights. Freeze fewer layers"
+        )
     setup.place(network, context.device, ranks, precision=config["precision"])
     if config["precision"] == "bf16":
         setup.half(backbone)
@@ -144,10 +148,19 @@ def _backbone(config: dict[str, Any], inputs: Inputs, context: Context, chain: C
     )  # fmt: skip
 
 
-def _smooth(config: dict[str, Any], backbone: Backbone) -> None:
+def _smooth(config: dict[str, Any], backbone: Backbone, tasks: list[Said]) -> None:
     recipe = config["recipe"]
     backbone.smoothing.share = float(recipe.get("smoothing", 0.0))
-    if recipe.get("consistency") and not backbone.smoothing.share and not backbone.drops:
+    if not recipe.get("consistency"):
+        return
+    for task in tasks:
+        if task.form is retrieval:
+            raise InputError(
+                f"task {task.task!r} is a search, which compares examples with each other: `consistency` has no second "
+                "reading of one example to compare. Leave it out of the recipe"
+            )
+    drops = backbone.drops or (recipe.get("adapter") or {}).get("dropout")
+    if not backbone.smoothing.share and not drops:
         raise InputError(
             f"consistency = {recipe['consistency']} compares a reading with itself: {config['model']['name']!r} has no "
             "dropout. Say smoothing = 0.1, or a dropout"

@@ -11,7 +11,7 @@ import torch
 
 from waystage.forms.encoded import Encoded
 from waystage.forms.ragged import offsets_of, spread
-from waystage.models.heads import mean
+from waystage.models.heads import pooled
 from waystage.training import masking
 from waystage.training.corpus import Batch
 from waystage.training.network import Network
@@ -61,9 +61,10 @@ def outputs(
 
 @torch.no_grad()
 def embeddings(
-    network: Network, encoded: Encoded, *, layers: Sequence[int] = (), budget: int = BUDGET, into: Path | None = None
-) -> list[np.ndarray]:
-    """The mean vector of every sequence, for each of the layers (none: the last one). One pass gives them all.
+    network: Network, encoded: Encoded, *, layers: Sequence[int] = (), pooling: str = "mean", budget: int = BUDGET,
+    into: Path | None = None,
+) -> list[np.ndarray]:  # fmt: skip
+    """The vector of every sequence (see `pooled`) for each of the layers (none: the last one). One pass gives them all.
 
     With a folder `into` they are files of it, mapped: all layers of a large collection are more than memory holds.
     """
@@ -75,7 +76,9 @@ def embeddings(
     def compute(sequences: np.ndarray) -> np.ndarray:
         batch = _batch(encoded, sequences)
         hidden = network.backbone(network.stream(batch), layers)
-        return np.stack([mean(h, batch.lengths).cpu().numpy() for h in (hidden if layers else [hidden])], axis=1)
+        return np.stack(
+            [pooled(h, batch.lengths, pooling).cpu().numpy() for h in (hidden if layers else [hidden])], axis=1
+        )
 
     for rows, vectors in _in_turns(network.ranks, list(_passes(encoded, budget)), lambda some: some, compute):
         for number, result in enumerate(results):
