@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from waystage.cli import app
+from waystage.commands.checking import _one_batch
+from waystage.engines.outcome import Outcome
+from waystage.graph.plan import Plan
+from waystage.results import load
 
 STUDY = """title = "t"
 models = ["standin-s"]
@@ -39,3 +44,49 @@ def test_a_test_that_is_among_the_training_rows_is_refused(tmp_path: Path) -> No
     found = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
     assert found.exit_code == 0, found.output
     assert "leak: mine test in en" in found.output
+
+
+LONG = """title = "t"
+models = ["standin-s"]
+source = "world"
+precision = "fp32"
+targets = ["xnli", "udpos", "tatoeba"]
+languages = ["en", "de"]
+seeds = [1, 2]
+[recipe]
+max_length = 48
+[recipe.target]
+epochs = 7
+[recipe.task.udpos]
+epochs = 9
+examples = 5000
+[intermediate.none]
+[intermediate.two]
+tasks = ["mnli"]
+recipe = { steps = 4000 }
+then = [{ tasks = ["squad"], recipe = { epochs = 3 } }]
+[intermediate.few]
+target = { shots = 100 }
+[intermediate.there]
+target = { language = "target", recipe = { epochs = 20 } }
+"""
+
+
+def test_one_batch_is_one_batch_whichever_table_says_how_long_a_stage_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "s.toml").write_text(LONG)
+    seen: list[Plan] = []
+
+    def tried(made: Plan, *_: object, **__: object) -> Outcome:
+        seen.append(made)
+        return Outcome("r")
+
+    monkeypatch.setattr("waystage.engines.run.execute", tried)
+    for rehearsal in (False, True):
+        results = load(tmp_path / "s.toml", rehearsal=rehearsal, store=tmp_path / "store")
+        assert _one_batch(results, tmp_path / "s.toml", rehearsal) == []
+        trained = [stage for stage in seen.pop().stages.values() if stage.kind == "train"]
+        assert len(trained) > 8 and {stage.config["recipe"]["steps"] for stage in trained} == {1}
+        assert not any("epochs" in stage.config["recipe"] for stage in trained)
+        assert {stage.config["seed"] for stage in trained} == {1}

@@ -148,3 +148,10 @@ def test_text_of_languages_outside_the_rehearsal_is_read_where_there_is_no_other
 def test_what_is_planted_where_nothing_is_trained_is_refused() -> None:
     with pytest.raises(StudyError, match=r"nothing is trained on 'mnli'; this study trains on qqp"):
         rehearsed(study(rehearsal=Rehearsal(plant={"mnli": "helps"})))
+
+
+def test_full_is_all_languages_and_seeds_whatever_the_rehearsal_says() -> None:
+    said = study(seeds=(1, 2, 3), languages="xtreme", rehearsal=Rehearsal(seeds=(7,), languages=("en", "de")))
+    short, full = rehearsed(said)[0], rehearsed(said, full=True)[0]
+    assert short.seeds == (7,) and set(short.select(short.languages)) == {"en", "de"}
+    assert full.seeds == said.seeds and full.select(full.languages) == said.select("xtreme")
