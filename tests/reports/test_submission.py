@@ -13,7 +13,7 @@ from waystage.engines.run import execute
 from waystage.errors import InputError
 from waystage.graph.plan import Plan
 from waystage.metrics import validate_tree
-from waystage.reports.submission import export
+from waystage.reports.submission import export, official
 from waystage.results import Results
 
 CODES = ("en", "de")
@@ -87,3 +87,16 @@ def test_a_rehearsal_cannot_be_handed_in(done: Results, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="its languages are artificial"):
         export(world, tmp_path, arm="none", seed=1)
     assert not list(tmp_path.glob("*.tsv"))
+
+
+def test_two_arms_never_share_a_folder(done: Results, tmp_path: Path) -> None:
+    export(done, tmp_path, arm="none", seed=1)
+    export(done, tmp_path, arm="none", seed=1)
+    (tmp_path / "panx").mkdir()
+    (tmp_path / "panx" / "test-sw.tsv").write_text("O\n")
+    with pytest.raises(InputError, match=r"holds 1 files that this export would not write, such as panx/test-sw.tsv"):
+        export(done, tmp_path, arm="none", seed=1)
+
+
+def test_targets_that_nobody_takes_files_of_stay_out() -> None:
+    assert official("bucc") and official("xcopa") and not official("lareqa") and not official("sciq")

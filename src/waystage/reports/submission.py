@@ -12,7 +12,7 @@ from typing import Any
 
 from waystage.errors import InputError, did_you_mean
 from waystage.graph.stage import Stage
-from waystage.metrics.benchmarks import file_name
+from waystage.metrics.benchmarks import FILE_TASKS, file_name
 from waystage.results import Results
 from waystage.study.stages import Cell, find_task
 
@@ -32,21 +32,41 @@ def export(
     if arm is not None and arm not in known:
         raise InputError(f"the study has no arm {arm!r}{did_you_mean(arm, known)}; it has {', '.join(known)}")
     arm = _one("arm", arm, tuple(known))
+    if len(several := results.study.intermediate_seeds) > 1:
+        raise InputError(
+            f"the study crosses its seeds with intermediate seeds {', '.join(map(str, several))}: "
+            f"say which, such as --set intermediate_seeds=[{several[0]}]"
+        )
     seed = _one("seed", seed, results.study.seeds)
     model = _one("model", model, results.study.models)
     source_language = _one("source language", source_language, results.study.source_languages)
     chosen = [
         cell
         for cell in results.plan.cells
-        if (cell.intermediate, cell.seed, cell.model, cell.source_language) == (arm, seed, model, source_language)
+        if (cell.intermediate, cell.target_seed, cell.model) == (arm, seed, model)
         and not cell.selection
+        and (cell.source_language == source_language or not find_task(results.study, cell.target).has_training_data)
     ]
-    written = [path for cell in chosen for path in _cell(results, cell, folder)]
-    if not written:
+    wanted = [one for cell in chosen for one in _files(results, cell, folder)]
+    if not wanted:
         raise InputError(
             f"nothing of arm {arm!r}, seed {seed} has been evaluated yet. Type: waystage run {results.path or 'STUDY'}"
         )
-    return written
+    _alone(folder, [out for *_, out in wanted])
+    for cell, path, out in wanted:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(_text(results, cell, path), encoding="utf-8")
+    return [out for *_, out in wanted]
+
+
+def _alone(folder: Path, wanted: list[Path]) -> None:
+    """A submission of two arms would look like one of one."""
+    others = sorted({*folder.glob("*/test-*")} - {*wanted})
+    if others:
+        raise InputError(
+            f"{folder} holds {len(others)} files that this export would not write, such as "
+            f"{others[0].relative_to(folder)}: of another arm or study? Name another folder with --out, or remove them"
+        )
 
 
 def _one(what: str, said: Any, known: tuple[Any, ...]) -> Any:
@@ -59,28 +79,30 @@ def _one(what: str, said: Any, known: tuple[Any, ...]) -> Any:
     return said
 
 
-def _cell(results: Results, cell: Cell, folder: Path) -> list[Path]:
+def _files(results: Results, cell: Cell, folder: Path) -> list[tuple[Cell, Path, Path]]:
+    """The kept answers of a cell, and the files that they become."""
+    if not official(cell.target) or not results.store.has(cell.evaluate.fingerprint):
+        return []
+    name = FOLDER.get(cell.target, cell.target)
+    answers = sorted((results.store.path(cell.evaluate.fingerprint) / "predictions").glob("*.parquet"))
+    return [(cell, path, folder / name / file_name(name, path.stem)) for path in answers]
+
+
+def official(target: str) -> bool:
+    """Whether the benchmarks take files of it: of LAReQA, and of what is in neither of them, they do not."""
+    return FOLDER.get(target, target) in FILE_TASKS
+
+
+def _text(results: Results, cell: Cell, path: Path) -> str:
     import pyarrow.parquet as pq
 
-    if not results.store.has(cell.evaluate.fingerprint):
-        return []
-    write = WRITERS.get(cell.target) or WRITERS.get(find_task(results.study, cell.target).form)
-    if write is None:
-        return []
+    write = WRITERS.get(cell.target) or WRITERS[find_task(results.study, cell.target).form]
     rows = cell.evaluate.inputs["rows"]
     assert isinstance(rows, Stage)
-    written = []
-    for path in sorted((results.store.path(cell.evaluate.fingerprint) / "predictions").glob("*.parquet")):
-        predictions = pq.read_table(path).to_pydict()
-        if "variant" in predictions:
-            predictions = _only_first(predictions)
-        text = write(predictions, pq.read_table(results.store.path(rows.fingerprint) / path.name).to_pydict())
-        name = FOLDER.get(cell.target, cell.target)
-        out = folder / name / file_name(name, path.stem)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
-        written.append(out)
-    return written
+    predictions = pq.read_table(path).to_pydict()
+    if "variant" in predictions:
+        predictions = _only_first(predictions)
+    return write(predictions, pq.read_table(results.store.path(rows.fingerprint) / path.name).to_pydict())
 
 
 def _only_first(table: Table) -> Table:
