@@ -211,3 +211,8 @@ def test_a_task_of_ones_own_is_chosen_by_the_metric_that_it_says() -> None:
 
     assert said({}) == said({"metric": "spearman"}) == {None}
     assert said({"metric": "pearson"}) == {"pearson"}
+
+
+def test_a_trained_search_compares_the_vectors_that_its_training_compares() -> None:
+    made = plan(study(targets=["lareqa", "mewslix"]))
+    assert {cell.target: cell.evaluate.config["layer"] for cell in made.cells} == {"lareqa": 12, "mewslix": 12}

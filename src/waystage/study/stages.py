@@ -280,7 +280,7 @@ class _Planner:
         if selection:
             config["selection"] = selection
         if target.form == "retrieval":
-            config |= {"layer": primary_layer(asked.model), "pooling": "mean"}
+            config |= {"layer": searched_layer(asked.model, target), "pooling": "mean"}
             if self.study.sweep:
                 config["sweep"] = True
             if target.options.get("mode") == "margin" and data.has_dev(target, languages):
@@ -317,7 +317,12 @@ def protocol(target: TargetStage) -> str:
     return ZERO_SHOT
 
 
-def primary_layer(model: str) -> int | None:
-    """Fixed beforehand, never chosen on results: as deep as layer 14 is in a model of 24."""
+def searched_layer(model: str, target: Task) -> int | None:
+    """Fixed beforehand, never chosen on results: as deep as layer 14 is in a model of 24.
+
+    A search that is trained compares the vectors that its training compares: those of the last layer.
+    """
     shape = shapes.shape(model)
-    return max(1, round(shape.layers * 14 / 24)) if shape else None
+    if shape is None:
+        return None
+    return shape.layers if target.train_languages else max(1, round(shape.layers * 14 / 24))
