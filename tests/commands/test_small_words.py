@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -66,3 +67,29 @@ def test_a_run_on_a_cluster_says_how_many_stages_ran_side_by_side() -> None:
     assert "busy: 3.5 stages side by side" in Outcome("r", done=["a", "b"], together=3.5).text()
     known = Outcome("r", done=["a", "b"], together=3.5, busy={"places on the CPU": (0.9, 4)}).text()
     assert "busy: 90% of 4 places on the CPU" in known and "side by side" not in known
+
+
+def test_what_would_have_no_effect_is_refused(study: Path, tmp_path: Path) -> None:
+    for words, why in (
+        (("report", study, "--text", "--out", "x.txt"), "--out would do nothing beside --text"),
+        (("report", study, "--figure", "gains", "--compare", study), "--figure and --compare exclude each other"),
+        (("report", study, "--out", tmp_path / "x.docx"), "no format is called 'docx'"),
+        (("score", "--task", "xnli", "preds", "--gold", "a", "--predictions", "b"), "a folder belongs to two folders"),
+        (("score", "preds", "gold", "--language", "de"), "--language belongs to one pair of files"),
+        (("show", "xnli", "sw", "--data"), "--data describes one task at a time"),
+    ):
+        with pytest.raises(InputError, match=why):
+            CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False)
+
+
+def test_show_shows_all_that_it_is_asked_for() -> None:
+    both = said("show", "xnli", "sw").stdout
+    assert "XNLI" in both and "Swahili" in both
+    assert said("show", "task", "xnli").stdout == said("show", "xnli").stdout
+    assert set(json.loads(said("show", "xnli", "sw", "--json").stdout)) == {"xnli", "sw"}
+    assert json.loads(said("show", "sw", "--json").stdout)["name"] == "Swahili"
+
+
+def test_json_is_nothing_but_json(study: Path, tmp_path: Path) -> None:
+    words = ("plan", study, "--store", tmp_path, "--set", "source='world'", "--json", "--graph", tmp_path / "x.mmd")
+    assert json.loads(said(*words).stdout)["totals"]

@@ -202,3 +202,11 @@ def test_an_unknown_format_names_the_known_ones(whole: Results, tmp_path: Path) 
 )
 def test_gains_have_a_sign_and_zero_is_never_negative(value: float | None, said: str) -> None:
     assert numbers.gain(value) == said
+
+
+def test_before_anything_is_scored_a_table_is_a_header_and_figures_are_refused(tmp_path: Path) -> None:
+    nothing = results(tmp_path / "new", missing=lambda cell: True)
+    lines = write(nothing, tmp_path / "new.csv", "csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 and lines[0].startswith("model,intermediate,target")
+    with pytest.raises(InputError, match="no figure yet"):
+        write(nothing, tmp_path / "figures", "svg-figures")

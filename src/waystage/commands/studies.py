@@ -49,7 +49,7 @@ def plan(
     costs = _costs(todo, results)
     if graph:
         graph.write_text(mermaid(whole, todo), encoding="utf-8")
-        say(f"stage graph: {graph}")
+        typer.echo(f"stage graph: {graph}", err=True)  # beside --json
     if json:
         as_json(
             whole.export(todo)
@@ -263,17 +263,18 @@ def report(
     from waystage import reports
     from waystage.reports import beside
 
+    said = {"--text": text, "--figure": figure, "--compare": compare}
+    _apart(said, {"--out": out, "--format": format, "--open": open_})
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     if text:
         say(reports.text(results))
         return
-    suffix = out.suffix[1:] if out else ""
+    suffix = out.suffix[1:].lower() if out else ""
     if figure:
-        kind = format or (suffix if suffix in FIGURES else "svg")
+        kind = format or suffix or "svg"
         say(str(reports.write_figure(results, figure, out or Path(f"{figure}.{kind}"), kind)))
         return
-    meant = SUFFIXES.get(suffix, suffix)
-    format = format or (meant if meant in (*reports.FORMATS, *FIGURES) else "html")
+    format = format or SUFFIXES.get(suffix, suffix) or "html"
     if format in FIGURES:
         raise InputError(
             f"a report is no {format}; its figures are. One of them: --figure gains --format {format}; all of them: "
@@ -290,6 +291,19 @@ def report(
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())
+
+
+def _apart(ways: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+    """Nothing that is typed stays without effect: one way to look at a time, and the terminal takes no file."""
+    given = [name for name, value in ways.items() if value]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} exclude each other: type a command for each")
+    idle = [
+        name for name, value in more.items() if value and (ways["--text"] or (ways["--figure"] and name == "--open"))
+    ]
+    if idle:
+        how = "waystage report STUDY --text > FILE writes a file" if ways["--text"] else "open the file that it writes"
+        raise InputError(f"{' and '.join(idle)} would do nothing beside {given[0]}: leave it out; {how}")
 
 
 def questions(
@@ -322,7 +336,10 @@ def export(
         raise InputError(f"--format {format!r}: there is only xtreme")
     results = load(path, store=open_store(store), overrides=overrides)
     written = submission.export(results, out, arm=arm, seed=seed, model=model, source_language=source)
-    say(f"{len(written)} files in {out}; check them: waystage validate {out}")
+    if apart := [name for name in results.study.target_tasks() if not submission.official(name)]:
+        say(f"not handed in as files: {', '.join(apart)}")
+    of = " --benchmark xtreme-r" if "xtreme-r" in results.study.targets else ""
+    say(f"{len(written)} files in {out}; check them: waystage validate {out}{of}")
 
 
 def status(root: Path | None, json: bool) -> None:

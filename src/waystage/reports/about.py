@@ -49,9 +49,15 @@ def study(results: Results, command: str) -> dict[str, Any]:
         ),
         "command": command,
         "path": results.path,
-        "again": f"waystage {'rehearse' if results.rehearsal else 'run'} {shlex.quote(results.path or 'STUDY.toml')}",
+        "again": _again(results),
         "file": _file(said),
     }
+
+
+def _again(results: Results) -> str:
+    """What is typed to get the same stages. A study that takes its data from the world itself is run, not rehearsed."""
+    words = ["rehearse" if results.substitutions else "run", results.path or "STUDY.toml", *results.options]
+    return shlex.join(["waystage", *words])
 
 
 def _target(results: Results, name: str) -> dict[str, Any]:

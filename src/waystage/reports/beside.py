@@ -73,7 +73,7 @@ def _pairs(first: Results, second: Results) -> tuple[list[tuple[str, str]], list
         return [(a[0], b[0])], []
     raise InputError(
         f"the studies have no model in common ({', '.join(a)}; {', '.join(b)}). "
-        'Name one in each: --set models=["MODEL"]'
+        'Give each one of its own: --set models=["MODEL"] is for the first, a file with `extends` for the other'
     )
 
 

@@ -10,12 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from waystage.errors import UnknownName
+from waystage.errors import InputError, UnknownName
 from waystage.graph.files import write_text
 from waystage.reports import pictures, words
 from waystage.reports.content import content
 from waystage.reports.plots import Plot, every, named
-from waystage.reports.tables import Table, tables
+from waystage.reports.tables import Table, scores, tables
 from waystage.results import Results, labelled
 
 
@@ -32,7 +32,9 @@ def write(results: Results, path: str | Path, format: str = "html", *, command: 
     if isinstance(made, str):
         write_text(path, made, durable=False)
     elif path.suffix == ".csv":
-        write_text(path, str(made["scores.csv"]), durable=False)
+        write_text(path, as_csv(scores(found)), durable=False)  # also while there is none: a header
+    elif not made:
+        raise InputError("there is no figure yet, since nothing is scored. `waystage status` shows what runs")
     else:
         for name, item in made.items():
             if isinstance(item, str):

@@ -176,15 +176,12 @@ def provenance(results: Results, found: Records) -> dict[str, Any]:
 
 
 def _sources(stages: Iterable[Stage]) -> list[dict[str, Any]]:
-    rows = {
-        (stage.config["task"], stage.config["split"]): stage.config.get("source", {})
+    rows = {  # a split is read in several stages, each with languages of its own, and so with files of its own
+        (stage.config["task"], stage.config["split"], json.dumps(stage.config.get("source", {}), sort_keys=True))
         for stage in stages
         if stage.kind == "rows"
     }
-    return [
-        {"task": task, "split": split, "identity": json.dumps(identity, sort_keys=True)}
-        for (task, split), identity in sorted(rows.items())
-    ]
+    return [{"task": task, "split": split, "identity": identity} for task, split, identity in sorted(rows)]
 
 
 def _machine(host: dict[str, Any]) -> str:

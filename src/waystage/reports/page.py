@@ -111,6 +111,8 @@ def matrices(content: dict[str, Any]) -> list[dict[str, Any]]:
     found = plots.matrices(content)
     for key, block in found.items():
         largest = max(PALEST, *(abs(cell["gain"]) for cell in block["cells"].values()))
+        block["lacking"] = {(m["intermediate"], m["target"]) for m in content["progress"]["missing"]
+                            if (m["model"], m["source_language"]) == key}  # fmt: skip
         block["cells"] = {at: {**cell, "shade": shade(cell["gain"], largest)} for at, cell in block["cells"].items()}
         block["additive"] = next(
             (a for a in content["gains"]["additive"] if (a["model"], a["source_language"]) == key), None
@@ -153,7 +155,7 @@ def for_script(content: dict[str, Any]) -> dict[str, Any]:
         "languages": {x["code"]: [x["shown"], x["name"], x["rtl"]] for x in content["languages"]},
         "blocks": [
             [b["model"], b["source_language"], b["intermediate"], b["target"], b["metric"], len(b["seeds"]),
-             [[cell[0], *(None if v is None else round(v, 3) for v in cell[1:])] for cell in b["cells"]]]
+             [[cell[0], *(None if v is None else round(v, 2) for v in cell[1:])] for cell in b["cells"]]]
             for b in content["by_language"]
         ],
         "examples": content["examples"],
