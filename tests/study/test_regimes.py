@@ -566,3 +566,14 @@ def test_a_target_without_dev_data_is_not_scored_on_them() -> None:
 def test_a_language_of_the_translator_goes_by_its_code_here() -> None:
     with pytest.raises(StudyError, match=r"translator\.codes\.swa: write 'sw' for 'swa'"):
         study({}, translator={**TRANSLATOR, "codes": {"swa": "swh_Latn"}})
+
+
+def test_an_adapter_of_no_steps_is_none_at_all() -> None:
+    """Drawn by the intermediate seed, it would not be the one that the target stage of `none` draws."""
+    more: dict[str, Any] = {"recipe": {"adapter": {"kind": "lora"}}, "intermediate_seeds": [5]}
+    made = plan(study({"zero": ARMS["zero"]}, **more))
+    for target in ("xnli", "tatoeba"):
+        zero, none = (of(made, name, target)[0].evaluate for name in ("zero", "none"))
+        assert zero.fingerprint == none.fingerprint
+    whole = plan(study({"zero": {**ARMS["zero"]}}))
+    assert start(checkpoint(of(whole, "zero")[0])).config["recipe"]["steps"] == 0

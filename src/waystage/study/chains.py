@@ -150,9 +150,15 @@ class Chains:
             return (*chain, self._text_only(arm, what, of, asked, chain[-1:]))
         zero = 0 if what.control == "zero-length" else None
         for number, step in enumerate(of.steps):
+            if zero == 0 and self._adapts(step):
+                continue  # an adapter that learnt nothing adds nothing, but another seed than that of `none` drew it
             name, shuffled = self._name(arm, of, number), what.control == "shuffled-labels"
             chain = (*chain, self.step(name, step, asked, chain[-1:], shuffled=shuffled, steps=zero))
         return chain
+
+    def _adapts(self, step: Step) -> bool:
+        adapter = self.data.recipe("intermediate", [self.data.lesson(name) for name in step.tasks], step.recipe).adapter
+        return adapter is not None and adapter.kind != "full"
 
     def counted(self, what: Intermediate, asked: Asked) -> Chain:
         """The stages whose steps a control has to match."""

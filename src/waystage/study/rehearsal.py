@@ -90,7 +90,7 @@ def rehearsed(study: Study, *, full: bool = False, four_bits: bool = False) -> t
     _trained_on_what_is_planted(study)
     for name, effect in said.plant.items():
         changes.append(f"planted effect of training on {find_task(study, name).name}: {effect}")
-    if _reads_twice(study) and recipe.dropout == 0:
+    if _reads_twice(study) and recipe.dropout == 0 and any(map(_dropout, _recipes(study))):
         changes.append(f"dropout: {DROPOUT} where readings differ by nothing else, since stand-ins train without")
     decoders = any(map(_is_decoder, models))
     if study.attention != "causal" and not decoders:
