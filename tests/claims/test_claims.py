@@ -207,6 +207,8 @@ def test_the_published_figures_are_those_that_were_seen():
         ('check = "nine tasks"', 'check = "ten tasks"', "must be one of 'starting model'"),
         ('kind = "gain"', 'kind = "gian"', "did you mean 'gain'?"),
         ("[source]", "[source", "is not valid TOML"),
+        ('arms = [["squad"]]', 'arms = ["squad"]', "there is no group 'squad'; there are nine, xtreme; the task of"),
+        ("nine = [", "ten = [", "9: is about the group 'nine'"),
     ],
 )
 def test_a_broken_file_says_what_to_mend(old, new, said, tmp_path):
@@ -245,3 +247,89 @@ def test_crossed_seeds_are_both_samples():
     (squad,) = [one for one in claims.verdicts(crossed) if one.claim.id == "1-squad"]
     assert "crossed with target seeds" in squad.measured.interval.method
     assert squad.measured.interval.estimate == pytest.approx(8.2, abs=0.3)
+
+
+def test_two_target_seeds_give_no_verdict():
+    said = results(study(), PUBLISHED)
+    both = [said.scores.assign(target_seed=seed, value=said.scores["value"] + seed * 0.01) for seed in (0, 1)]
+    crossed = SimpleNamespace(**{**vars(said), "scores": pd.concat(both)})
+    moved = crossed.scores["intermediate"].eq("squad") & crossed.scores["target_seed"].eq(1)
+    crossed.scores.loc[moved, "value"] += 0.02
+    (squad,) = [one for one in claims.verdicts(crossed) if one.claim.id == "1-squad"]
+    assert squad.verdict.word == "no verdict" and squad.measured.interval.low is not None
+
+
+def test_arms_that_met_other_target_seeds_have_no_interval_of_nothing():
+    said = results(study(), PUBLISHED)
+    rng = np.random.default_rng(3)
+    three = pd.concat([said.scores.assign(target_seed=seed) for seed in (0, 1, 2)], ignore_index=True)
+    three["value"] += rng.normal(0, 0.1, len(three))
+    lacking = three["intermediate"].eq("mnli") & three["target_seed"].eq(2)
+    judged = claims.verdicts(SimpleNamespace(**{**vars(said), "scores": three[~lacking]}))
+    (third,) = [one for one in judged if one.claim.id == "3"]
+    assert third.verdict.word == "same direction"
+    assert any("the average over arms: not every" in note for note in third.measured.notes)
+    json.dumps([one.as_dict() for one in judged], allow_nan=False)
+
+
+def test_arms_that_share_no_target_yet_are_not_tested():
+    whole = results(study(), PUBLISHED)
+    rows = whole.scores
+    half = ~rows["intermediate"].isin(["none", "all", "qqp"]) & (rows["target"] != "xnli")
+    half |= rows["intermediate"].eq("qqp") & (rows["target"] != "pawsx")
+    judged = {one.claim.id: one for one in claims.verdicts(SimpleNamespace(**{**vars(whole), "scores": rows[~half]}))}
+    assert judged["2-best"].verdict.word == "not tested"
+    assert "no target is scored yet for all of" in judged["2-best"].verdict.why
+
+
+def test_what_is_also_scored_or_kept_makes_no_other_experiment():
+    said = study(sweep=True, logits=True, selections=["last", "source-dev"])
+    assert {one.differs for one in claims.verdicts(results(said, PUBLISHED)) if one.claim.id == "1-squad"} == {()}
+
+
+def test_of_two_arms_of_one_task_the_one_with_the_recipe_of_the_study_is_meant():
+    short = {"squad_short": {"tasks": ["squad"], "recipe": {"steps": 100}}, **ARMS}
+    (squad,) = [one for one in claims.verdicts(results(study(intermediate=short), PUBLISHED))
+                if one.claim.id == "1-squad"]  # fmt: skip
+    assert squad.measured.what == "squad - none"
+
+
+def test_one_seed_chooses_and_compares_and_says_so():
+    found = {one.claim.id: one for one in claims.verdicts(results(study(seeds=[1]), PUBLISHED))}
+    assert found["2-best"].measured.notes[0].endswith("on seeds that are compared too; compared on 1")
+    few = {name: ARMS[name] for name in ("none", "squad", "all")}
+    found = {one.claim.id: one for one in claims.verdicts(results(study(intermediate=few), PUBLISHED))}
+    assert found["2-best"].measured.notes[0] == "squad is the only single arm; compared on 1, 2, 3, 4, 5"
+
+
+def test_a_published_system_stands_beside_its_own_model_in_english(monkeypatch, capsys, tmp_path):
+    from waystage.commands import claiming
+
+    few = {name: ARMS[name] for name in ("none", "squad")}
+    said = study(models=["xlm-roberta-base", "xlm-roberta-large"], source_languages=["en", "de"], intermediate=few)
+    found = results(said, PUBLISHED)
+    better = found.scores["model"].eq("xlm-roberta-large")
+    found.scores.loc[better, "value"] += 10
+    german = found.scores[found.scores["target"] == "xnli"].assign(source_language="de", value=1.0)
+    found.scores = pd.concat([found.scores, german], ignore_index=True)
+    (own,) = {round(one.ours) for one in judge.beside(found) if one.target == "xnli"}
+    assert own == 70
+    monkeypatch.setattr(claiming, "results_of", lambda *_, **__: found)
+    claiming.claims(
+        tmp_path / "s.toml", overrides=None, store=tmp_path, rehearsal=False, full=False, file=None, json=False
+    )
+    printed = capsys.readouterr().out
+    assert "not frozen" in printed
+    squad = [line.split() for line in printed.splitlines() if line.strip().startswith("1-squad ") and "+8.2" in line]
+    of = [row[1] for row in squad if row[1].startswith("xlm")]
+    assert of == ["xlm-roberta-base,"] * 2 + ["xlm-roberta-large,"] * 2
+
+
+def test_the_languages_of_the_benchmark_are_meant_however_they_are_written():
+    def differs(found):
+        return {one.differs for one in claims.verdicts(found) if one.claim.id == "1-squad"}
+
+    assert differs(results(study(languages="xtreme"), PUBLISHED)) == {()}
+    more = results(study(), PUBLISHED)
+    more.plan.cells.append(SimpleNamespace(target="panx", languages=("de", "gu")))
+    assert differs(more) == {("more languages than XTREME's on panx",)}

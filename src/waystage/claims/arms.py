@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from waystage.errors import InputError
+from waystage.study.recipe import Recipe
 from waystage.study.regimes import Intermediate
 from waystage.study.schema import Study
 
@@ -19,12 +20,14 @@ def baseline(study: Study) -> str:
     return found
 
 
-def plain(study: Study, tasks: Sequence[str]) -> str | None:
-    """The arm that trains on exactly these tasks in English and does nothing else, if there is one."""
-    for name, arm in study.intermediate.items():
-        if set(arm.tasks) == set(tasks) and _said(arm) <= FREE:
-            return name
-    return None
+def plain(study: Study, tasks: Sequence[str], like: Intermediate | None = None) -> str | None:
+    """The arm that trains on exactly these tasks in English and does nothing else, if there is one.
+
+    Of several, the one with the recipe of the study, or of the arm that it is `like`.
+    """
+    found = [n for n, arm in study.intermediate.items() if set(arm.tasks) == set(tasks) and _said(arm) <= FREE]
+    recipe = Recipe() if like is None else like.recipe
+    return min(found, key=lambda name: study.intermediate[name].recipe != recipe, default=None)
 
 
 def pairs(study: Study, alternative: str) -> list[tuple[str, str]]:
@@ -32,7 +35,7 @@ def pairs(study: Study, alternative: str) -> list[tuple[str, str]]:
     found = []
     for name, arm in study.intermediate.items():
         if alternative in _said(arm) and _said(arm) - {alternative} <= FREE:
-            rival = plain(study, arm.tasks)
+            rival = plain(study, arm.tasks, arm)
             if rival:
                 found.append((rival, name))
     return found

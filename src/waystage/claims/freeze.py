@@ -90,11 +90,38 @@ def states(results: Results) -> list[str]:
         entry = _find(entries, "question", _hash(question))
         if entry is None:
             found.append("made afterwards: this question is not among those that were frozen")
-        elif scope is None:
-            found.append(f"{entry.words(first)}; what is analysed was changed since (arms, targets, languages, seeds)")
         else:
-            found.append(max(entry, scope, key=lambda one: one.on).words(first))
+            found.append(_both(entry, scope, first))
     return found
+
+
+def claims_state(results: Results, study: str | Path, claims: Path = SHIPPED) -> str:
+    """The same of a file of claims: their tolerances are margins too. An empty text in a rehearsal."""
+    if results.rehearsal:
+        return ""
+    entries = read(beside(Path(study))) if study else []
+    if not entries:
+        return "not frozen: `waystage freeze STUDY` writes the claims down beforehand"
+    entry, scope = (_find(entries, *one) for one in (("claims", sha256(claims)), ("scope", _scope(results))))
+    if entry is None:
+        return "made afterwards: this file of claims is not the one that was frozen"
+    return _both(entry, scope, _first_score(results))
+
+
+def withdrawn(results: Results) -> list[str]:
+    """Questions that were frozen and are no longer asked: what came out of them must not go unsaid."""
+    if results.rehearsal or not results.path:
+        return []
+    asked = {_hash(question) for question in results.study.question}
+    entries = read(beside(Path(results.path)))
+    return [entry.said for entry in entries if entry.what == "question" and entry.hash not in asked]
+
+
+def _both(entry: Entry, scope: Entry | None, first: str) -> str:
+    """Of what was decided and of what it is decided about: the later of the two days."""
+    if scope is None:
+        return f"{entry.words(first)}; what is analysed was changed since (arms, targets, languages, seeds)"
+    return max(entry, scope, key=lambda one: one.on).words(first)
 
 
 def _find(entries: list[Entry], what: str, mark: str) -> Entry | None:

@@ -24,13 +24,14 @@ from waystage.stats.verdict import ClaimVerdict
 from waystage.study.recipe import Recipe
 from waystage.study.schema import Study
 from waystage.study.stages import find_task
+from waystage.tasks import BENCHMARKS
 
 REHEARSAL = "a rehearsal in artificial languages says nothing about a published claim"
 # Keys of a study that may be said without making it another experiment.
 SAME = {
     "title", "source", "sources", "models", "targets", "seeds", "intermediate_seeds", "languages", "source_languages",
     "intermediate", "question", "rehearsal", "keep", "precision", "threads", "low_resource", "evaluate_on", "placement",
-    "translator", "task",
+    "translator", "task", "selections", "logits", "sweep",
 }  # fmt: skip
 
 
@@ -105,11 +106,13 @@ def _judge(claim: Claim, claims: Claims, results: Results, scores: Any, model: s
         measured = measuring.measure(claim, claims, results, scores, model=model, source=source)
     except InputError as error:
         return _told(claim, model, source, rules.not_tested(str(error)), None, results, reach="generalisation")
-    differs = (*_differs(claims, results.study, model, source), *measured.partial)
+    differs = (*_differs(claims, results, model, source), *measured.partial)
     clash = _clash(claim, results.study)
     assert claim.direction is not None
+    fewest = measured.interval.n  # of both kinds of seed, where they are crossed
+    seeds = measured.seeds if fewest > 2 else min(fewest, measured.seeds)
     verdict = rules.claim(
-        measured.interval, seeds=measured.seeds, direction=claim.direction,
+        measured.interval, seeds=seeds, direction=claim.direction,
         published=claim.published.value if claim.published and not clash else None, tolerance=claim.tolerance,
         replication=not differs,
     )  # fmt: skip
@@ -141,9 +144,9 @@ def _told(
     return Judged(claim, model, source, word, measured, reach, differs, clash, difference, results.rehearsal, would)
 
 
-def _differs(claims: Claims, study: Study, model: str, source: str) -> tuple[str, ...]:
+def _differs(claims: Claims, results: Results, model: str, source: str) -> tuple[str, ...]:
     """In what the study is another experiment than the published one."""
-    found = []
+    study, found = results.study, []
     if model not in claims.replication.models:
         found.append(f"the model is {model}")
     if source != claims.replication.source_language:
@@ -153,10 +156,22 @@ def _differs(claims: Claims, study: Study, model: str, source: str) -> tuple[str
     changed = [name for name, arm in study.intermediate.items() if arm.recipe != Recipe()]
     if changed:
         found.append(f"a recipe of their own: {', '.join(changed)}")
-    if study.languages != "all":
+    return (*found, *_other_languages(results))
+
+
+def _other_languages(results: Results) -> list[str]:
+    """An average over fewer or more languages than the benchmark's is another number."""
+    study, official = results.study, BENCHMARKS["xtreme"].languages
+    own = [name for name in study.target_tasks() if name in official]
+    chosen = {*study.select(study.languages), *study.source_languages}
+    if any(code not in chosen for name in own for code in official[name]):
         codes = study.languages if isinstance(study.languages, str) else ", ".join(study.languages)
-        found.append(f"the languages are {codes}")
-    return tuple(found)
+        return [f"the languages are {codes}"]
+    scored: dict[str, set[str]] = {}
+    for cell in results.plan.cells:
+        scored.setdefault(cell.target, set()).update(cell.languages)
+    more = [name for name in own if scored.get(name, set()) - set(official[name])]
+    return [f"more languages than XTREME's on {', '.join(more)}"] if more else []
 
 
 def _clash(claim: Claim, study: Study) -> str:
@@ -176,8 +191,9 @@ def _beside(claims: Claims, results: Results) -> Iterator[Beside]:
         for target, theirs in system.scores.items():
             if target not in study.target_tasks():
                 continue
-            ours = _own(frame, target, study)
-            clash = _system_clash(system, study, target)
+            model = _same_model(system, study)
+            ours = _own(frame, target, study, model)
+            clash = _system_clash(system, results, target, model)
             comparable = ours is not None and not clash and not results.rehearsal
             yield Beside(
                 system.system, target, theirs, system.exact_match.get(target), ours, clash,
@@ -185,24 +201,34 @@ def _beside(claims: Claims, results: Results) -> Iterator[Beside]:
             )  # fmt: skip
 
 
-def _own(frame: Any, target: str, study: Study) -> float | None:
+def _same_model(system: Comparator, study: Study) -> str:
+    """Of several models of a study the published system's, or else the first."""
+    return next((one for one in study.models if one.removeprefix("FacebookAI/") == system.model), study.models[0])
+
+
+def _own(frame: Any, target: str, study: Study, model: str) -> float | None:
+    """Trained on the target in English, or in the study's first source language."""
     from waystage.claims.arms import baseline
 
     try:
         zero = baseline(study)
     except InputError:
         return None
-    rows = frame[(frame["target"] == target) & (frame["intermediate"] == zero)] if len(frame) else frame
-    rows = rows[rows["model"] == study.models[0]] if len(rows) else rows
+    if not len(frame):
+        return None
+    rows = frame[(frame["target"] == target) & (frame["intermediate"] == zero) & (frame["model"] == model)]
+    rows = rows[rows["value"].notna()]
+    sources = [source for source in ("en", *study.source_languages) if source in set(rows["source_language"])]
+    rows = rows[rows["source_language"] == sources[0]] if sources else rows
     return float(rows.groupby("seed")["value"].mean().mean()) if len(rows) else None
 
 
-def _system_clash(system: Comparator, study: Study, target: str) -> str:
-    model = study.models[0].removeprefix("FacebookAI/")
+def _system_clash(system: Comparator, results: Results, target: str, model: str) -> str:
+    study, model = results.study, model.removeprefix("FacebookAI/")
     metric = find_task(study, target).metric
     alike = {"metric": metric, "languages": "all"}
     ours = {"model": model, "split": study.evaluate_on, "recipe": "no intermediate step, this study's", **alike}
-    if study.languages != "all":
+    if _other_languages(results):
         ours["languages"] = "chosen ones"
     theirs = {"model": system.model, "split": system.split, "recipe": system.recipe, **alike}
     return rules.not_comparable(ours, theirs)

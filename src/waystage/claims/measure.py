@@ -15,7 +15,7 @@ from waystage.claims.read import Claim, Claims
 from waystage.errors import InputError
 from waystage.results import Results
 from waystage.stats import seeds as over_seeds
-from waystage.stats.average import Contrast, alike, contrast, over_both
+from waystage.stats.average import UNMET, Contrast, alike, contrast, over_both
 from waystage.stats.best import best_of
 from waystage.stats.interval import Interval
 from waystage.study.stages import find_task
@@ -102,13 +102,15 @@ def measure(claim: Claim, claims: Claims, results: Results, scores: Any, *, mode
 def _several(contrasts: Sequence[Contrast], what: str) -> Measured:
     """Averaged over arms within each seed; with several arms, how many of them gain is said beside it."""
     contrasts = alike(contrasts)
-    targets = [t for t in contrasts[0].targets if all(t in one.targets for one in contrasts)]
+    targets = _shared(contrasts)
     whole = [one.of(targets) for one in contrasts]
     seeds = sorted(set.intersection(*(set(one.seeds) for one in whole)))
     if not seeds:
         raise InputError("the arms have no seed in common yet")
     free = [t for t in targets if t not in contrasts[0].untrained]
     notes = list(dict.fromkeys(reason for one in contrasts for reason in one.left_out))
+    if _unmet(whole):
+        notes.append(f"the average over arms: {UNMET}")
     if len(contrasts) > 1:
         gains = [one.interval() for one in whole]
         surely = sum(gain.low is not None and gain.low > 0 for gain in gains)
@@ -131,9 +133,25 @@ def _lacking(contrasts: Sequence[Contrast]) -> tuple[str, ...]:
     return tuple(f"{target} without {', '.join(lacking)}" for target, lacking in codes)
 
 
+def _shared(contrasts: Sequence[Contrast]) -> list[str]:
+    """The targets that all arms are scored on: averages over different ones are no comparison."""
+    found = [t for t in contrasts[0].targets if all(t in one.targets for one in contrasts)]
+    if not found:
+        raise InputError(f"no target is scored yet for all of {', '.join(one.a for one in contrasts)}")
+    return found
+
+
+def _unmet(contrasts: Sequence[Contrast]) -> bool:
+    """Whether the arms have met different target seeds so far."""
+    grids = [one.grid for one in contrasts]
+    met = {None if grid is None else frozenset(grid.columns) for grid in grids}
+    return len(met) > 1
+
+
 def _mean(contrasts: Sequence[Contrast], seeds: Sequence[int]) -> Interval:
     grids = [one.grid for one in contrasts]
-    if len(seeds) > 1 and all(grid is not None for grid in grids):  # intermediate seeds crossed with target seeds
+    whole = all(grid is not None for grid in grids) and not _unmet(contrasts)
+    if len(seeds) > 1 and whole:  # intermediate seeds crossed with target seeds
         return over_both((sum(grids[1:], grids[0]).loc[list(seeds)] / len(grids)).to_numpy())
     by_seed = [one.per_seed() for one in contrasts]
     values = [sum(one[seed] for one in by_seed) / len(by_seed) for seed in seeds]
@@ -166,18 +184,23 @@ def _over_best_single(together: str, claims: Claims, study: Any, against: Any) -
     singles = [name for task in claims.groups["nine"] if (name := study_arms.plain(study, (task,)))]
     if not singles:
         raise InputError("no arm trains on one task alone")
-    each = dict(zip(singles, alike([against(together, name) for name in singles]), strict=True))
+    found = alike([against(together, name) for name in singles])
+    targets = _shared(found)
+    each = {name: one.of(targets) for name, one in zip(singles, found, strict=True)}
     seeds = sorted(set.intersection(*(set(one.seeds) for one in each.values())))
+    if not seeds:
+        raise InputError(f"{together} and {', '.join(singles)} have no seed in common yet")
     choosing = seeds[: len(seeds) // 2] if len(singles) > 1 else []
     reporting = [seed for seed in seeds if seed not in choosing]
     rival = min(each, key=lambda name: sum(each[name].per_seed()[seed] for seed in choosing or seeds))
-    found = _on_seeds(each[rival], reporting, f"{together} - {rival}")
-    note = f"{rival} is the best of {len(singles)} single arms on seeds {', '.join(map(str, choosing))}; "
-    note += f"compared on {', '.join(map(str, reporting))}"
+    measured = _on_seeds(each[rival], reporting, f"{together} - {rival}")
+    chosen = "is the only single arm" if len(singles) == 1 else f"is the best of {len(singles)} single arms on seeds "
+    chosen += ", ".join(map(str, choosing)) if choosing or len(singles) == 1 else "that are compared too"
+    note = f"{rival} {chosen}; compared on {', '.join(map(str, reporting))}"
     absent = [task for task in claims.groups["nine"] if study_arms.plain(study, (task,)) is None]
     partial = (f"without a single arm for {', '.join(absent)}",) if absent else ()
     partial = (*partial, *_lacking(list(each.values())))
-    return replace(found, notes=(note, *found.notes), partial=partial)
+    return replace(measured, notes=(note, *measured.notes), partial=partial)
 
 
 def _on_seeds(one: Contrast, seeds: Sequence[int], what: str) -> Measured:

@@ -21,6 +21,10 @@ CHECKS = (
 )  # fmt: skip
 
 
+SINGLES = "nine"  # the group whose tasks are arms of their own
+NEEDS = {"nine tasks": SINGLES, "nine targets in forty languages": "xtreme"}
+
+
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -137,6 +141,8 @@ def _problems(claims: Claims, claim: Claim, number: int) -> list[Problem]:
     if claim.kind == "structural":
         if claim.check not in CHECKS:
             wrong("check", f"must be one of {', '.join(map(repr, CHECKS))}, not {claim.check!r}")
+        if (group := NEEDS.get(claim.check or "")) and group not in claims.groups:
+            wrong("check", f"is about the group {group!r}: add {group} = [...] to [groups]")
         return found
     if claim.direction is None:
         wrong("direction", 'is missing: "up", "down", "none" or "not up"')
@@ -146,10 +152,14 @@ def _problems(claims: Claims, claim: Claim, number: int) -> list[Problem]:
         wrong("tolerance", "is missing: how near to the published value counts as the same")
     if (claim.kind == "against") != (claim.alternative is not None):
         wrong("alternative", 'goes with kind = "against", and only there')
-    for key, said in (("arms", _groups(claim.arms)), ("targets", _groups(claim.targets))):
+    named = [one for one in claim.arms if isinstance(one, str)] if isinstance(claim.arms, tuple) else []
+    for key, said in (("arms", [*_groups(claim.arms), *named]), ("targets", _groups(claim.targets))):
         for name in said:
             if name not in claims.groups:
-                wrong(key, f"there is no group {name!r}; there are {', '.join(claims.groups) or 'none'}")
+                how = f"; the task of that name is written [[{name!r}]]" if name in named else ""
+                wrong(key, f"there is no group {name!r}; there are {', '.join(claims.groups) or 'none'}{how}")
+    if claim.kind == "over-best-single" and SINGLES not in claims.groups:
+        wrong("kind", f"compares with the single tasks of the group {SINGLES!r}: add {SINGLES} = [...] to [groups]")
     if not claim.targets:
         wrong("targets", "is missing")
     if claim.kind != "against" and not claim.arms:

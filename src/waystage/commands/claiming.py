@@ -24,18 +24,24 @@ def claims(
     published = load(file or SHIPPED)
     results = results_of(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     judged, beside = judge.verdicts(results, file), judge.beside(results, file)
+    frozen = freezing.claims_state(results, path, file or SHIPPED)
     if json:
         rows = {"claims": [one.as_dict() for one in judged], "comparators": [asdict(one) for one in beside]}
         as_json(
             {"study": results.study.title, "rehearsal": results.rehearsal, "source": published.source.model_dump(),
+             "frozen": frozen,
              **(labelled(rows) if results.rehearsal else rows)}
         )  # fmt: skip
         return
     say(f"{results.study.title}, and {published.source.paper}")
     if results.rehearsal:
         say(f"[rehearsal, artificial languages] {judge.REHEARSAL}; the last column says what the machinery would say")
-    columns = ["claim", "published", "measured", "95 % interval", "n", "seeds", "verdict", "why"]
-    table(columns, [_row(one) for one in judged], numbers=columns[1:6])
+    if frozen:
+        say(f"the claims and their tolerances: {frozen}")
+    numbers = ["published", "measured", "95 % interval", "n", "seeds"]
+    of = ["of"] if any(_where(one, judged) for one in judged) else []
+    rows = [[one.claim.id, *(_where(one, judged).strip(" ()") for _ in of), *_row(one)] for one in judged]
+    table(["claim", *of, *numbers, "verdict", "why"], rows, numbers=numbers)
     for one in judged:
         for line in _notes(one):
             say(f"{one.claim.id}{_where(one, judged)}: {line}")
@@ -50,10 +56,10 @@ def _row(one: Judged) -> list[Any]:
     published = "" if one.claim.published is None else f"{one.claim.published.value:+.1f}"
     word, why = one.verdict.word, one.in_rehearsal or one.verdict.why
     if one.measured is None:
-        return [one.claim.id, published, "", "", "", "", word, why]
+        return [published, "", "", "", "", word, why]
     gain = one.measured.interval
     span = f"{gain.low:+.2f} to {gain.high:+.2f}" if gain.low is not None and gain.high is not None else "none"
-    return [one.claim.id, published, f"{gain.estimate:+.2f}", span, one.measured.cells, one.measured.seeds, word, why]
+    return [published, f"{gain.estimate:+.2f}", span, one.measured.cells, one.measured.seeds, word, why]
 
 
 def _notes(one: Judged) -> list[str]:
@@ -76,8 +82,8 @@ def _notes(one: Judged) -> list[str]:
 
 
 def _where(one: Judged, judged: tuple[Judged, ...]) -> str:
-    several = len({(other.model, other.source_language) for other in judged if other.measured}) > 1
-    return f" ({one.model}, {one.source_language})" if several else ""
+    several = len({(other.model, other.source_language) for other in judged if other.reach != "structure"}) > 1
+    return f" ({one.model}, {one.source_language})" if several and one.reach != "structure" else ""
 
 
 def _system(one: Beside) -> list[Any]:
