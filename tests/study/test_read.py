@@ -182,3 +182,9 @@ def test_paths_are_meant_from_the_folder_of_the_study(tmp_path: Path, monkeypatc
     monkeypatch.chdir(elsewhere)
     with pytest.raises(InputError, match=r"leaves its folder with '\.\.'"):
         find_task(load(home / "s.toml"), "out")
+
+
+def test_running_text_is_no_target(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('title = "t"\nmodels = ["standin-s"]\ntargets = ["mlm"]\n[intermediate.none]\n')
+    with pytest.raises(StudyError, match=r"targets\[1\]: 'mlm' is running text, which has no test"):
+        load(tmp_path / "s.toml")

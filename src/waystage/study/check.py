@@ -189,6 +189,10 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
         if name not in known and name not in task_table.BENCHMARKS:
             options = [*known, *task_table.BENCHMARKS]
             yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
+        if name in task_table.names() and name not in own and task_table.get(name).form == "masked":
+            yield Problem(
+                path, f"{name!r} is running text, which has no test: name it in an arm, as a task or in `replay`"
+            )
         body = _table(raw, "task").get(name)
         bare = _get(body, "form") != "retrieval" and not has_train(_table(body, "files"))
         if name in own and bare and not _get(body, "train_on"):
