@@ -96,3 +96,46 @@ def test_commands(path, tmp_path):
     assert said.exit_code == 0, said.output
     assert "nothing has been scored yet" in said.output
     assert CliRunner().invoke(app, ["claims", str(path), "--json", "--rehearsal", *store]).exit_code == 0
+
+
+def test_claims_are_frozen_too(path, tmp_path):
+    from waystage.claims.read import SHIPPED
+
+    assert freeze.claims_state(results(path, tmp_path), path).startswith("not frozen")
+    freeze.freeze(results(path, tmp_path), freeze.beside(path))
+    assert freeze.claims_state(results(path, tmp_path), path).endswith("before any score")
+    mine = tmp_path / "claims.toml"
+    mine.write_text(SHIPPED.read_text(encoding="utf-8").replace("tolerance = 2.0", "tolerance = 5.0"), encoding="utf-8")
+    assert freeze.claims_state(results(path, tmp_path), path, mine).startswith("made afterwards: this file of claims")
+    path.write_text(STUDY.replace('["en", "de"]', '["en", "fr"]'))
+    assert "what is analysed was changed since" in freeze.claims_state(results(path, tmp_path), path)
+
+
+def test_a_frozen_question_that_is_no_longer_asked_is_named(path, tmp_path):
+    freeze.freeze(results(path, tmp_path), freeze.beside(path))
+    assert freeze.withdrawn(results(path, tmp_path)) == []
+    path.write_text(STUDY.partition("[[question]]")[0])
+    assert freeze.withdrawn(results(path, tmp_path)) == ["Does it help?"]
+    asked = CliRunner().invoke(app, ["questions", str(path), "--store", str(tmp_path / "store")])
+    assert "frozen, and not asked in this way any more: Does it help?" in asked.output
+
+
+def test_the_report_says_when_a_question_was_frozen(path, tmp_path):
+    from waystage.reports import text, write
+
+    freeze.freeze(results(path, tmp_path), freeze.beside(path))
+    found = results(path, tmp_path)
+    assert "before any score" in text(found)
+    for format in ("html", "md"):
+        assert "before any score" in write(found, tmp_path / f"r.{format}", format).read_text(encoding="utf-8")
+
+
+def test_a_benchmark_among_the_targets_of_a_question_is_its_tasks():
+    from waystage.study import Study
+
+    said = Study(
+        title="t", models=["xlm-roberta-base"], targets=["xtreme"],
+        intermediate={"none": {}, "mnli": {"tasks": ["mnli"]}},
+        question=[{"compare": ["mnli", "none"], "targets": ["xtreme", "xnli"]}],
+    )  # fmt: skip
+    assert set(said.question[0].targets) == set(said.target_tasks())

@@ -36,6 +36,10 @@ def test_two_source_languages_are_compared_where_both_are_trained(found):
     by_hand = by_hand[by_hand.intermediate.eq("mnli") & by_hand.language.isin(["de", "ar", "tr"])]
     means = by_hand.groupby(["source_language", "target"])["value"].mean().groupby("source_language").mean()
     assert answer["interval"]["estimate"] == pytest.approx(means["zh"] - means["en"])
+    for line in answer["items"]:  # other items, from the answers of both sides
+        (target,) = [one for one in answer["targets"] if line["what"].startswith(f"{one['what']}, other seeds")]
+        assert line["interval"]["estimate"] == pytest.approx(target["interval"]["estimate"])
+    assert len(answer["items"]) == 2
 
 
 def test_every_kind_of_question_is_answered_or_says_why(found):
@@ -107,3 +111,22 @@ def test_a_distance_is_from_the_language_that_was_trained_on(arm, said):
             known._reference(results, question, "en")
     else:
         assert known._reference(results, question, "en") == said
+
+
+def test_a_checkpoint_that_nothing_trained_has_no_dev_score(found):
+    from waystage.graph.stage import Stage
+
+    merged = Stage(kind="merge", name="average", config={"model": {"name": "m"}, "how": "average", "layers": []})
+    search = next(cell.evaluate for cell in found.plan.cells if cell.target == "tatoeba")
+    odd = Stage(kind="evaluate", name="e", config=dict(search.config), inputs={**search.inputs, "checkpoint": merged})
+    assert asking._dev_score(found, odd) is None
+
+
+def test_sizes_of_a_question_between_sources_are_drawn(tmp_path):
+    from waystage.reports.content import content
+    from waystage.reports.page import page
+
+    asked = {"compare": ("mnli", "mnli"), "sources": ("zh", "en"), "languages": ("de", "ar", "tr")}
+    said = study(models=("xlm-roberta-base", "xlm-roberta-large"), source_languages=("en", "zh"), question=(asked,),
+                 targets=("xnli",), languages=("en", "de", "ar", "tr", "zh"))  # fmt: skip
+    assert "by size, zh / en" in page(content(results(tmp_path, said, items=4), examples=False))

@@ -101,3 +101,21 @@ def test_a_scorer_that_knows_the_language_is_the_one_that_is_asked():
     squad, mlqa = (outcomes._FORMS["spans"](get(name), example, ["das Haus"], "de")["a"] for name in ("xquad", "mlqa"))
     assert squad == (pytest.approx(2 / 3), 1.0)
     assert mlqa == (1.0, 1.0)  # German articles do not count
+
+
+def test_items_are_those_of_the_checkpoint_that_counts(found):
+    """Further selections of a run are scored beside it; their answers are other ones."""
+    from dataclasses import replace
+
+    by_key = {(c.intermediate, c.target, c.seed): c for c in found.plan.cells}
+    cells = []
+    for cell in found.plan.cells:
+        other = by_key["squad" if cell.intermediate == "mnli" else "none", cell.target, cell.seed]
+        cells += [cell, replace(cell, selection="target-dev", evaluate=other.evaluate)]
+    selected = replace(found, plan=replace(found.plan, cells=tuple(cells)))
+    both = contrast(
+        selected.scores, "mnli", "none", model="xlm-roberta-base", source_language="en", targets=("xnli",),
+        languages=found.study.languages,
+    )  # fmt: skip
+    blocks = outcomes.reader(selected)(both)
+    assert by_seed(blocks["xnli"]) == pytest.approx([both.pairs[0].per_seed[seed] for seed in both.seeds])

@@ -309,21 +309,28 @@ def _apart(ways: Mapping[str, Any], more: Mapping[str, Any]) -> None:
 def questions(
     path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, json: bool
 ) -> None:
-    from waystage.reports import asking
+    from waystage.claims import freeze
+    from waystage.reports import asking, words
 
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
-    answers = asking.answers(results)
+    answers, withdrawn = asking.answers(results), freeze.withdrawn(results)
     if json:
         rows = labelled(answers) if results.rehearsal else answers
-        as_json({"study": results.study.title, "rehearsal": results.rehearsal, "answers": rows})
+        head = {"study": results.study.title, "rehearsal": results.rehearsal}
+        as_json({**head, "answers": rows, "withdrawn": withdrawn})
         return
+    if results.rehearsal:
+        say("[rehearsal, artificial languages]")
     for answer in answers:
-        say(f"{answer['number']}. {answer['ask'] or ' against '.join((answer['a'], answer['b']))}")
-        say(f"   {answer['sentence'] if answer['answered'] else 'not answered: ' + answer['why']}")
-        if answer["frozen"]:
-            say(f"   {answer['frozen']}")
+        of = f" ({answer['of']})" if answer["of"] else ""
+        say(f"{answer['number']}. {answer['ask'] or ' against '.join((answer['a'], answer['b']))}{of}")
+        said = [answer["sentence"], *words.parts(answer)] if answer["answered"] else [f"not answered: {answer['why']}"]
+        for line in [*said, *filter(None, [answer["frozen"]])]:
+            say(f"   {line}")
     if not answers:
         say("this study asks no question: add [[question]] tables to its file")
+    for asked in withdrawn:
+        say(f"frozen, and not asked in this way any more: {asked}")
 
 
 def export(

@@ -42,6 +42,7 @@ def study(results: Results, command: str) -> dict[str, Any]:
         "baseline": baseline(results),
         "targets": [_target(results, name) for name in said.target_tasks()],
         "seeds": list(said.seeds),
+        "intermediate_seeds": list(said.intermediate_seeds),
         "source_languages": list(said.source_languages),
         "evaluate_on": said.evaluate_on,
         "low_resource": language_table.low_resource_rule(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 from typing import Any
 
 from waystage.errors import InputError
-from waystage.reports import known, outcomes
+from waystage.reports import known, made, outcomes
 from waystage.reports.plain import plain
 from waystage.results import Results
+from waystage.study.cells import Cell
 from waystage.study.schema import Question
 from waystage.study.stages import find_task
 
@@ -22,7 +24,7 @@ def answers(results: Results) -> list[dict[str, Any]]:
     from waystage.claims import freeze
     from waystage.stats import Answer, as_family
 
-    frozen = freeze.states(results)
+    frozen, gone = freeze.states(results), made.lost(results)
     asked: list[dict[str, Any]] = []
     given: list[Answer] = []
     for number, question in enumerate(results.study.question, 1):
@@ -35,13 +37,34 @@ def answers(results: Results) -> list[dict[str, Any]]:
                     "source_language": " / ".join(question.sources or [source]), "of": _of(results, model, source),
                     "frozen": frozen[number - 1],
                 }  # fmt: skip
+                failed = _failed(results, gone, question, model, source)
                 try:
-                    given.append(_answer(results, question, model, source))
+                    answer = _answer(results, question, model, source)
+                    given.append(replace(answer, warnings=(*answer.warnings, *failed)))
                     asked.append({**key, "answered": True})
                 except InputError as error:
-                    asked.append({**key, "answered": False, "why": str(error)})
+                    asked.append({**key, "answered": False, "why": "\n".join([str(error), *failed])})
     family = iter(as_family(given))
     return [{**plain(next(family).as_dict()), **one} if one["answered"] else one for one in asked]
+
+
+def _failed(
+    results: Results, gone: list[tuple[Cell, str]], question: Question, model: str | None, source: str
+) -> list[str]:
+    """Runs of what is compared that came to nothing: an answer is about the seeds that went through."""
+    arms = {*question.compare, *(question.among or (results.study.intermediate if question.kind == "best-of" else ()))}
+    sources, targets = set(question.sources or [source]), question.targets or results.study.target_tasks()
+    free = untrained(results)
+    found: dict[tuple[str, str, str], dict[str, None]] = {}  # what is one stage may be lacking on many targets
+    for cell, why in gone:
+        here = cell.source_language in sources or (cell.target in free and not question.sources)
+        if here and cell.intermediate in arms and cell.target in targets and model in (None, cell.model):
+            seeds = " and ".join(map(str, dict.fromkeys((cell.intermediate_seed, cell.target_seed))))
+            found.setdefault((cell.intermediate, seeds, why), {})[cell.target] = None
+    return [
+        f"failed, and in no average: {', '.join(on)} after {arm}, seed {seeds}: {why}"
+        for (arm, seeds, why), on in found.items()
+    ]
 
 
 def _of(results: Results, model: str | None, source: str) -> str:
@@ -82,14 +105,17 @@ def _between_sources(results: Results, question: Question, model: str) -> Any:
     assert question.sources is not None
     frame, free = results.scores, untrained(results)
     frame = frame[~frame["target"].isin(free)]
-    parts, both = [], " / ".join(question.sources)
-    for name, arm, source in zip(_names(question), question.compare, question.sources, strict=True):
-        part = frame[(frame["intermediate"] == arm) & (frame["source_language"] == source)]
-        parts.append(part.assign(intermediate=name, source_language=both))
-    a, b = _names(question)
+    both = " / ".join(question.sources)
+    sides = dict(zip(_names(question), zip(question.compare, question.sources, strict=True), strict=True))
+    parts = [
+        frame[(frame["intermediate"] == arm) & (frame["source_language"] == source)].assign(
+            intermediate=name, source_language=both
+        )
+        for name, (arm, source) in sides.items()
+    ]
     return stats.answer(
-        question.model_copy(update={"compare": (a, b)}), pandas.concat(parts), results.study, model=model,
-        source_language=both, untrained=free, rehearsal=results.rehearsal,
+        question.model_copy(update={"compare": tuple(sides)}), pandas.concat(parts), results.study, model=model,
+        source_language=both, untrained=free, rehearsal=results.rehearsal, outcomes=outcomes.reader(results, sides),
     )  # fmt: skip
 
 
@@ -145,7 +171,8 @@ def chosen_on_dev(results: Results, question: Question, model: str, source: str)
 def _dev_score(results: Results, evaluate: Any) -> float | None:
     """The best look at dev of the training on the target itself."""
     checkpoint = evaluate.inputs.get("checkpoint")
-    if checkpoint is None or checkpoint.config["members"][-1]["task"] not in _trained(results, evaluate):
+    members = checkpoint.config.get("members", ()) if checkpoint else ()  # none of a merged or adopted checkpoint
+    if not members or members[-1]["task"] not in _trained(results, evaluate):
         return None  # an untrained target: the intermediate stage's dev score says nothing about it
     path = results.store.find(checkpoint.fingerprint, "training.json")
     best = json.loads(path.read_text(encoding="utf-8")).get("best") if path else None

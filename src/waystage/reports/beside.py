@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from waystage.errors import InputError, UnknownName
 from waystage.graph.files import write_text
 from waystage.reports import figures, numbers
 from waystage.reports.about import baseline
+from waystage.reports.comparisons import complete
 from waystage.reports.made import provenance, records
 from waystage.reports.plain import plain
 from waystage.reports.plots import Plot
@@ -23,8 +25,10 @@ from waystage.study.stages import find_task
 def compare(first: Results, second: Results) -> dict[str, Any]:
     """Gains over the baseline in both, in the languages that both scored, and how they differ."""
     _comparable(first, second)
-    sides = [_headline(results) for results in (first, second)]
+    (one, waits), (other, later) = (_headline(results) for results in (first, second))
+    sides = [one, other]
     pairs, apart = _pairs(first, second)
+    apart += [f"first: {said}" for said in waits] + [f"second: {said}" for said in later]
     rows: list[dict[str, Any]] = []
     for a, b in pairs:
         own = [side[side["model"] == model] for side, model in zip(sides, (a, b), strict=True)]
@@ -58,9 +62,9 @@ def _comparable(first: Results, second: Results) -> None:
         )
 
 
-def _headline(results: Results) -> Any:
+def _headline(results: Results) -> tuple[Any, list[str]]:
     frame = results.scores
-    return frame[frame["headline"].astype(bool)] if len(frame) else frame
+    return complete(frame[frame["headline"].astype(bool)]) if len(frame) else (frame, [])
 
 
 def _pairs(first: Results, second: Results) -> tuple[list[tuple[str, str]], list[str]]:
@@ -151,17 +155,19 @@ def _alone(first: Results, second: Results) -> list[str]:
 def tables(found: dict[str, Any]) -> list[Table]:
     star = "*" if found["rehearsal"] else ""
     several = len({row["source_language"] for row in found["rows"]}) > 1
+    models = len({tuple(row["models"]) for row in found["rows"]}) > 1  # then each is in both studies
     rows = [
         (
-            *([row["source_language"] + star] if several else []), row["intermediate"], row["target"], row["metric"],
+            *([row["models"][0]] if models else []), *([row["source_language"] + star] if several else []),
+            row["intermediate"], row["target"], row["metric"],
             len(row["languages"]), *_numbers(row["first"]), *_numbers(row["second"]), *_numbers(row["difference"]),
         )
         for row in found["rows"]
     ]  # fmt: skip
     groups = ("first", "second", "difference")
     columns = (
-        *([Column("source language")] if several else []), Column("arm"), Column("target"), Column("metric"),
-        Column("languages", "many"),
+        *([Column("model")] if models else []), *([Column("source language")] if several else []), Column("arm"),
+        Column("target"), Column("metric"), Column("languages", "many"),
         *(Column(f"{group}{part}", "gain") for group in groups for part in ("", ": low", ": high")),
     )  # fmt: skip
     caption = (
@@ -185,16 +191,21 @@ def _text(value: Any) -> str:
 
 
 def plots(found: dict[str, Any]) -> list[Plot]:
-    """Per target: gains of the arms in both studies."""
+    """Per target, and per model and source language where there are several: gains of the arms in both studies."""
     made = []
-    for target in dict.fromkeys(row["target"] for row in found["rows"]):
-        rows = [row for row in found["rows"] if row["target"] == target]
-        title = f"{target}: gain over {found['baseline']} in both studies"
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in found["rows"]:
+        groups.setdefault((row["target"], row["models"][0], row["source_language"]), []).append(row)
+    for key, rows in groups.items():
+        of = [part for place, part in enumerate(key) if place and len({other[place] for other in groups}) > 1]
+        target, which = key[0], f" ({', '.join(of)})" if of else ""
+        title = f"{target}{which}: gain over {found['baseline']} in both studies"
         drawn = figures.dots(
             [(row["intermediate"], row["first"]["estimate"], row["second"]["estimate"]) for row in rows], title=title,
             names=("first study", "second study"), x="gain, points", note=found["note"], whole=False,
         )  # fmt: skip
-        made.append(Plot("compare", f"compare-{target}", title, drawn))
+        name = re.sub(r"[^\w.-]+", "-", "-".join(["compare", target, *of]))
+        made.append(Plot("compare", name, title, drawn))
     return made
 
 

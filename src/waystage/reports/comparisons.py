@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from waystage.errors import InputError
 from waystage.reports import about, asking, relations
 from waystage.reports.about import baseline
@@ -15,7 +17,7 @@ from waystage.results import COLUMNS, Results
 def of(results: Results) -> dict[str, Any]:
     """The parts of a report that compare arms; empty while nothing is scored."""
     frame = results.scores
-    headline = frame[frame["headline"].astype(bool)] if len(frame) else frame
+    headline, waiting = complete(frame[frame["headline"].astype(bool)]) if len(frame) else (frame, [])
     untrained = asking.untrained(results)
     blocks = by_language(results, headline, untrained)
     answered = asking.answers(results)
@@ -23,7 +25,7 @@ def of(results: Results) -> dict[str, Any]:
     return {
         "answers": answered,
         "scaling": relations.scaling(answered, results.rehearsal),
-        "gains": _gains(results, headline, untrained),
+        "gains": _gains(results, headline, untrained, waiting),
         "by_language": blocks,
         "trends": relations.trends(results, blocks, about.languages(results)),
         "transfer": transfer(results, headline),
@@ -33,12 +35,44 @@ def of(results: Results) -> dict[str, Any]:
     }
 
 
-def _gains(results: Results, rows: Any, untrained: list[str]) -> dict[str, Any]:
+CELLS = ["model", "target", "source_language", "intermediate"]
+
+
+def complete(rows: Any) -> tuple[Any, list[str]]:
+    """Without what waits: a score that is no number, and a seed that lacks languages which other seeds have.
+
+    An arm with stages of its own for each language may have come half way; its seeds would be averages over other
+    languages.
+    """
+    star, unit = "*" if "note" in rows else "", [key for key in ("seed", "target_seed") if key in rows]
+    number = np.isfinite(rows["value"].astype(float))
+    waiting = [f"{where}: no number in {said}" for where, said in _named(rows[~number], unit, star)]
+    rows = rows[number]
+    spoken = rows.groupby([*CELLS, *unit])["language"].transform("nunique")
+    whole = spoken == rows.groupby(CELLS)["language"].transform("nunique")
+    waiting += [f"{where}: only {said} so far" for where, said in _named(rows[~whole], unit, star)]
+    return rows[whole], waiting
+
+
+def _named(rows: Any, unit: list[str], star: str) -> list[tuple[str, str]]:
+    """Of each cell the languages of each seed."""
+    found = []
+    for (model, target, source, arm), group in rows.groupby(CELLS, sort=False) if len(rows) else ():
+        said = []
+        for key, own in group.groupby(unit):
+            codes = ", ".join(f"{code}{star}" for code in sorted(own["language"]))
+            seeds = list(dict.fromkeys(map(str, key)))
+            said.append(f"{codes} of seed{'s' if len(seeds) > 1 else ''} {' and '.join(seeds)}")
+        found.append((f"{target} after {arm} ({model}, {source}{star})", "; ".join(said)))
+    return found
+
+
+def _gains(results: Results, rows: Any, untrained: list[str], waiting: list[str]) -> dict[str, Any]:
     """The gain matrix over what can be compared so far; a cell without a seed in common with the baseline is named."""
     from waystage import stats
 
     zero = baseline(results)
-    kept, waiting = _comparable(rows, zero, untrained)
+    kept, others = _comparable(rows, zero, untrained)
     table = (
         stats.gain_matrix(kept, zero, untrained=untrained).to_dict("records")
         if zero in set(kept["intermediate"])
@@ -47,7 +81,7 @@ def _gains(results: Results, rows: Any, untrained: list[str]) -> dict[str, Any]:
     return {
         "baseline": zero,
         "rows": [plain(row) for row in table],
-        "waiting": waiting,
+        "waiting": [*waiting, *others],
         "additive": _additive(results, kept),
     }
 
@@ -56,11 +90,10 @@ def _comparable(rows: Any, zero: str, untrained: list[str]) -> tuple[Any, list[s
     """While a study runs, an arm and the baseline may not have a seed in common yet. An arm in fewer languages than the
     baseline would be another average in the same column."""
     keep, waiting = [], []
-    by = ["model", "target", "source_language", "intermediate"]
-    having = {key: set(group["seed"]) for key, group in rows.groupby(by)}
-    spoken = {key: set(group["language"]) for key, group in rows.groupby(by)}
+    having = {key: set(group["seed"]) for key, group in rows.groupby(CELLS)}
+    spoken = {key: set(group["language"]) for key, group in rows.groupby(CELLS)}
     star = "*" if "note" in rows else ""
-    for key, group in rows.groupby(by, sort=False):
+    for key, group in rows.groupby(CELLS, sort=False):
         model, target, source, arm = key
         base, where = (model, target, source, zero), f"{target} after {arm} ({model}, {source}{star})"
         if target not in untrained and arm != zero and not having[key] & having.get(base, set()):
@@ -148,6 +181,8 @@ def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
         if source not in wide or len(wide.columns) < 2 or once:
             continue
         wide = wide.dropna()
+        if not len(wide):
+            continue  # no seed has all of its languages yet
         first, others = wide[source], wide.drop(columns=source).mean(axis=1)
         met = _met(group, source)
         gap = seeds.mean(list(first - others)) if met is None else over_both(met)
@@ -188,7 +223,7 @@ def variants(results: Results) -> list[dict[str, Any]]:
              "score": float(group.groupby("seed")["value"].mean().mean()),
              "languages": int(group["language"].nunique()), "seeds": int(group["seed"].nunique())}
         )  # fmt: skip
-    return found
+    return [plain(one) for one in found]
 
 
 def scores(results: Results) -> dict[str, Any]:

@@ -12,6 +12,7 @@ VERSION = 1
 
 def content(results: Results, *, command: str = "", examples: bool = True) -> dict[str, Any]:
     """All of a report. `command` is what was typed to get it; `examples=False` leaves raw answers out."""
+    from waystage.claims import freeze
     from waystage.reports.samples import samples
 
     compared = comparisons.of(results)
@@ -27,7 +28,9 @@ def content(results: Results, *, command: str = "", examples: bool = True) -> di
         "progress": about.progress(results),
         "languages": about.languages(results),
         **compared,
+        "withdrawn": freeze.withdrawn(results),
         "claims": claimed.claims(results),
+        "claims_frozen": freeze.claims_state(results, results.path),
         "variants": comparisons.variants(results),
         "curves": made.curves(results, records),
         "costs": made.costs(results, records),

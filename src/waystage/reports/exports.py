@@ -99,6 +99,8 @@ def markdown(found: dict[str, Any]) -> str:
         said = answer["sentence"] if answer["answered"] else f"No answer yet: {answer['why']}"
         lines.append(f"{answer['number']}. {words.asked(answer)} {said}")
         lines += [f"Note: {warning}" for warning in answer.get("warnings", ())]
+        lines += [f"Question {answer['number']}: {answer['frozen']}"] if answer["frozen"] else []
+    lines += [f"Frozen, and not asked in this way any more: {asked}" for asked in found["withdrawn"]]
     return markdown_of(found["study"]["title"], [*lines, words.meaning(found)], tables(found))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from waystage.errors import StoreError
 from waystage.graph.stage import Stage
 from waystage.results import Results
+from waystage.study.cells import Cell
 
 Records = dict[str, tuple[Stage, dict[str, Any] | None]]
 POINTS = 60  # of a curve on the page
@@ -23,13 +24,13 @@ def records(results: Results) -> Records:
     """Every distinct stage of the study in the order of work, with its manifest, or None where it has not run."""
     found: Records = {}
     for cell in results.plan.cells:
-        for stage in _lineage(cell.evaluate):
+        for stage in lineage(cell.evaluate):
             if stage.fingerprint not in found:
                 found[stage.fingerprint] = (stage, _manifest(results, stage))
     return found
 
 
-def _lineage(stage: Stage) -> list[Stage]:
+def lineage(stage: Stage) -> list[Stage]:
     """A stage after all that it is made from, each once."""
     order: dict[str, Stage] = {}
     todo = [(stage, False)]
@@ -71,7 +72,7 @@ def costs(results: Results, found: Records) -> dict[str, Any]:
     seconds = {print_: record["seconds"] for print_, (_, record) in found.items() if record}
     alone = alone_seconds = 0
     for cell in results.plan.cells:
-        chain = _lineage(cell.evaluate)
+        chain = lineage(cell.evaluate)
         alone += len(chain)
         alone_seconds += sum(seconds.get(stage.fingerprint, 0) for stage in chain)
     return {
@@ -124,17 +125,37 @@ def stages(results: Results, found: Records) -> list[dict[str, Any]]:
 
 def failed(results: Results, found: Records) -> list[dict[str, Any]]:
     """Stages of this study that are not there because they failed, by the newest run that had them."""
+    return [
+        {"name": row.name, "kind": row.kind, "why": row.note, "log": row.log}
+        for fingerprint, row in failures(results).items()
+        if fingerprint in found
+    ]
+
+
+def failures(results: Results) -> dict[str, Any]:
+    """Stages of this store that are not there because they failed, by fingerprint, as the newest run has them."""
     from waystage.engines import status
 
-    said: dict[str, dict[str, Any]] = {}
+    said: dict[str, Any] = {}
     seen: set[str] = set()
     for run in status.read(results.store):
         for fingerprint, row in run.rows.items():
-            if fingerprint in found and fingerprint not in seen and row.status in status.ENDED:
+            if fingerprint not in seen and row.status in status.ENDED:
                 seen.add(fingerprint)
                 if row.status == "failed" and not results.store.has(fingerprint):
-                    said[fingerprint] = {"name": row.name, "kind": row.kind, "why": row.note, "log": row.log}
-    return list(said.values())
+                    said[fingerprint] = row
+    return said
+
+
+def lost(results: Results) -> list[tuple[Cell, str]]:
+    """Evaluations that are not there because something they are made of failed, such as diverged training, and why."""
+    failed, found = failures(results), []
+    for cell in results.plan.cells if failed else ():
+        if not cell.selection and not results.store.has(cell.evaluate.fingerprint):
+            why = next((failed[s.fingerprint].note for s in lineage(cell.evaluate) if s.fingerprint in failed), None)
+            if why is not None:
+                found.append((cell, why.strip().split("\n")[0]))
+    return found
 
 
 def _state(results: Results, stage: Stage, record: dict[str, Any] | None) -> str:

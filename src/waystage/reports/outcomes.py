@@ -27,8 +27,12 @@ Items = dict[str, tuple[float, float]]  # id -> what it adds above and below the
 Names = dict[str, tuple[str, str]]  # id -> item and cluster
 
 
-def reader(results: Results) -> Callable[[Contrast], dict[str, list[Block]]]:
+def reader(
+    results: Results, sides: Mapping[str, tuple[str, str]] | None = None
+) -> Callable[[Contrast], dict[str, list[Block]]]:
     """Blocks by target for any contrast of these results.
+
+    `sides` says of a side that is called otherwise which arm it is, and from which source language.
 
     Absent are targets without kept answers or without sums, and studies whose two seeds are crossed: there a row of a
     contrast is a mean over several trained models.
@@ -38,6 +42,7 @@ def reader(results: Results) -> Callable[[Contrast], dict[str, list[Block]]]:
     cells = {
         (cell.model, cell.intermediate, cell.target, cell.source_language, cell.seed, code): cell
         for cell in results.plan.cells
+        if not cell.selection  # scored beside, never what an answer is about
         for code in cell.languages
     }
     by_stage = {cell.evaluate.fingerprint: cell for cell in results.plan.cells}
@@ -49,7 +54,8 @@ def reader(results: Results) -> Callable[[Contrast], dict[str, list[Block]]]:
 
     def cell_of(found: Contrast, arm: str, target: str, seed: int, code: str) -> Cell:
         """Targets without training data have one row for all source languages, under the first of them."""
-        tried = [found.source_language, *sources]
+        arm, source = (sides or {}).get(arm, (arm, found.source_language))
+        tried = [source, *sources]
         keys = ((found.model, arm, target, source, seed, code) for source in tried)
         return next(cells[key] for key in keys if key in cells)
 

@@ -34,6 +34,8 @@ def page(content: dict[str, Any]) -> str:
         caveats=words.caveats(content),
         how_much=words.how_much(content),
         unit=words.unit,
+        tested=words.tested,
+        seeds=words.seeds(content["study"]),
         marks={(m["intermediate"], m["target"]) for m in content["marks"]},
         best=[words.best(found, content) for found in content["best"]],
         signs=SIGNS,

@@ -136,7 +136,8 @@ def _point(cell: list[Any], about: dict[str, Any], source: str, against: str) ->
 
 def _scaling(content: dict[str, Any]) -> Iterator[Plot]:
     for one in content["scaling"]:
-        extra = shown(content)[one["source_language"]] if len(content["study"]["source_languages"]) > 1 else ""
+        said_of = one["source_language"]  # of two of them, where a question compares what is trained in each
+        extra = shown(content).get(said_of, said_of) if len(content["study"]["source_languages"]) > 1 else ""
         title = said(f"{one['a']} against {one['b']} by size", extra)
         line = (one["intercept"], one["slope"]["estimate"])
         drawn = figures.sizes(one["points"], line, title=title, note=content["note"])

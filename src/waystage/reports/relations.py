@@ -63,7 +63,8 @@ def _trend(
     from waystage.stats.trend import trend
 
     gains = {f"{target}/{code}": gain for target, code, gain in points}
-    targets = list(dict.fromkeys(target for target, _, _ in points))
+    known_of = (t for t, code, _ in points if all(v.get(f"{t}/{code}") is not None for v in known.values()))
+    targets = list(dict.fromkeys(known_of))  # one of which nothing is known has no level to be told apart
     which = {f"{t}/{code}": t for t, code, _ in points}
     levels = {f"target {t}": {name: float(own == t) for name, own in which.items()} for t in targets[1:]}
     families = {f"{t}/{code}": about[code].get("family", code) for t, code, _ in points}

@@ -21,7 +21,7 @@ def samples(results: Results) -> list[dict[str, Any]]:
     """One entry per model, target and language: examples with the answer of each arm, of the first seed that is in."""
     groups: dict[tuple[str, str, str, str], dict[str, Cell]] = {}
     for cell in results.plan.cells:
-        if results.store.has(cell.evaluate.fingerprint):
+        if not cell.selection and results.store.has(cell.evaluate.fingerprint):
             for code in cell.languages:
                 key = (cell.model, cell.target, cell.source_language, code)
                 groups.setdefault(key, {}).setdefault(cell.intermediate, cell)

@@ -61,6 +61,10 @@ def text(results: Results, *, width: int = 0, colour: bool = False) -> str:
         console.print(answer["sentence"] if answer["answered"] else f"no answer yet: {answer['why']}", markup=False)
         for warning in answer.get("warnings", ()):
             console.print(f"  ! {warning}", markup=False)
+        if answer["frozen"]:
+            console.print(f"  {answer['frozen']}", markup=False)
+    for asked in found["withdrawn"]:
+        console.print(f"frozen, and not asked in this way any more: {asked}", markup=False)
     for table in tables({**found, "note": ""}):  # one line at the top says that it is a rehearsal: rows stay narrow
         if table.name in IN_TERMINAL:
             console.print()

@@ -25,8 +25,16 @@ def where(content: dict[str, Any]) -> str:
     codes = [language["shown"] for language in content["languages"]]
     return (
         f"{counted(len(targets), 'target')} ({listed(targets)}) in {counted(len(codes), 'language')} "
-        f"({listed(codes)}), {counted(len(study['seeds']), 'seed')}"
+        f"({listed(codes)}), {seeds(study)}"
     )
+
+
+def seeds(study: dict[str, Any]) -> str:
+    """How many of them, of both kinds where they are crossed."""
+    first, second = study["intermediate_seeds"], study["seeds"]
+    if not first:
+        return counted(len(second), "seed")
+    return f"{counted(len(first), 'intermediate seed')} x {counted(len(second), 'target seed')}"
 
 
 def how_much(content: dict[str, Any]) -> str:
@@ -95,8 +103,36 @@ def unit(answer: dict[str, Any]) -> str:
     return "points"
 
 
+def parts(answer: dict[str, Any]) -> list[str]:
+    """Where an answer comes from, what else is known of it, and what is to be heeded, a line each."""
+    found = [_part(line) for line in (*answer["targets"], *answer["variants"], *answer["items"])]
+    holm = answer["p_holm"]
+    if holm is not None:
+        p = ("" if holm < 0.001 else "= ") + numbers.p_value(holm)
+        found.append(f"p {p} {tested(answer)}, after Holm over all answers")
+    return [*found, *answer["notes"], *(f"! {warning}" for warning in answer["warnings"])]
+
+
+def _part(line: dict[str, Any]) -> str:
+    metric = f" {line['metric']}" if line["metric"] else ""
+    share = f", {numbers.share(line['share'])} of the average" if line.get("share") is not None else ""
+    return (
+        f"{line['what']}:{metric} {numbers.score(line['a'])} against {numbers.score(line['b'])}, "
+        f"{numbers.gain(line['interval']['estimate'])} ({interval(line['interval'])}): {line['verdict']['word']}{share}"
+    )
+
+
+def tested(answer: dict[str, Any]) -> str:
+    """What the p of an answer speaks against."""
+    goal = answer.get("goal")
+    if goal and goal["goal"] != "better":
+        what = "loss" if goal["goal"] == "not worse" else "difference"
+        return f"against a {what} of {goal['margin']:g} points or more"
+    return "against no trend" if answer.get("kind") == "trend" else "against no difference"
+
+
 def _verdict(answer: dict[str, Any]) -> str:
-    pair = f"{answer['a']} against {answer['b']}"
+    pair = f"{answer['a']} against {answer['b']}" + (f" ({answer['of']})" if answer["of"] else "")
     return f"{pair}: {answer['verdict']['word'] if answer['answered'] else 'not answerable yet'}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from waystage import languages as language_table
 from waystage.errors import StudyError
@@ -78,6 +78,12 @@ class Question(Part):
     choose: Literal["other-seeds", "other-seeds-and-items", "dev"] = Field(
         "other-seeds", description="of best-of: on what the choice is made; never on what is reported"
     )
+
+    @field_validator("targets")
+    @classmethod
+    def _spelled_out(cls, said: Names) -> Names:
+        """A benchmark is its tasks, as in the targets of the study."""
+        return tuple(dict.fromkeys(check.spelled_out(said)))
 
 
 class Rehearsal(Part):
