@@ -26,11 +26,11 @@ def claims(
     judged, beside = judge.verdicts(results, file), judge.beside(results, file)
     frozen = freezing.claims_state(results, path, file or SHIPPED)
     if json:
-        rows = {"claims": [one.as_dict() for one in judged], "comparators": [asdict(one) for one in beside]}
+        said = {"claims": [one.as_dict() for one in judged], "comparators": [asdict(one) for one in beside]}
         as_json(
             {"study": results.study.title, "rehearsal": results.rehearsal, "source": published.source.model_dump(),
              "frozen": frozen,
-             **(labelled(rows) if results.rehearsal else rows)}
+             **(labelled(said) if results.rehearsal else said)}
         )  # fmt: skip
         return
     say(f"{results.study.title}, and {published.source.paper}")
