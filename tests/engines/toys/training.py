@@ -16,7 +16,7 @@ from waystage.engines.run import execute
 from waystage.graph.plan import Plan
 from waystage.graph.store import Store
 
-STEPS = 60
+STEPS = 300  # so many that Ray ends a stage whose driver is gone before it is done
 
 
 def study() -> waystage.Study:
