@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waystage.graph.store import Store
 from waystage.study import Study
+from waystage.study.lock import Lock
 from waystage.study.stages import StudyPlan
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Results:
     store: Store
     substitutions: tuple[str, ...] = ()
     path: str = ""  # of the study file, as it was typed
+    lock: Lock = field(default_factory=Lock)  # what hub names stand for
     options: tuple[str, ...] = ()  # typed behind it, as far as they change what is compared
 
     @property
@@ -133,4 +135,4 @@ def load(
     locked = lock.Lock() if isinstance(study, Study) or rehearsal else lock.read(lock.beside(Path(study)))
     path = "" if isinstance(study, Study) else str(study)
     options = ["--full"] * (rehearsal and full) + [word for one in overrides or () for word in ("--set", one)]
-    return Results(said, plan(said, locked), where, tuple(substitutions), path, tuple(options))
+    return Results(said, plan(said, locked), where, tuple(substitutions), path, locked, tuple(options))

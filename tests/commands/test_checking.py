@@ -85,7 +85,7 @@ def test_one_batch_is_one_batch_whichever_table_says_how_long_a_stage_is(
     monkeypatch.setattr("waystage.engines.run.execute", tried)
     for rehearsal in (False, True):
         results = load(tmp_path / "s.toml", rehearsal=rehearsal, store=tmp_path / "store")
-        assert _one_batch(results, tmp_path / "s.toml", rehearsal) == []
+        assert _one_batch(results) == []
         trained = [stage for stage in seen.pop().stages.values() if stage.kind == "train"]
         assert len(trained) > 8 and {stage.config["recipe"]["steps"] for stage in trained} == {1}
         assert not any("epochs" in stage.config["recipe"] for stage in trained)

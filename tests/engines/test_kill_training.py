@@ -17,7 +17,7 @@ import pytest
 from waystage import engines
 from waystage.engines.inline import Inline
 from waystage.engines.run import execute
-from waystage.engines.slurm import Slurm
+from waystage.engines.slurm import Slurm, queue
 from waystage.graph.plan import Plan
 from waystage.graph.store import Store, equality
 
@@ -131,9 +131,9 @@ def test_a_slurm_job_is_preempted(slurm: Slurm, make: Make, undisturbed: Files, 
     def put_back() -> None:
         id = slurm.jobs[middle.stage.fingerprint].id
         subprocess.run(["scontrol", "requeue", id], check=True)
-        now = ["scontrol", "update", f"jobid={id}", "StartTime=now"]
-        while subprocess.run(now, capture_output=True).returncode:
+        while queue()[id].reason != "BeginTime":  # sooner it is still being killed, and forgets what it is told
             time.sleep(0.1)
+        subprocess.run(["scontrol", "update", f"jobid={id}", "StartTime=now"], check=True)
 
     watching = watch(middle, put_back)
     assert execute(middle.plan, middle.store, slurm).ok

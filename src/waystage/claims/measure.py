@@ -15,7 +15,7 @@ from waystage.claims.read import Claim, Claims
 from waystage.errors import InputError
 from waystage.results import Results
 from waystage.stats import seeds as over_seeds
-from waystage.stats.average import UNMET, Contrast, alike, contrast, over_both
+from waystage.stats.average import UNMET, Contrast, alike, contrast, over_both, shared_targets
 from waystage.stats.best import best_of
 from waystage.stats.interval import Interval
 from waystage.study.stages import find_task
@@ -134,8 +134,7 @@ def _lacking(contrasts: Sequence[Contrast]) -> tuple[str, ...]:
 
 
 def _shared(contrasts: Sequence[Contrast]) -> list[str]:
-    """The targets that all arms are scored on: averages over different ones are no comparison."""
-    found = [t for t in contrasts[0].targets if all(t in one.targets for one in contrasts)]
+    found = shared_targets(contrasts)
     if not found:
         raise InputError(f"no target is scored yet for all of {', '.join(one.a for one in contrasts)}")
     return found

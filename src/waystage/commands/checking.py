@@ -16,8 +16,6 @@ from waystage.graph.stage import Stage
 from waystage.graph.store import Store
 from waystage.results import Results, load
 from waystage.study.data import origins
-from waystage.study.lock import Lock, beside
-from waystage.study.lock import read as read_lock
 from waystage.study.lookup import find_task, source_of
 from waystage.study.regimes import TargetStage
 
@@ -35,7 +33,7 @@ def check(
         results = pinned(path, overrides, results)
     problems = list(results.plan.blocked)
     prints: dict[tuple[str, str, str], Any] = {}
-    pages = list(_data(results, limit, prints, _lock(path, rehearsal)))
+    pages = list(_data(results, limit, prints))
     leaks = doctor.leaks(prints)
     if results.study.evaluate_on == "test":  # what a checkpoint is chosen by is no test either
         leaks += [leak for leak in doctor.leaks(prints, ("dev",)) if leak["of"].endswith(" test")]
@@ -43,7 +41,7 @@ def check(
     scored = f" {results.study.evaluate_on}"
     seen = [leak for leak in leaks if leak["of"].endswith(scored) and leak.get("whole", {}).get("share", 0) >= SEEN]
     problems += [f"the test was seen before: {doctor.leak_in_words(leak)}" for leak in seen]
-    failed = _one_batch(results, path, rehearsal) if batch and not problems else []
+    failed = _one_batch(results) if batch and not problems else []
     problems += failed
     if json:
         as_json({"problems": problems, "data": pages, "leaks": leaks, "left_out": list(results.plan.left_out)})
@@ -53,13 +51,7 @@ def check(
         raise typer.Exit(2)
 
 
-def _lock(path: Path, rehearsal: bool) -> Lock:
-    return Lock() if rehearsal else read_lock(beside(path))
-
-
-def _data(
-    results: Results, limit: int, prints: dict[tuple[str, str, str], Any], lock: Lock
-) -> Iterator[dict[str, Any]]:
+def _data(results: Results, limit: int, prints: dict[tuple[str, str, str], Any]) -> Iterator[dict[str, Any]]:
     """What the doctor says of every split and language that the study reads."""
     from waystage.models import load as models
     from waystage.sources import doctor
@@ -86,7 +78,7 @@ def _data(
         for split, languages in splits.items():
             found = doctor.examine(
                 task, source, splits=[split], languages=list(languages), tokenizer=tokenizer,
-                max_length=stage.config["max_length"], limit=limit or None, prints=prints, lock=lock.data,
+                max_length=stage.config["max_length"], limit=limit or None, prints=prints, lock=results.lock.data,
             )  # fmt: skip
             page["splits"] |= found["splits"]
             page["missing"] += found["missing"]
@@ -96,7 +88,7 @@ def _data(
         yield page
 
 
-def _one_batch(results: Results, path: Path, rehearsal: bool) -> list[str]:
+def _one_batch(results: Results) -> list[str]:
     """One optimizer step of every training stage of the first seed, in a store that is thrown away."""
     from waystage import engines
     from waystage.engines.run import execute
@@ -132,7 +124,7 @@ def _one_batch(results: Results, path: Path, rehearsal: bool) -> list[str]:
     first = {"seeds": study.seeds[:1], "intermediate_seeds": study.intermediate_seeds[:1]}
     small = study.model_copy(update={**first, "recipe": recipe, "intermediate": arms, "keep": "all"})
     with tempfile.TemporaryDirectory(prefix="waystage-check-") as folder:
-        tried = plan(small, _lock(path, rehearsal))
+        tried = plan(small, results.lock)
         checkpoints = [cell.evaluate.inputs.get("checkpoint") for cell in tried.cells]
         wanted = [stage for stage in checkpoints if isinstance(stage, Stage)]
         outcome = execute(Plan(wanted), Store(folder), engines.get("inline")(jobs=1))

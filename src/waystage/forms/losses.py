@@ -20,18 +20,14 @@ def classes(outputs: Any, targets: Targets) -> Loss:
 
 def options(outputs: Any, targets: Targets) -> Loss:
     """Cross-entropy over the options of each unit; units may differ in how many they have."""
-    widths = targets.units.diff()
-    return classes(_padded(outputs.float().reshape(-1), widths), targets)
+    return classes(_by_unit(outputs, targets), targets)
 
 
 def spans(outputs: Any, targets: Targets) -> Loss:
     """The mean of the start's and the end's cross-entropy over the tokens of each sequence."""
-    lengths = targets.sequences.diff()
     total, count = 0.0, 0
-    for column in (0, 1):
-        logits = _padded(outputs[:, column].float(), lengths)
-        part = Targets(labels=targets.labels[:, column], sequences=targets.sequences, units=targets.units)
-        loss, count = classes(logits, part)
+    for end in (0, 1):
+        loss, count = classes(_by_sequence(outputs, targets, end), _of_end(targets, end))
         total = total + loss / 2
     return total, count
 
@@ -48,10 +44,7 @@ def squares(outputs: Any, targets: Targets) -> Loss:
 
 def cosines(outputs: Any, targets: Targets) -> Loss:
     """Squared error of the cosine of the two vectors of each unit."""
-    import torch.nn.functional as F
-
-    first, second = outputs.float()[0::2], outputs.float()[1::2]
-    return squares(F.cosine_similarity(first, second), targets)
+    return squares(_cosine(outputs), targets)
 
 
 def contrast(outputs: Any, targets: Targets) -> Loss:
@@ -80,18 +73,15 @@ def classes_apart(first: Any, second: Any, targets: Targets) -> Any:
 
 
 def options_apart(first: Any, second: Any, targets: Targets) -> Any:
-    widths = targets.units.diff()
-    one, other = (_padded(outputs.float().reshape(-1), widths) for outputs in (first, second))
-    return classes_apart(one, other, targets)
+    return classes_apart(_by_unit(first, targets), _by_unit(second, targets), targets)
 
 
 def spans_apart(first: Any, second: Any, targets: Targets) -> Any:
     """The mean of that of the starts and that of the ends."""
-    lengths, total = targets.sequences.diff(), 0.0
-    for column in (0, 1):
-        one, other = (_padded(outputs[:, column].float(), lengths) for outputs in (first, second))
-        part = Targets(labels=targets.labels[:, column], sequences=targets.sequences, units=targets.units)
-        total = total + classes_apart(one, other, part) / 2
+    total = 0.0
+    for end in (0, 1):
+        one, other = (_by_sequence(outputs, targets, end) for outputs in (first, second))
+        total = total + classes_apart(one, other, _of_end(targets, end)) / 2
     return total
 
 
@@ -102,10 +92,27 @@ def squares_apart(first: Any, second: Any, targets: Targets) -> Any:
 
 
 def cosines_apart(first: Any, second: Any, targets: Targets) -> Any:
+    return squares_apart(_cosine(first), _cosine(second), targets)
+
+
+def _by_unit(outputs: Any, targets: Targets) -> Any:
+    return _padded(outputs.float().reshape(-1), targets.units.diff())
+
+
+def _by_sequence(outputs: Any, targets: Targets, end: int) -> Any:
+    """Of starts (0) or ends (1)."""
+    return _padded(outputs[:, end].float(), targets.sequences.diff())
+
+
+def _of_end(targets: Targets, end: int) -> Targets:
+    return Targets(labels=targets.labels[:, end], sequences=targets.sequences, units=targets.units)
+
+
+def _cosine(outputs: Any) -> Any:
+    """Of the two vectors of each unit."""
     import torch.nn.functional as F
 
-    one, other = (F.cosine_similarity(outputs.float()[0::2], outputs.float()[1::2]) for outputs in (first, second))
-    return squares_apart(one, other, targets)
+    return F.cosine_similarity(outputs.float()[0::2], outputs.float()[1::2])
 
 
 def _padded(values: Any, lengths: Any) -> Any:

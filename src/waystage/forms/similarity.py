@@ -60,13 +60,15 @@ def head(labels: Sequence[str], options: Mapping[str, Any]) -> Head:
 
 def loss(outputs: Any, targets: Targets) -> losses.Loss:
     """Two vectors per unit come from two separate readings, one number from a reading of the pair."""
-    separate = len(outputs) == 2 * len(targets.labels)
-    return losses.cosines(outputs, targets) if separate else losses.squares(outputs, targets)
+    return (losses.cosines if _separate(outputs, targets) else losses.squares)(outputs, targets)
 
 
 def apart(first: Any, second: Any, targets: Targets) -> Any:
-    separate = len(first) == 2 * len(targets.labels)
-    return (losses.cosines_apart if separate else losses.squares_apart)(first, second, targets)
+    return (losses.cosines_apart if _separate(first, targets) else losses.squares_apart)(first, second, targets)
+
+
+def _separate(outputs: Any, targets: Targets) -> bool:
+    return bool(len(outputs) == 2 * len(targets.labels))
 
 
 def predict(

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,32 +100,31 @@ def _searches(
     network: Network, task: Said, config: dict[str, Any], inputs: Inputs, languages: Languages, context: Context
 ) -> Answered:
     """Where candidates are pooled, every query looks among those of all languages; else one language at a time."""
-    from waystage.training.predict import embeddings
-
-    layer = config.get("layer")
-    layers = () if layer is None else (int(layer),)
-    pooling, most = _pooling(config), int(network.backbone.config.num_hidden_layers)
+    layer, most = config.get("layer"), int(network.backbone.config.num_hidden_layers)
     if layer is not None and not 0 <= int(layer) <= most:
         raise InputError(f"layer is {layer}, but the model has layers 0 (the embedding) to {most}")
+    vectors = _vectors(network, config, () if layer is None else (int(layer),))
     dev_tokens = dict(encoded(_folder(inputs, "dev_tokens"))) if "dev_tokens" in inputs else {}
     for some in _searched_together(task, config, languages):
         rows = examples_of(_folder(inputs, "rows"), some)
-        found = {code: embeddings(network, arrays, layers=layers, pooling=pooling)[0] for code, arrays in some}
+        found = {code: vectors(arrays)[0] for code, arrays in some}
         dev: dict[str, Side] = {}
         for code, arrays in [(code, dev_tokens[code]) for code, _ in some if code in dev_tokens]:
             passages = examples(_folder(inputs, "dev_rows"), code, "retrieval")
-            dev[code] = (embeddings(network, arrays, layers=layers, pooling=pooling)[0], _shown(arrays, passages))
+            dev[code] = (vectors(arrays)[0], _shown(arrays, passages))
         for language, arrays in _asked(config, some) if network.ranks.first else ():
             yield language, arrays, rows[language], _search(task, config, language, some, rows, found, dev, context)
 
 
-def _pooling(config: dict[str, Any]) -> str:
+def _vectors(network: Network, config: dict[str, Any], layers: Sequence[int]) -> Callable[..., list[np.ndarray]]:
+    """How texts become vectors here, of each of the layers."""
     from waystage.models.heads import POOLING
+    from waystage.training.predict import embeddings
 
-    said = str(config.get("pooling", "mean"))
-    if said not in POOLING:
-        raise InputError(f"pooling is {said!r}, but a text becomes a vector by {', '.join(POOLING)}")
-    return said
+    pooling = str(config.get("pooling", "mean"))
+    if pooling not in POOLING:
+        raise InputError(f"pooling is {pooling!r}, but a text becomes a vector by {', '.join(POOLING)}")
+    return partial(embeddings, network, layers=layers, pooling=pooling)
 
 
 def _searched_together(task: Said, config: dict[str, Any], languages: Languages) -> list[Languages]:
@@ -154,23 +154,17 @@ def _sweep(
 
     The vectors of all layers are files in the scratch folder, of which one layer at a time is read.
     """
-    from waystage.training.predict import embeddings
-
-    layers, pooling = range(int(network.backbone.config.num_hidden_layers) + 1), _pooling(config)
+    layers = range(int(network.backbone.config.num_hidden_layers) + 1)
+    vectors_of = _vectors(network, config, layers)
     held = context.scratch / "sweep"
     by_dev = config.get("sweep_threshold") == "dev"
     dev_tokens = dict(encoded(_folder(inputs, "dev_tokens"))) if by_dev else {}
     scores = []
     for some in _searched_together(task, config, languages):
         rows = examples_of(_folder(inputs, "rows"), some)
-        every = {
-            code: embeddings(network, arrays, layers=layers, pooling=pooling, into=held / code) for code, arrays in some
-        }
+        every = {code: vectors_of(arrays, into=held / code) for code, arrays in some}
         dev_some = [(code, dev_tokens[code]) for code, _ in some if code in dev_tokens]
-        every_dev = {
-            code: embeddings(network, arrays, layers=layers, pooling=pooling, into=held / f"{code} dev")
-            for code, arrays in dev_some
-        }
+        every_dev = {code: vectors_of(arrays, into=held / f"{code} dev") for code, arrays in dev_some}
         shown = {
             code: _shown(arrays, examples(_folder(inputs, "dev_rows"), code, "retrieval")) for code, arrays in dev_some
         }

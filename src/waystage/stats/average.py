@@ -94,10 +94,10 @@ class Contrast:
     @property
     def grid(self) -> Any:
         """Where the two seeds are crossed: the average, intermediate seeds by target seeds. None where they are not."""
-        return self.grid_of(lambda differences: differences.mean(axis=1))
+        return self.grid_of()
 
-    def grid_of(self, average: Callable[[Any], Any], *, still: bool = False) -> Any:
-        """The same of another average over the languages of a target than their mean.
+    def grid_of(self, average: Callable[[Any], Any] | None = None, *, still: bool = False) -> Any:
+        """The same, also of another average over the languages of a target than their mean.
 
         None where no target seed enters, unless `still` asks for those too.
         """
@@ -105,7 +105,8 @@ class Contrast:
             return None
         if not still and all(pair.still for pair in self.pairs):
             return None
-        means = [average(pair.meetings).unstack() for pair in self.pairs]
+        of_each = (pair.meetings.mean(axis=1) if average is None else average(pair.meetings) for pair in self.pairs)
+        means = [each.unstack() for each in of_each]
         table = sum(means[1:], means[0]).loc[list(self.seeds)] / len(means)
         return None if table.isna().any(axis=None) or min(table.shape) < 2 else table
 
@@ -143,6 +144,11 @@ class Contrast:
 
     def _with(self, pairs: tuple[Pair, ...]) -> Contrast:
         return Contrast(self.a, self.b, self.model, self.source_language, pairs, self.untrained, self.left_out)
+
+
+def shared_targets(contrasts: Sequence[Contrast]) -> list[str]:
+    """Those that all arms are scored on: averages over different ones are no comparison."""
+    return [target for target in contrasts[0].targets if all(target in one.targets for one in contrasts)]
 
 
 def alike(contrasts: Sequence[Contrast]) -> list[Contrast]:

@@ -26,7 +26,7 @@ import numpy as np
 
 from waystage.errors import InputError
 from waystage.stats import seeds as over_seeds
-from waystage.stats.average import Contrast, over_both
+from waystage.stats.average import Contrast, over_both, shared_targets
 from waystage.stats.interval import Interval, without
 
 FEWEST_SEEDS = 3  # one to choose, two to report: an interval without a verdict; four give one
@@ -74,7 +74,7 @@ def best_of(
     baselines = sorted({one.b for one in contrasts})
     if len(baselines) != 1:
         raise InputError(f"the best of arms needs one baseline, not {', '.join(baselines) or 'none'}")
-    targets = [target for target in contrasts[0].targets if all(target in one.targets for one in contrasts)]
+    targets = shared_targets(contrasts)
     if not targets:
         raise InputError("no target is scored for all of " + ", ".join(one.a for one in contrasts))
     gains: Gains = {t: {one.a: one.of((t,)).per_seed() for one in contrasts} for t in targets}
@@ -116,14 +116,10 @@ def _grids(contrasts: Sequence[Contrast], targets: Sequence[str]) -> dict[str, d
     """Gains by intermediate and target seed, where all arms have met the same target seeds on all targets."""
     if all(one.grid is None for one in contrasts):
         return None
-    found = {t: {one.a: one.of((t,)).grid_of(_over_languages, still=True) for one in contrasts} for t in targets}
+    found = {t: {one.a: one.of((t,)).grid_of(still=True) for one in contrasts} for t in targets}
     every = [grid for arms in found.values() for grid in arms.values()]
     met = [None if grid is None else tuple(grid.columns) for grid in every]
     return found if None not in met and len(set(met)) == 1 else None
-
-
-def _over_languages(differences: Any) -> Any:
-    return differences.mean(axis=1)
 
 
 def _both(

@@ -8,7 +8,7 @@ from waystage.errors import InputError
 from waystage.stats import items, words
 from waystage.stats import verdict as verdicts
 from waystage.stats.answering import Answer, Line, Outcomes, QuestionLike
-from waystage.stats.average import Contrast
+from waystage.stats.average import Contrast, shared_targets
 from waystage.stats.best import Best, Gains, best_of
 
 
@@ -41,7 +41,7 @@ def answer(
         best = best_of(contrasts)
     first = contrasts[0]
     verdict = verdicts.of(best.gain, seeds=best.gain.n)
-    of_all = first.of([t for t in first.targets if all(t in one.targets for one in contrasts)])
+    of_all = first.of(shared_targets(contrasts))
     lines = tuple(_line(target, best, contrasts) for target in best.chosen)
     seeds = tuple(sorted({*best.choosing, *best.reporting}))
     left_out += _crossing(best, contrasts)
@@ -89,9 +89,8 @@ def _halves(contrasts: Sequence[Contrast], outcomes: Outcomes) -> tuple[tuple[Ga
         raise InputError(
             'where intermediate seeds are crossed with target seeds, items are not halved: write choose = "other-seeds"'
         )
-    shared = [t for t in contrasts[0].targets if all(t in one.targets for one in contrasts)]
     lacking = []
-    for target in shared:
+    for target in shared_targets(contrasts):
         parts = [one.of((target,)) for one in contrasts]
         blocks = [outcomes(part).get(target, ()) for part in parts]
         if not all(blocks) or any(block.clusters.max() == 0 for found in blocks for block in found):

@@ -135,7 +135,7 @@ def _computed(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
         return Estimate(_loading(parameters) + parameters / 1e8, parameters * 12, parameters * 4, "cpu", "computed")
     where = placed.devices(shape, placing, here) if shape else None
     device = where.kind if where else _unknown(placing)
-    rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
+    rate = _rate(device, config)
     tokens_stage = _input(stage, "tokens")
     count = _examples(_input(stage, "rows"))
     if "only" in config:
@@ -176,15 +176,17 @@ def _predicting(stage: Stage, shape: shapes.Shape, device: str) -> int:
 
 
 UNKNOWN_MODEL = (85_000_000, 280_000_000)  # layers and all: the base size, where nobody knows the shape
+# Operations per parameter and token: forward 2, gradients of activations 2, of weights 2.
+OPERATIONS = {"full": 6, "lora": 4, "qlora": 4}
+
+
+def _rate(device: str, config: Mapping[str, Any]) -> float:
+    return RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * float(config.get("threads", 1))
 
 
 def _unknown(placing: Placing) -> str:
     """Where a model of unknown shape runs."""
     return placement.devices(placing.devices).kind if placing.devices else "gpu"
-
-
-# Operations per parameter and token: forward 2, gradients of activations 2, of weights 2.
-OPERATIONS = {"full": 6, "lora": 4, "qlora": 4}
 
 
 def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
@@ -194,13 +196,13 @@ def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     if shape is None:
         encoder, parameters = UNKNOWN_MODEL
         device = _unknown(placing)
-        rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
+        rate = _rate(device, config)
         seconds = _loading(parameters) + 6 * encoder * seen * per_example / rate
         return Estimate(seconds, parameters * 20, parameters * 4, device, "computed", processes=placing.processes or 1)
     found = placed.placed(stage, placing, here=here)
     assert found is not None
     device = found.layout.device
-    rate = RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * config.get("threads", 1)
+    rate = _rate(device, config)
     operations = OPERATIONS[found.work.tuning] + (2 if found.layout.checkpointing else 0)
     readings = 2 if config["recipe"].get("consistency") else 1
     work = operations * shape.encoder_parameters * seen * per_example * readings

@@ -173,10 +173,9 @@ def _added_up(
     job: Job, weights: Weights, member: Member, whole: Batch, mine: Share, step: int
 ) -> tuple[float, int]:  # fmt: skip
     """The loss of this process' share of a batch and its count, with the gradient collected part by part."""
-    loss, count = 0.0, 0
+    loss, count, weight = 0.0, 0, consistency(job, job.network.head(member.head).kind)
     for index, batch, counts in mine.passes:
         job.network.backbone.noise.seed(job.seed, DROPOUT, step, index)
-        weight = consistency(job, job.network.head(member.head).kind)
         total, terms = job.network.loss(batch, member.head, member.form, consistency=weight)
         if counts:
             total.backward()
