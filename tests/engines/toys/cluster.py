@@ -92,7 +92,11 @@ def cluster(cpus: int = 4) -> Iterator[Path]:
         for process in reversed(started):
             process.terminate()
         for process in started:
-            process.wait()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:  # slurmd, now and then, where a job has just been cancelled
+                process.kill()
+                process.wait()
         if before is None:
             os.environ.pop("SLURM_CONF", None)
         else:
