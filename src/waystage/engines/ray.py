@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from waystage.engines import Tell, devices, memory
@@ -35,7 +37,13 @@ SPARED = ("start_api_server", "start_monitor", "start_log_monitor")  # the dashb
 AGENTS = ("dashboard_agent", "runtime_env_agent")  # of a machine: one tells the dashboard, one installs packages
 PORTS = ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT")  # that they listen on
 NOBODY = ["/bin/sh", "-c", "exec tail --pid=$PPID -f /dev/null"]  # in their place; it ends when Ray's process does
-LEAN = {"RAY_enable_metrics_collection": "0"}
+LEAN = {
+    "RAY_enable_metrics_collection": "0",
+    "RAY_task_events_report_interval_ms": "0",  # what tasks do is told to the dashboard, and at the end once more
+    "RAY_raylet_client_connect_timeout_milliseconds": "10",  # instead of a second, in which its memory is ready long
+    "RAY_raylet_client_num_connect_attempts": "3000",
+}
+BRISK = SimpleNamespace(**{**vars(time), "sleep": lambda seconds: time.sleep(min(seconds, 0.005))})
 LATER = {"RAY_prestart_worker_first_driver": "0"}  # workers begin with the cluster, unless there are more than cores
 
 
@@ -376,12 +384,15 @@ def _lean(jobs: int) -> Iterator[None]:
     It always starts the dashboard's process and, on each machine, two agents, and waits for all of them, even where it
     is told that there shall be no dashboard.
     """
+    from ray._private import node as nodes
     from ray._private import services, utils
-    from ray._private.node import Node
 
-    with _set(Node, {name: lambda self, **how: None for name in SPARED}), ExitStack() as more:
+    with _set(nodes.Node, {name: lambda self, **how: None for name in SPARED}), ExitStack() as more:
         if sys.platform == "linux" and all(hasattr(services, name) for name in ("start_ray_process", "get_node")):
             start, node = services.start_ray_process, services.get_node
+            wait = getattr(nodes, "wait_for_persisted_port", None)
+            ports = {"wait_for_persisted_port": partial(wait, poll_interval_ms=2)} if wait else {}
+            more.enter_context(_set(nodes, {"time": BRISK, **ports}))
             more.enter_context(_set(utils, {"get_dashboard_dependency_error": lambda: ImportError("not looked for")}))
             more.enter_context(
                 _set(services, {"start_ray_process": _without_agents(start), "get_node": _soon(services, node)})
