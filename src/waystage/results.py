@@ -132,7 +132,7 @@ def load(
             plan(rehearsed(said, four_bits=True)[0])
         said, substitutions = rehearsed(said, full=full)
     where = store if isinstance(store, Store) else Store(store or default_root())
-    locked = lock.Lock() if isinstance(study, Study) or rehearsal else lock.read(lock.beside(Path(study)))
+    locked = lock.Lock() if isinstance(study, Study) else lock.read(lock.beside(Path(study)))
     path = "" if isinstance(study, Study) else str(study)
     options = ["--full"] * (rehearsal and full) + [word for one in overrides or () for word in ("--set", one)]
     return Results(said, plan(said, locked), where, tuple(substitutions), path, locked, tuple(options))

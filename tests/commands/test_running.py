@@ -9,12 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from waystage.cli import app
-from waystage.commands.studies import RUNS, study_id
+from waystage.commands.studies import RUNS, pinned, study_id
 from waystage.engines.status import State, folder
 from waystage.graph import record
 from waystage.graph.files import write_text
 from waystage.graph.store import Store
 from waystage.results import load
+from waystage.study import lock
 
 
 def test_what_goes_on_is_shown_however_old_it_is(tmp_path: Path) -> None:
@@ -42,3 +43,19 @@ def test_two_titles_are_two_studies(first: str, second: str, tmp_path: Path) -> 
     assert names[0] != names[1]
     assert all(record.path(Store(tmp_path), name).name == f"{name}.json" for name in names)
     assert study_id(results) == "quickstart-one-step-before-the-target"
+
+
+def test_a_rehearsal_with_a_model_of_the_hub_stays_a_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'title = "t"\nmodels = ["xlm-roberta-base"]\ntargets = ["xnli"]\nlanguages = ["en", "de"]\n'
+        '[intermediate.none]\n[rehearsal]\nmodels = ["somebody/tiny"]\nseeds = [7]\n'
+    )
+    monkeypatch.setattr(lock, "_commit", lambda name: "0" * 40)
+    first = load(study, rehearsal=True, store=tmp_path)
+    assert first.plan.unresolved == ("somebody/tiny",)
+    again = pinned(study, None, first, rehearsal=True)
+    assert again.study.source == "world"
+    assert again.study.seeds == (7,)
+    assert again.plan.unresolved == ()
+    assert lock.read(lock.beside(study)).models == {"somebody/tiny": "0" * 40}

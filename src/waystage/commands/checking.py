@@ -30,7 +30,7 @@ def check(
 
     results = load(path, rehearsal=rehearsal, store=open_store(store), overrides=overrides)
     if results.plan.unresolved:
-        results = pinned(path, overrides, results)
+        results = pinned(path, overrides, results, rehearsal=rehearsal)
     problems = list(results.plan.blocked)
     prints: dict[tuple[str, str, str], Any] = {}
     pages = list(_data(results, limit, prints))

@@ -186,7 +186,7 @@ def run(
     if results.plan.blocked and existing != "only":
         raise InputError("some data is missing:\n" + "\n".join(f"  - {reason}" for reason in results.plan.blocked))
     if results.plan.unresolved and existing != "only":
-        results = pinned(path, overrides, results)
+        results = pinned(path, overrides, results, rehearsal=rehearsal, full=full)
     quiet = quiet or json
     if not quiet:
         for change in results.substitutions:
@@ -216,8 +216,10 @@ def run(
     _after(results, outcome, json)
 
 
-def pinned(path: Path, overrides: list[str] | None, results: Results) -> Results:
-    """Hub names become commits, once; STUDY.lock keeps them."""
+def pinned(
+    path: Path, overrides: list[str] | None, results: Results, *, rehearsal: bool = False, full: bool = False
+) -> Results:
+    """Hub names become commits, once; STUDY.lock keeps them, also those of the models that a rehearsal names."""
     from waystage.study import lock
 
     file = lock.beside(path)
@@ -225,7 +227,7 @@ def pinned(path: Path, overrides: list[str] | None, results: Results) -> Results
     lock.write(file, found)
     told = f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}"
     typer.echo(told, err=True)  # not between the lines of --json
-    return load(path, store=results.store, overrides=overrides)
+    return load(path, rehearsal=rehearsal, full=full, store=results.store, overrides=overrides)
 
 
 def _after(results: Results, outcome: Outcome, json: bool) -> None:
