@@ -275,7 +275,8 @@ def test_a_requeued_job_goes_on(slurm: Slurm, step: Step, store: Store, tally: T
         if "BeginTime" in str(event.get("note")):
             subprocess.run(["scontrol", "update", f"jobid={waiting.id}", "StartTime=now"], check=True)
 
-    assert execute(plan, store, slurm, events=events).ok
+    outcome = execute(plan, store, slurm, events=events)
+    assert outcome.ok, outcome.text()
     assert any(note.startswith("back in the queue: job ") for note in notes)
     assert Counter(tally()) == {"long": 2, "end": 1}
 
