@@ -45,6 +45,19 @@ def test_two_titles_are_two_studies(first: str, second: str, tmp_path: Path) -> 
     assert study_id(results) == "quickstart-one-step-before-the-target"
 
 
+def test_two_files_of_one_title_are_two_studies_and_a_moved_one_is_one(tmp_path: Path) -> None:
+    first, variant = tmp_path / "first.toml", tmp_path / "variant.toml"
+    first.write_text(Path("studies/quickstart.toml").read_text())
+    variant.write_text('extends = "first.toml"\nseeds = [7]\n')
+    record.note_file(Store(tmp_path), "quickstart-one-step-before-the-target", first)
+    names = [study_id(load(file, store=tmp_path)) for file in (first, variant)]
+    assert names[0] == "quickstart-one-step-before-the-target" != names[1]
+    assert study_id(load(first, store=tmp_path, rehearsal=True)) == f"{names[0]}-rehearsal"
+    variant.unlink()
+    moved = first.rename(tmp_path / "moved.toml")
+    assert study_id(load(moved, store=tmp_path)) == names[0]
+
+
 def test_a_rehearsal_with_a_model_of_the_hub_stays_a_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = tmp_path / "study.toml"
     study.write_text(

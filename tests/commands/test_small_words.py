@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from typer.testing import CliRunner, Result
 from waystage.cli import app
 from waystage.engines.outcome import Outcome
 from waystage.errors import InputError
+from waystage.graph import record
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.graph.store import Store
+from waystage.results import load
 
 TEXT = """
 title = "Nothing there"
@@ -61,6 +65,37 @@ def test_gc_says_whose_word_counts(tmp_path: Path) -> None:
     assert "every study of this store says: no study" in said("store", "gc", "--store", store.root).stdout
     Plan([Stage(kind="rows", name="x", config={})]).record(store, "mine")
     assert "every study of this store says: mine" in said("store", "gc", "--store", store.root).stdout
+
+
+def made(store: Store, stages: Iterable[Stage]) -> None:
+    """As if these had run."""
+    for stage in stages:
+        with store.lock(stage.fingerprint):
+            folder = store.open(stage.fingerprint)
+            (folder / "file").write_text("x")
+            store.commit(stage.fingerprint, folder, {"stage": {"kind": stage.kind, "name": stage.name}})
+
+
+def test_gc_keeps_what_a_file_says_whatever_its_last_run_said(tmp_path: Path) -> None:
+    study = tmp_path / "s.toml"
+    study.write_text(TEXT.format(folder="world").replace('"en", "de"', '"en"'))
+    (tmp_path / "store").mkdir()
+    store = Store(tmp_path / "store")
+    of = {seeds: Plan(load(study, store=store, overrides=[f"seeds={seeds}"]).plan.wanted) for seeds in ("[1]", "[4]")}
+    for plan in of.values():
+        made(store, plan.stages.values())
+    of["[4]"].record(store, "nothing-there-rehearsal")  # run --set seeds=[4] came last
+    record.note_file(store, "nothing-there-rehearsal", study)
+    both, files = {*of["[1]"].stages, *of["[4]"].stages}, ["--store", store.root]
+    for more in ([], ["--keep", study]):
+        assert said("store", "gc", *files, "--yes", *more).exit_code == 0
+        assert set(store.fingerprints()) == both
+    said("store", "pack", tmp_path / "all.tar", *files, "--study", study)
+    with tarfile.open(tmp_path / "all.tar") as packed:
+        assert {Path(name).parts[2] for name in packed.getnames() if name.startswith("artifacts/")} == both
+    study.write_text("title = ")  # what cannot be planned any more is kept as it was recorded
+    assert said("store", "gc", *files, "--yes").exit_code == 0
+    assert set(store.fingerprints()) == set(of["[4]"].stages)
 
 
 def test_a_run_on_a_cluster_says_how_many_stages_ran_side_by_side() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from waystage.commands.output import as_json, say, size, table
 from waystage.commands.studies import study_id
-from waystage.errors import InputError
-from waystage.graph import retention, transfer
+from waystage.errors import InputError, WaystageError
+from waystage.graph import record, retention, transfer
+from waystage.graph.plan import Plan
 from waystage.graph.store import Store, default_root
 
 
@@ -42,10 +44,15 @@ def verify(root: Path | None) -> None:
 
 def gc(keep: list[Path], root: Path | None, yes: bool) -> None:
     store = existing(root)
-    kept = _recorded(store, keep)
-    judged = sorted(kept) or retention.studies(store)
-    say(f"needed: what {'is named' if keep else 'every study of this store says'}: {', '.join(judged) or 'no study'}")
-    freed = retention.gc(store, kept if keep else None, delete=yes)
+    kept, needed = _named(store, keep)
+    judged = sorted(kept) or ([] if keep else retention.studies(store))
+    if not keep:
+        for file in filter(None, (record.file_of(store, study) for study in judged)):
+            with suppress(WaystageError):  # a file that cannot be planned any more: then its record counts
+                needed |= _planned(store, file)[1]
+    files = ", ".join(map(str, keep)) if keep else "no study"
+    say(f"needed: what {'is named' if keep else 'every study of this store says'}: {', '.join(judged) or files}")
+    freed = retention.gc(store, kept if keep else None, also=needed, delete=yes)
     for item in freed:
         say(f"{size(item.size):>10}  {item.what}: {item.name}")
     total = size(sum(item.size for item in freed))
@@ -78,23 +85,41 @@ def _notes(moved: transfer.Moved) -> str:
 
 
 def _chosen(store: Store, of: list[Path]) -> list[str]:
-    return transfer.chosen(store, sorted(_recorded(store, of)) if of else None)
+    if not of:
+        return transfer.chosen(store, None)
+    names, planned = _named(store, of)
+    return transfer.chosen(store, sorted(names), also=sorted(planned))
 
 
-def _recorded(store: Store, paths: list[Path]) -> set[str]:
-    """Under which names the store knows these study files: the real study, its rehearsal, or both."""
-    from waystage.results import load
-
+def _named(store: Store, paths: list[Path]) -> tuple[set[str], set[str]]:
+    """What these study files are: under which names the store knows them (the real study, its rehearsal, or both),
+    and what they consist of as they stand today, which their last run (`--set`, an edit taken back) need not say.
+    """
     recorded = retention.studies(store)
-    found: set[str] = set()
+    names: set[str] = set()
+    planned: set[str] = set()
     for path in paths:
-        names = {study_id(load(path, store=store, rehearsal=rehearsal)) for rehearsal in (False, True)}
-        if not names & set(recorded):
+        said, here = _planned(store, path)
+        if not said & set(recorded) and not any(map(store.has, here)):
             raise InputError(
                 f"{path}: nothing of this study is in {store.root}; it has: {', '.join(recorded) or 'none'}"
             )
-        found |= names & set(recorded)
-    return found
+        names |= said & set(recorded)
+        planned |= here
+    return names, planned
+
+
+def _planned(store: Store, path: Path) -> tuple[set[str], set[str]]:
+    """Names and fingerprints of the real study and of its rehearsals."""
+    from waystage.results import load
+
+    names: set[str] = set()
+    found: set[str] = set()
+    for rehearsal, full in ((False, False), (True, False), (True, True)):
+        results = load(path, store=store, rehearsal=rehearsal, full=full)
+        names.add(study_id(results))
+        found.update(Plan(results.plan.wanted).stages)
+    return names, found
 
 
 def existing(root: Path | None) -> Store:

@@ -18,7 +18,7 @@ import typer
 from waystage.commands import fitting
 from waystage.commands.output import as_json, console, say, size, span, table
 from waystage.errors import InputError
-from waystage.graph import canonical
+from waystage.graph import canonical, record
 from waystage.graph.draw import mermaid
 from waystage.graph.plan import Plan, Todo
 from waystage.graph.stage import Resources, Stage
@@ -74,7 +74,11 @@ def study_id(results: Results) -> str:
     name = whole[:60]
     if name != whole or any(letter.isalnum() and not letter.isascii() for letter in title):
         name += f"-{canonical.digest(title)[:8]}"  # titles in other scripts, or of one beginning, are not one study
-    return name + ("-rehearsal" if results.rehearsal else "")
+    name += "-rehearsal" if results.rehearsal else ""
+    ran = record.file_of(results.store, name) if results.path else None
+    if ran and not ran.samefile(results.path):  # a variant that `extends` it, or a copy: each has a page and a plan
+        name += f"-{canonical.digest(str(Path(results.path).resolve()))[:8]}"
+    return name
 
 
 def _costs(todo: Todo, results: Results) -> dict[str, estimate.Estimate]:
@@ -205,6 +209,7 @@ def run(
             existing=existing, limit=limit, others={"address": address, "dashboard": dashboard or None},
         )  # fmt: skip
         return
+    record.note_file(results.store, study_id(results), path)
     count = jobs or os.cpu_count() or 1
     options = {"address": address, "dashboard": dashboard or None, "profile": profile}
     with closing(placing.engine(engine, jobs=count, **options)) as where:

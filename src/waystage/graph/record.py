@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from waystage.errors import InputError, StoreError
@@ -16,8 +17,6 @@ from waystage.graph.files import write_text
 from waystage.graph.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from waystage.graph.plan import Plan
 
 ROOTS = 3  # causes that are named for one stage
@@ -101,6 +100,20 @@ def path(store: Store, study: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", study):
         raise InputError(f"{study!r} cannot name a study in the store: use letters, digits, '.', '_' and '-'")
     return store.root / "plans" / f"{study}.json"
+
+
+def note_file(store: Store, study: str, file: Path) -> None:
+    """Which file is this study: another one of the same title, a variant say, is not to take its place."""
+    write_text(path(store, study).with_suffix(".file"), str(file.resolve()))
+
+
+def file_of(store: Store, study: str) -> Path | None:
+    """The file that last ran under this name, if it is still where it was."""
+    try:
+        found = Path(path(store, study).with_suffix(".file").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found if found.is_file() else None
 
 
 def save(store: Store, study: str, record: Record) -> None:

@@ -116,8 +116,13 @@ def studies(store: Store) -> list[str]:
     return sorted(path.stem for path in store.root.glob("plans/*.json"))
 
 
-def gc(store: Store, keep: Collection[str] | None = None, *, delete: bool = False) -> list[Freed]:
-    """What no kept study needs; with `delete`, it goes. `keep` names studies as recorded; None keeps all of them."""
+def gc(
+    store: Store, keep: Collection[str] | None = None, *, also: Collection[str] = (), delete: bool = False
+) -> list[Freed]:
+    """What no kept study needs; with `delete`, it goes. `keep` names studies as recorded; None keeps all of them.
+
+    `also`: fingerprints that are needed whatever is recorded, since a study's file may say more than its last run did.
+    """
     known = studies(store)
     unknown = sorted(set(keep or ()) - set(known))
     if unknown:
@@ -126,7 +131,7 @@ def gc(store: Store, keep: Collection[str] | None = None, *, delete: bool = Fals
             f"the store has no plan of {', '.join(map(repr, unknown))}; it has: {', '.join(known) or 'none'}. "
             "Nothing was removed. `waystage plan` does not record a plan, `waystage run` does"
         )
-    kept: set[str] = set()
+    kept = set(also)
     for study in known if keep is None else keep:
         found = record.load(store, study)
         kept.update(noted.fingerprint for noted in found.stages) if found else None

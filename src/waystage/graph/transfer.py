@@ -190,9 +190,9 @@ def pack(store: Store, out: Path, fingerprints: Iterable[str], *, say: Say = lam
     return moved
 
 
-def chosen(store: Store, names: Iterable[str] | None) -> list[str]:
-    """Fingerprints of all that was made, or of what the named studies (as recorded) consist of; also what was dropped
-    after use.
+def chosen(store: Store, names: Iterable[str] | None, *, also: Iterable[str] = ()) -> list[str]:
+    """Fingerprints of all that was made, or of what the named studies (as recorded) consist of, and `also`; also what
+    was dropped after use.
     """
     if names is None:
         dropped = (path.stem for path in sorted(store.root.glob("dropped/*.json")))
@@ -202,9 +202,9 @@ def chosen(store: Store, names: Iterable[str] | None) -> list[str]:
         noted = record.load(store, name)
         if noted is None:
             raise InputError(f"the store has no plan of {name!r}; it has: {', '.join(studies(store)) or 'none'}")
-        made = (one.fingerprint for one in noted.stages)
-        found.update(dict.fromkeys(one for one in made if store.has(one) or store.dropped(one).exists()))
-    return list(found)
+        found.update(dict.fromkeys(one.fingerprint for one in noted.stages))
+    found.update(dict.fromkeys(also))
+    return [one for one in found if store.has(one) or store.dropped(one).exists()]
 
 
 def _place(fingerprint: str, name: str) -> str:
