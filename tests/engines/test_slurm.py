@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from waystage.engines import slurm as slurm_engine
 from waystage.engines.inline import Inline
 from waystage.engines.job import Job, job_of
 from waystage.engines.run import execute
 from waystage.engines.said import path as last_words
 from waystage.engines.slurm import Profile, Slurm, batches, dry_run, profiles, queue, start
+from waystage.engines.slurm import job as on_the_cluster
 from waystage.errors import InputError, UnknownName, WaystageError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Resources, Stage
@@ -154,14 +154,14 @@ def test_a_stage_for_an_accelerator_never_runs_on_a_cpu_without_a_word(
     for name, value in {**environment, **SLURM_SAYS}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr(slurm_engine, "printing_to", lambda path: contextlib.nullcontext())
+    monkeypatch.setattr(on_the_cluster, "printing_to", lambda path: contextlib.nullcontext())
     before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGUSR1)]
     stage = step(resources=Resources(devices=1))
     [job] = jobs_of(Plan([stage]), store)
     batch = tmp_path / "0000.json"
     batch.write_text(json.dumps([[job.dump()]]))
     try:
-        code = slurm_engine.main(str(batch), "0", accelerators)
+        code = on_the_cluster.main(str(batch), "0", accelerators)
     finally:
         for number, handler in before:
             signal.signal(number, handler)
@@ -217,7 +217,7 @@ def test_a_controller_that_does_not_answer_costs_nothing(
     for _ in range(4):
         engine.poll(0.0)
     assert engine.jobs[job.fingerprint].id == "17_0"
-    monkeypatch.setattr("waystage.engines.slurm.SILENCE", 0.0)
+    monkeypatch.setattr("waystage.engines.slurm.engine.SILENCE", 0.0)
     with pytest.raises(WaystageError, match="Socket timed out"):
         engine.poll(0.0)
 

@@ -1,7 +1,7 @@
-"""Where stages run: in this process, in worker processes. One file per engine, found by listing this package.
+"""Where stages run: in this process, in worker processes. One file or package per engine, found by listing this one.
 
-An engine's file has `start(*, jobs, ...) -> Engine`. Engines know a stage as a `Job` (names, JSON, fingerprints) and
-run it through `job.perform`, so what a stage does never depends on where it runs. `run.execute` decides what runs when.
+It has `start(*, jobs, ...) -> Engine`. Engines know a stage as a `Job` (names, JSON, fingerprints) and run it through
+`job.perform`, so what a stage does never depends on where it runs. `run.execute` decides what runs when.
 """
 
 from __future__ import annotations
