@@ -59,6 +59,21 @@ def test_the_gap_to_the_source_language(scores_of, study_of, question_of):
     assert found.details["high"] == ["en"]
 
 
+def test_a_search_that_nothing_was_trained_for_has_no_source_language(scores_of, study_of, question_of):
+    """Tatoeba scores German, and no German training data stand behind it, whatever the source of the others is."""
+    scores = scores_of(gains={"mnli": 0.0}, targets=TARGETS, seeds=SEEDS, untrained=("tatoeba",))
+    trained = scores[scores["target"] != "tatoeba"].assign(source_language="de")
+    both = pd.concat([scores, trained])
+    asked = question_of(kind="gap", high="source", low=("ar", "sw", "ur", "hi", "tr"))
+    study = study_of(tuple(TARGETS), source_languages=("en", "de"))
+    found = answer(asked, both, study, source_language="de", untrained=("tatoeba",))
+    assert [line.what for line in found.targets] == ["gap on xnli", "gap on udpos"]
+    assert any("tatoeba: nothing is trained on it" in said for said in found.warnings)
+    alone = question_of(kind="gap", high="source", low=("sw", "tr"), targets=("tatoeba",))
+    with pytest.raises(InputError, match="nothing is trained on tatoeba"):
+        answer(alone, both, study, source_language="de", untrained=("tatoeba",))
+
+
 def test_two_seeds_give_no_verdict_on_a_gap(scores_of, study_of, question_of):
     scores = scores_of(gains={"mnli": 0.0}, targets=TARGETS, seeds=(1, 2))
     found = answer(gap_question(question_of), moved(scores, "mnli", {"sw": 50, "ur": 50}), study_of(tuple(TARGETS)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from waystage.errors import InputError
@@ -67,10 +68,20 @@ def answer(
     found = against(question.compare[0])
     if question.kind == "gap":
         high = (source,) if question.high == "source" else study.select(question.high)
+        found = _trained(found) if question.high == "source" else found
         return gap_answer(question, found, high=high, low=study.select(question.low), rehearsal=rehearsal)
     if question.kind == "trend":
         return trend_answer(question, found, known or {}, families=families, rehearsal=rehearsal)
     return difference(question, found, families=families, outcomes=outcomes, rehearsal=rehearsal, level=level)
+
+
+def _trained(found: Contrast) -> Contrast:
+    """A target that nothing was trained for has no source language, even where it scores one of that code."""
+    free = [p.target for p in found.pairs if p.target in found.untrained and found.source_language in p.languages]
+    if len(free) == len(found.targets):
+        raise InputError(f"nothing is trained on {', '.join(free)}, so there is no source language to be near to")
+    said = [f"{target}: nothing is trained on it, so it has no source language" for target in free]
+    return replace(found.of([t for t in found.targets if t not in free]), left_out=(*found.left_out, *said))
 
 
 def _only(names: Sequence[str], what: str) -> str:
