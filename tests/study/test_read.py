@@ -125,6 +125,32 @@ def test_schema_describes_every_key() -> None:
     assert set(Study.model_fields) | {"extends"} == set(described["properties"])
 
 
+def test_schema_takes_a_variant_that_says_only_what_differs() -> None:
+    described = schema()
+    ways = [set(way["required"]) for way in described["anyOf"]]
+    assert ways == [{"title", "models", "targets", "intermediate"}, {"extends"}]
+    assert "required" not in described
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("intermediate.b", '{ swap = { into = "", layers_of = "a", lower = 2 } }'),
+        ("intermediate.b", '{ swap = { into = ["a"], layers_of = "a", lower = 2 } }'),
+        ("question", '[{ kind = ["gap"], compare = ["a", "none"] }]'),
+        ("question", '[{ kind = "best-of", compare = ["best", ["none"]] }]'),
+    ],
+)
+def test_a_value_of_another_type_is_a_problem_and_no_crash(key: str, value: str, tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'title = "t"\nmodels = ["standin-s"]\ntargets = ["xnli"]\n'
+        'intermediate = { none = {}, a = { tasks = ["mnli"] } }\n'
+    )
+    with pytest.raises(StudyError, match=key.split(".")[0]):
+        load(study, [f"{key}={value}"])
+
+
 def test_schema_has_a_name_of_its_own() -> None:
     assert schema()["title"] == "Waystage study"
 

@@ -371,7 +371,7 @@ def _questions(raw: dict[str, Any]) -> Iterator[Problem]:
         kind = _get(question, "kind") or "difference"
         for other, keys in _OF_KIND.items():
             for key in keys:
-                if kind in _OF_KIND and kind != other and _get(question, key) is not None:
+                if kind in tuple(_OF_KIND) and kind != other and _get(question, key) is not None:
                     yield Problem((*path, key), f'belongs to kind = "{other}"; this question is of kind "{kind}"')
         goal = _get(question, "goal")
         if kind == "difference" and goal in ("equivalent", "not worse") and _get(question, "margin") is None:
@@ -411,13 +411,14 @@ def _best_of(question: Any, path: Path, arms: dict[str, Any], evaluate_on: Any) 
     pair = _list(_get(question, "compare"))
     if len(pair) == 2 and pair[0] != "best":
         yield Problem((*path, "compare", 0), f'kind = "best-of" compares ["best", BASELINE], not {pair!r}')
+    baseline = {name for _, name in _strings(pair[1:], ())}
     among = [name for _, name in _strings(_get(question, "among"), ())]
     for place, name in _strings(_get(question, "among"), (*path, "among")):
         if arms and name not in arms:
             yield Problem(place, f"there is no arm [intermediate.{name}]{did_you_mean(name, arms)}")
-        if name in pair[1:]:
+        if name in baseline:
             yield Problem(place, f"{name!r} is the baseline: it cannot be chosen")
-    if len(set(among or arms) - set(pair[1:])) < 2:
+    if len(set(among or arms) - baseline) < 2:
         yield Problem((*path, "among"), "a best one needs two arms or more to choose from")
     if _get(question, "choose") == "dev" and evaluate_on == "dev":
         why = 'would be chosen on the very dev data that is reported (`evaluate_on = "dev"`)'

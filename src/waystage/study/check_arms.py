@@ -243,7 +243,9 @@ def _start(arm: str, body: dict[str, Any], path: Path, raw: dict[str, Any]) -> I
     places = [((*path, "of"), of)] if isinstance(of, str) and of else []
     places += _strings(body.get("average"), (*path, "average"))
     swap = body.get("swap")
-    places += [((*path, "swap", key), name) for key in ("into", "layers_of") if (name := _get(swap, key))]
+    places += [
+        ((*path, "swap", key), name) for key in ("into", "layers_of") if isinstance(name := _get(swap, key), str)
+    ]
     for place, name in places:
         if name not in arms:
             yield Problem(place, f"there is no arm [intermediate.{name}]{did_you_mean(str(name), arms)}")

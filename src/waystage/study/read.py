@@ -200,4 +200,6 @@ def schema() -> dict[str, Any]:
     """The JSON schema of study files, for editors."""
     described = Study.model_json_schema()
     described["properties"]["extends"] = {"type": "string", "description": "a study file that this one is a variant of"}
+    # a variant says what differs and no more: what is missing stands in the file that it extends
+    described["anyOf"] = [{"required": described.pop("required")}, {"required": ["extends"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described, "title": "Waystage study"}
