@@ -133,6 +133,7 @@ def test_a_slurm_job_is_preempted(slurm: Slurm, make: Make, undisturbed: Files, 
         subprocess.run(["scontrol", "requeue", id], check=True)
         while queue()[id].reason != "BeginTime":  # sooner it is still being killed, and forgets what it is told
             time.sleep(0.1)
+        time.sleep(2)  # in the second of its end SLURM takes the new start for the old one, and refuses it
         subprocess.run(["scontrol", "update", f"jobid={id}", "StartTime=now"], check=True)
 
     watching = watch(middle, put_back)
