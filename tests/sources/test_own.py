@@ -113,6 +113,23 @@ def test_the_usual_kinds_of_files(kind: str, tmp_path: Path) -> None:
     assert found and table.write(tmp_path / "out.parquet", found, form=task.form) == len(found)
 
 
+@pytest.mark.parametrize("head", ["english,text", "English,Text", "number,text,english", "text,english"])
+def test_parallel_text_that_names_its_columns_is_read_by_their_names(head: str, tmp_path: Path) -> None:
+    said = {"text": "hallo", "english": "hello", "number": "1"}
+    rows = [head, ",".join(said[name.lower()] for name in head.split(","))]
+    (tmp_path / "x.csv").write_text("\n".join(rows))
+    task = sources.own_task("mine", {"form": "retrieval", "files": {"test": {"de": str(tmp_path / "x.csv")}}})
+    assert [(p.text, p.query) for p in read(task, "test", "de")] == [("hallo", False), ("hello", True)]
+
+
+def test_a_column_may_have_a_dot_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_text("s.one\ts.two\tlabel\na\tb\tyes\n")
+    columns = {"first": "s.one", "second": "s.two"}
+    files = {"test": {"en": str(tmp_path / "x.tsv")}}
+    task = sources.own_task("mine", {"form": "pairs", "labels": ["yes"], "columns": columns, "files": files})
+    assert [(pair.first, pair.second) for pair in read(task, "test", "en")] == [("a", "b")]
+
+
 def test_a_path_is_taken_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.tsv").write_text("first\tsecond\tlabel\na\tb\tyes\n")
     monkeypatch.chdir(tmp_path)

@@ -16,7 +16,9 @@ _ABSENT = object()
 
 
 def dig(record: Any, path: str) -> Any:
-    """ "answers.text" looks into an object, or into each object of a list."""
+    """ "answers.text" looks into an object, or into each object of a list, unless a column is called so."""
+    if isinstance(record, dict) and path in record:
+        return record[path]
     value = record
     for key in path.split("."):
         if isinstance(value, dict):

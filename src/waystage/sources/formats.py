@@ -33,15 +33,25 @@ def _named(path: Path, rows: Iterator[tuple[int, list[str]]], header: Sequence[s
             continue
         if not width:
             width = len(fields)
+            if own := _own_header(fields, names):
+                names = own
+                continue
             if width > len(names):
                 raise DataError(f"{width} fields where {len(names)} are expected ({', '.join(names)})", path, line)
             names = names[:width]
-            if fields == names:  # it names its columns after all
+            if fields == names:
                 continue
         if len(fields) != width:
             yield line, RowFault("wrong number of fields", f"{len(fields)} fields where the others have {width}")
         else:
             yield line, dict(zip(names, fields, strict=True))
+
+
+def _own_header(fields: list[str], names: Sequence[str]) -> list[str]:
+    """The first row where it names all columns after all: perhaps in another order, with capitals, among others."""
+    known = {name.casefold(): name for name in names}
+    said = [known.get(field.strip().casefold(), field) for field in fields]
+    return said if set(names) <= set(said) and len(set(said)) == len(said) else []
 
 
 def tsv(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
