@@ -115,6 +115,26 @@ def test_a_chain_of_no_steps_computes_what_the_stage_before_did(here: Path, chai
     assert np.abs(other - before).max() > 5e-4
 
 
+@pytest.mark.parametrize(
+    "targets", [("attention", "all-linear"), ("all-linear", "attention"), ("all-linear", ["query"])]
+)
+def test_adapters_of_other_targets_stand_on_each_other(here: Path, targets: tuple[Any, Any]) -> None:
+    below, above = targets
+    name = f"{below}-{above}"
+    first = train(here, f"below-{name}", SHOWN, "pairs", steps=6, adapter=LORA | {"targets": below})
+    stacked = LORA | {"targets": above, "rank": 2, "chain": "stack"}
+    idle = train(here, f"idle-{name}", SHOWN, "pairs", start=first, steps=0, adapter=stacked)
+    (idle / "heads.safetensors").write_bytes((first / "heads.safetensors").read_bytes())
+    before = logits(here, f"before-{name}", first)
+    np.testing.assert_allclose(logits(here, f"idle-scores-{name}", idle), before, atol=2e-6)
+    taught = train(here, f"above-{name}", SHOWN, "pairs", start=first, steps=6, adapter=stacked)
+    went = train(here, f"on-{name}", SHOWN, "pairs", start=taught, steps=0, adapter=stacked | {"chain": "continue"})
+    (went / "heads.safetensors").write_bytes((taught / "heads.safetensors").read_bytes())
+    after = logits(here, f"taught-scores-{name}", taught)
+    assert np.abs(after - before).max() > 5e-4
+    np.testing.assert_allclose(logits(here, f"on-scores-{name}", went), after, atol=2e-6)
+
+
 def test_full_tuning_and_adapters_can_follow_each_other(here: Path) -> None:
     lora = train(here, "lora", SHOWN, "pairs", steps=6, adapter=LORA)
     whole = train(here, "whole", SHOWN, "pairs", start=lora, steps=0)

@@ -76,6 +76,8 @@ def attach(backbone: Backbone, chain: Chain, *, seed: int) -> None:
             warnings.filterwarnings("ignore", message="Already found a `peft_config` attribute")
             inject_adapter_in_model(config, model, adapter_name=_name(number))
         for name, layer in _layers(model):
+            if _name(number) not in layer.lora_A:
+                continue  # a layer of an adapter under it, which had other targets
             for side in "AB":
                 held = getattr(layer, f"lora_{side}")[_name(number)].weight
                 held.data = weights[f"{name}.lora_{side}.weight"].to(held.device)
