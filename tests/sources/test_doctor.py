@@ -91,6 +91,20 @@ def test_what_is_cut_off_is_said(tokenizer: Tokenizer) -> None:
     assert found["per word"] == 1.0
 
 
+def test_an_example_is_cut_once_however_many_of_its_parts_are(tokenizer: Tokenizer) -> None:
+    """Four long options, a long question before a long context, a sentence in three windows: one example each."""
+    many = "a " * 40
+    some = {
+        "siqa": [
+            Choice(id=str(n), context="a", question="b", options=(text,) * 4) for n, text in enumerate(("c", many))
+        ],
+        "xquad": [Span(id=str(n), context=text, question=text) for n, text in enumerate(("c", many))],
+        "udpos": [Tags(id=str(n), words=tuple(text.split())) for n, text in enumerate(("c", many))],
+    }
+    for name, examples in some.items():
+        assert doctor.pieces(tasks.get(name), examples, tokenizer, 16)["cut or in windows"] == 0.5, name
+
+
 def test_people_see_what_the_model_sees(tokenizer: Tokenizer) -> None:
     xnli, siqa, panx = (tasks.get(name) for name in ("xnli", "siqa", "panx"))
     assert doctor.seen(xnli, [Pair(id="0", first="a b", second="c")], tokenizer) == ["<s> a b </s> c </s>"]

@@ -20,10 +20,15 @@ from waystage.sources.notes import Notes
 from waystage.tasks.task import Task
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
+
+    from waystage.forms.encoded import Encoded
 
 SAMPLE = 2_000  # examples that are made into pieces
 SHOWN = 10
+ROOM = 10**7  # pieces: nothing is cut
 SEEN = 3  # examples that a person should look at as the model sees them
 TRAINED = ("train", "fit")
 Where = tuple[str, str, str]  # task, split, language
@@ -274,15 +279,32 @@ def pieces(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_le
     encoded = _encoded(task, some, tokenizer, max_length)
     read = " ".join(text for example in some for text in texts(example))
     tokens = sum(len(e) for e in tokenizer.encode_batch([t for e in some for t in texts(e)], add_special_tokens=False))
-    cut = encoded.facts.get("truncated", 0) + encoded.facts.get("contexts in several windows", 0)
     return {
         "examples": len(some),
         "per unit": _spread(sorted(int(length) for length in encoded.lengths)),
-        "cut or in windows": cut / len(some),
+        "cut or in windows": _cut(task, some, tokenizer, encoded) / len(some),
         "per word": tokens / max(1, len(read.split())),
         "per character": tokens / max(1, len(read)),
         "max_length": max_length,
     }
+
+
+def _cut(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, encoded: Encoded) -> int:
+    """How many examples are not read whole and in one piece: their sequences are others where there is room for all."""
+    if task.form == "masked":  # running text is laid end to end and cut anywhere
+        return 0
+    cut, whole = (_sizes(one, len(examples)) for one in (encoded, _encoded(task, examples, tokenizer, ROOM)))
+    return int((cut != whole).any(axis=1).sum())
+
+
+def _sizes(encoded: Encoded, examples: int) -> NDArray[np.int64]:
+    """The number of sequences and of tokens of each example."""
+    import numpy as np
+
+    of = np.repeat(encoded.example, np.diff(encoded.units))
+    found: NDArray[np.int64] = np.zeros((examples, 2), np.int64)
+    np.add.at(found, of, np.stack([np.ones(len(of), np.int64), np.diff(encoded.sequences.astype(np.int64))], axis=1))
+    return found
 
 
 def seen(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int | None = None) -> list[str]:
@@ -298,8 +320,9 @@ def seen(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_leng
     ]
 
 
-def _encoded(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int) -> Any:
+def _encoded(task: Task, examples: Sequence[Example], tokenizer: Tokenizer, max_length: int) -> Encoded:
     from waystage import forms
 
     form = forms.get(task.form)
-    return form.encode(examples, tokenizer, labels=task.labels, max_length=max_length, **task.options)
+    encoded: Encoded = form.encode(examples, tokenizer, labels=task.labels, max_length=max_length, **task.options)
+    return encoded
