@@ -219,6 +219,22 @@ def test_the_best_arm_is_read_on_other_seeds_than_it_was_chosen_on(whole: Result
     assert more["gain"]["low"] is not None
 
 
+def test_controls_ceilings_and_arms_for_few_targets_are_nothing_to_choose(tmp_path: Path) -> None:
+    """One arm for one target would leave that target alone, and a ceiling would always be chosen."""
+    said = study(
+        targets=("xnli", "udpos"), languages=("en", "de", "sw"), seeds=(1, 2, 3, 4),
+        intermediate={
+            "none": {}, "mnli": {"tasks": ("mnli",)}, "squad": {"tasks": ("squad",)},
+            "few": {"tasks": ("qqp",), "on": ("xnli",)}, "shuffled": {"control": "shuffled-labels", "of": "mnli"},
+            "ceiling": {"target": {"language": "target"}}, "shots": {"target": {"shots": 10}},
+        },
+    )  # fmt: skip
+    found = results(tmp_path, said, items=10, missing=lambda c: c.intermediate == "few" and c.target == "udpos")
+    (best,) = content(found, examples=False)["best"]
+    assert best["among"] == ["mnli", "squad"]
+    assert set(best["chosen"]) == {"xnli", "udpos"}
+
+
 def test_languages_say_what_they_are(whole: Results, rehearsal: Results) -> None:
     arabic = next(x for x in content(whole)["languages"] if x["code"] == "ar")
     assert (arabic["shown"], arabic["name"], arabic["script"], arabic["rtl"]) == ("ar", "Arabic", "Arab", True)

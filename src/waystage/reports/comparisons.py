@@ -30,7 +30,7 @@ def of(results: Results) -> dict[str, Any]:
         "trends": relations.trends(results, blocks, about.languages(results)),
         "transfer": transfer(results, headline),
         "gaps": relations.gaps(results, arms, untrained),
-        "best": relations.best(arms),
+        "best": relations.best(results, arms),
         "layers": relations.layers(results, frame),
     }
 

@@ -14,6 +14,7 @@ from waystage.errors import InputError
 from waystage.reports import numbers
 from waystage.reports.plain import plain
 from waystage.results import Results
+from waystage.study.regimes import Intermediate
 
 DISTANCE, RESOURCE, SCRIPT = "distance", "resource class", "other script"
 
@@ -205,13 +206,14 @@ def _to_source(both: Any, untrained: list[str]) -> Any:
     return to_source(both.of(trained))
 
 
-def best(arms: Arms) -> list[dict[str, Any]]:
+def best(results: Results, arms: Arms) -> list[dict[str, Any]]:
     """What choosing the best arm of each target is worth, without the luck of the choice."""
     from waystage.stats.average import alike
     from waystage.stats.best import best_of
 
     found = []
-    for (model, source), own in arms.items():
+    for (model, source), every in arms.items():
+        own = {arm: one for arm, one in every.items() if _eligible(results.study.intermediate[arm])}
         if len(own) < 2:
             continue
         try:
@@ -219,11 +221,18 @@ def best(arms: Arms) -> list[dict[str, Any]]:
         except InputError:
             continue  # no target has all arms yet
         found.append(
-            {"model": model, "source_language": source, "gain": vars(said.gain), "chosen": said.chosen,
-             "choosing": said.choosing, "reporting": said.reporting, "naive": said.naive,
+            {"model": model, "source_language": source, "among": list(own), "gain": vars(said.gain),
+             "chosen": said.chosen, "choosing": said.choosing, "reporting": said.reporting, "naive": said.naive,
              "by_target": {target: vars(interval) for target, interval in said.by_target.items()}}
         )  # fmt: skip
     return [plain(one) for one in found]
+
+
+def _eligible(arm: Intermediate) -> bool:
+    """A control is no way to train, an arm for a few targets would leave only those to choose for, and one that was
+    trained on the target in the evaluated languages is a ceiling."""
+    there = arm.target.language == "target" or arm.target.translate or arm.target.shots
+    return not (arm.control or arm.on or there)
 
 
 def layers(results: Results, rows: Any) -> list[dict[str, Any]]:

@@ -173,7 +173,10 @@ def best(content: dict[str, Any]) -> Table:
     ]  # fmt: skip
     columns = (*extra, Column("target"), Column("chosen arm"), Column("gain", "gain"), Column("low", "gain"),
                Column("high", "gain"))  # fmt: skip
-    caption = "The best arm of each target: chosen on some seeds, its gain read on the others"
+    caption = (
+        "The best arm of each target: chosen on some seeds, its gain read on the others. Controls, arms for a few "
+        "targets and arms trained on the target in the evaluated languages are not among them"
+    )
     return Table("best", caption, columns, tuple(rows))
 
 

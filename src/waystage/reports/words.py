@@ -140,15 +140,15 @@ def best(found: dict[str, Any], content: dict[str, Any]) -> str:
     """What choosing per target is worth, with the luck of the choice told apart."""
     head = "In the rehearsal (artificial languages), choosing" if content["rehearsal"] else "Choosing"
     over, gain = f"points over {content['gains']['baseline']}", found["gain"]
-    naive = f"{numbers.gain(found['naive'])} {over}"
+    naive, arms = f"{numbers.gain(found['naive'])} {over}", counted(len(found["among"]), "arm")
     if not found["chosen"]:
         return (
-            f"{head} the best arm of each target looks like {naive}, which is optimistic: luck is chosen along with "
-            f"quality. No honest number: {gain['note']}."
+            f"{head} the best of {arms} for each target looks like {naive}, which is optimistic: luck is chosen along "
+            f"with quality. No honest number: {gain['note']}."
         )
     chosen = f"chosen on {counted(len(found['choosing']), 'seed')}, read on {len(found['reporting'])} others"
     return (
-        f"{head} the best arm of each target gains {numbers.gain(gain['estimate'])} {over} "
+        f"{head} the best of {arms} for each target gains {numbers.gain(gain['estimate'])} {over} "
         f"({interval(gain)}; {chosen}). Chosen and read on the same seeds it would look like {naive}."
     )
 
