@@ -128,6 +128,10 @@ def test_the_best_arm_is_never_chosen_on_what_is_reported() -> None:
     with pytest.raises(StudyError, match="chosen on the very dev data that is reported"):
         study(["xnli"], {}, intermediate=arms, question=[question], evaluate_on="dev")
     assert study(["xnli"], {}, intermediate=arms, question=[question])
+    halved = {**question, "choose": "other-seeds-and-items"}
+    assert study(["xnli"], {}, intermediate=arms, question=[halved])
+    with pytest.raises(StudyError, match="items are not halved where intermediate seeds are crossed"):
+        study(["xnli"], {}, intermediate=arms, question=[halved], intermediate_seeds=[1, 2, 3])
 
 
 def test_an_intermediate_task_without_training_data_of_its_own_is_refused() -> None:

@@ -388,7 +388,7 @@ def _questions(raw: dict[str, Any]) -> Iterator[Problem]:
         if kind == "trend":
             yield from _trend(question, path, raw)
         if kind == "best-of":
-            yield from _best_of(question, path, arms, raw.get("evaluate_on"))
+            yield from _best_of(question, path, arms, raw)
 
 
 def _trend(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
@@ -407,7 +407,7 @@ def _trend(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
         yield from _meaning((*path, "reference"), partial(language_table.resolve, reference))
 
 
-def _best_of(question: Any, path: Path, arms: dict[str, Any], evaluate_on: Any) -> Iterator[Problem]:
+def _best_of(question: Any, path: Path, arms: dict[str, Any], raw: dict[str, Any]) -> Iterator[Problem]:
     pair = _list(_get(question, "compare"))
     if len(pair) == 2 and pair[0] != "best":
         yield Problem((*path, "compare", 0), f'kind = "best-of" compares ["best", BASELINE], not {pair!r}')
@@ -420,8 +420,11 @@ def _best_of(question: Any, path: Path, arms: dict[str, Any], evaluate_on: Any) 
             yield Problem(place, f"{name!r} is the baseline: it cannot be chosen")
     if len(set(among or arms) - baseline) < 2:
         yield Problem((*path, "among"), "a best one needs two arms or more to choose from")
-    if _get(question, "choose") == "dev" and evaluate_on == "dev":
+    if _get(question, "choose") == "dev" and raw.get("evaluate_on") == "dev":
         why = 'would be chosen on the very dev data that is reported (`evaluate_on = "dev"`)'
+        yield Problem((*path, "choose"), f'{why}: write choose = "other-seeds"')
+    if _get(question, "choose") == "other-seeds-and-items" and _list(raw.get("intermediate_seeds")):
+        why = "items are not halved where intermediate seeds are crossed with target seeds"
         yield Problem((*path, "choose"), f'{why}: write choose = "other-seeds"')
 
 
