@@ -46,6 +46,21 @@ def test_a_test_that_is_among_the_training_rows_is_refused(tmp_path: Path) -> No
     assert "leak: mine test in en" in found.output
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_language_without_a_single_row_is_a_problem(part: str, tmp_path: Path) -> None:
+    """It would be missing from every table, and `run` would say that all is done."""
+    (tmp_path / "s.toml").write_text(STUDY)
+    for name, numbers in (("train", range(40)), ("dev", range(50, 60)), ("test", range(60, 70))):
+        rows(tmp_path / f"{name}.tsv", numbers if name != part else range(0))
+    where = [str(tmp_path / "s.toml"), "--store", str(tmp_path / "store")]
+    found = CliRunner().invoke(app, ["check", *where], env={"COLUMNS": "200"})
+    assert found.exit_code == 2, found.output
+    assert f"problem: mine {part} en: there is no example" in found.output
+    found = CliRunner().invoke(app, ["run", *where, "--engine", "inline"], env={"COLUMNS": "200"})
+    assert found.exit_code == 1, found.output
+    assert f"mine has no example in en ({part}): 0 rows were read" in found.output
+
+
 LONG = """title = "t"
 models = ["standin-s"]
 source = "world"

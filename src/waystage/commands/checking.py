@@ -15,6 +15,7 @@ from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.graph.store import Store
 from waystage.results import Results, load
+from waystage.study.asked import unanswered
 from waystage.study.data import origins
 from waystage.study.lookup import find_task, source_of
 from waystage.study.regimes import TargetStage
@@ -38,13 +39,21 @@ def check(
     if results.study.evaluate_on == "test":  # what a checkpoint is chosen by is no test either
         leaks += [leak for leak in doctor.leaks(prints, ("dev",)) if leak["of"].endswith(" test")]
     problems += [f"{page['task']} {m['split']} {m['language']}: {m['why']}" for page in pages for m in page["missing"]]
+    problems += [
+        f"{page['task']} {split} {language}: there is no example"
+        for page in pages
+        for split, languages in page["splits"].items()
+        for language, found in languages.items()
+        if not found["examples"] and split in ("train", "fit", results.study.evaluate_on)
+    ]
     scored = f" {results.study.evaluate_on}"
     seen = [leak for leak in leaks if leak["of"].endswith(scored) and leak.get("whole", {}).get("share", 0) >= SEEN]
     problems += [f"the test was seen before: {doctor.leak_in_words(leak)}" for leak in seen]
     failed = _one_batch(results) if batch and not problems else []
     problems += failed
     if json:
-        as_json({"problems": problems, "data": pages, "leaks": leaks, "left_out": list(results.plan.left_out)})
+        as_json({"problems": problems, "data": pages, "leaks": leaks, "left_out": list(results.plan.left_out),
+                 "unanswered": unanswered(results.plan)})  # fmt: skip
     else:
         _print(results, pages, leaks, problems, batch)
     if problems:
@@ -161,6 +170,8 @@ def _print(
         say(f"{len(leaks) - SHOWN} more leaks: --json lists them")
     for reason in results.plan.left_out:
         say(f"not planned: {reason}")
+    for line in unanswered(results.plan):
+        say(line)
     for problem in problems:
         say(f"problem: {problem}")
     if not problems:
