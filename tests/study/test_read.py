@@ -137,6 +137,7 @@ def test_schema_takes_a_variant_that_says_only_what_differs() -> None:
     [
         ("intermediate.b", '{ swap = { into = "", layers_of = "a", lower = 2 } }'),
         ("intermediate.b", '{ swap = { into = ["a"], layers_of = "a", lower = 2 } }'),
+        ("source", '"a\\u0000b"'),
         ("question", '[{ kind = ["gap"], compare = ["a", "none"] }]'),
         ("question", '[{ kind = "best-of", compare = ["best", ["none"]] }]'),
     ],

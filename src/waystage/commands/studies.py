@@ -25,6 +25,7 @@ from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store, default_root
 from waystage.results import Results, labelled, load
 from waystage.study import estimate
+from waystage.study.asked import unanswered
 
 if TYPE_CHECKING:
     from waystage.engines.outcome import Outcome
@@ -58,6 +59,7 @@ def plan(
                 "placements": fitting.groups(list(todo.stages), costs),
                 "predicting": fitting.predicting(list(todo.stages), costs, results.study.placement),
                 "left_out": list(results.plan.left_out),
+                "unanswered": unanswered(results.plan),
                 "blocked": list(results.plan.blocked),
             }
         )
@@ -131,6 +133,8 @@ def _print_plan(
         say(f"about {span(totals['cpu_hours'] * 3600)} of one CPU core; --jobs N runs N stages side by side")
     for reason in results.plan.left_out:
         say(f"not planned: {reason}")
+    for line in unanswered(results.plan):
+        say(line)
     for reason in results.plan.blocked:
         say(f"cannot run yet: {reason}")
     if results.plan.unresolved:
@@ -195,7 +199,8 @@ def run(
     if not quiet:
         for change in results.substitutions:
             say(f"rehearsal, {change}")
-        for reason in (*(f"not planned: {one}" for one in results.plan.left_out), *_threads(results)):
+        left_out = (f"not planned: {one}" for one in results.plan.left_out)
+        for reason in (*left_out, *unanswered(results.plan), *_threads(results)):
             say(reason)
     known = estimate.history(islice(results.store.manifests(), HISTORY))
 

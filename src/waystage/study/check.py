@@ -153,6 +153,15 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
+def _unwritable(value: Any, path: Path = ()) -> Iterator[Problem]:
+    """No name and no path can hold the null character, and what opens files stumbles over it."""
+    if isinstance(value, str) and "\0" in value:
+        yield Problem(path, "holds the null character (\\u0000): remove it")
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _unwritable(inner, (*path, key))
+
+
 def _axes(raw: dict[str, Any]) -> Iterator[Problem]:
     for key in ("models", "targets", "seeds", "source_languages"):
         value = raw.get(key)
@@ -476,7 +485,7 @@ def _coverage(raw: dict[str, Any]) -> Iterator[Problem]:
 
 
 _CHECKS: tuple[Callable[[dict[str, Any]], Iterator[Problem]], ...] = (
-    _axes, _tasks, _models, _languages, _arms, _questions, _recipes, _coverage,
+    _unwritable, _axes, _tasks, _models, _languages, _arms, _questions, _recipes, _coverage,
 )  # fmt: skip
 
 
