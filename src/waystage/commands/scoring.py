@@ -9,6 +9,7 @@ import typer
 from waystage import metrics
 from waystage.commands.output import as_json, say, table
 from waystage.errors import DataError, InputError
+from waystage.metrics.benchmarks import file_name
 
 
 def one_way(task: str | None, pair: dict[str, object], tree: dict[str, object]) -> None:
@@ -49,13 +50,14 @@ def score_tree(
 ) -> None:
     if predictions is None or gold is None:
         raise InputError("name two folders: waystage score PREDICTIONS_DIR GOLD_DIR (or --task for one pair of files)")
-    if not force and gold.is_dir():
-        for task in metrics.benchmark_named(benchmark).languages:
-            for path in sorted((gold / task).glob("test-*")):
-                _refuse_placeholder(task, path)
+    if not force:
+        for task, languages in metrics.benchmark_named(benchmark).languages.items():
+            for file in (Path(task) / file_name(task, language) for language in languages):
+                if (gold / file).exists() and (predictions / file).exists():  # what is not scored may be hidden
+                    _refuse_placeholder(task, gold / file)
     result = metrics.score_tree(predictions, gold, benchmark, allow_missing=allow_missing)
     if json:
-        as_json(result.official())
+        as_json(result.as_dict() if allow_missing else result.official())  # then it says what is missing
         return
     rows = []
     for task, scored in result.tasks.items():
@@ -63,6 +65,9 @@ def score_tree(
         averages = ", ".join(f"{name} {value:.2f}" for name, value in scored.averages.items())
         rows.append([task, len(languages), averages or "incomplete"])
     table(["task", "languages", "averages"], rows, numbers=["languages"], title=benchmark.upper())
+    for task, scored in result.tasks.items():
+        for metric, values in scored.by_language.items() if not scored.averages else ():
+            say(f"{task} {metric}: " + ", ".join(f"{language} {value:.2f}" for language, value in values.items()))
     for name, value in result.overall.items():
         say(f"{name}: {value:.2f}")
     for problem in result.missing:
