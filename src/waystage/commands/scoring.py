@@ -51,8 +51,8 @@ def score_tree(
     if predictions is None or gold is None:
         raise InputError("name two folders: waystage score PREDICTIONS_DIR GOLD_DIR (or --task for one pair of files)")
     if not force:
-        for task, languages in metrics.benchmark_named(benchmark).languages.items():
-            for file in (Path(task) / file_name(task, language) for language in languages):
+        for task, codes in metrics.benchmark_named(benchmark).languages.items():
+            for file in (Path(task) / file_name(task, language) for language in codes):
                 if (gold / file).exists() and (predictions / file).exists():  # what is not scored may be hidden
                     _refuse_placeholder(task, gold / file)
     result = metrics.score_tree(predictions, gold, benchmark, allow_missing=allow_missing)
