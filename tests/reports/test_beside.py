@@ -71,6 +71,35 @@ def test_a_rehearsal_is_not_beside_a_run(whole: Results, rehearsal: Results, tmp
     assert html.count(REHEARSAL) >= 4
 
 
+def test_an_arm_that_is_another_one_under_the_same_name_is_named(whole: Results, tmp_path: Path) -> None:
+    arms = {"none": {}, "mnli": {"tasks": ("mnli",), "replay": {"mlm": 0.25}}, "squad": {"tasks": ("squad",)}}
+    other = results(tmp_path, study(intermediate=arms, recipe={"batch": 16}), items=6)
+    apart = beside.compare(whole, other)["apart"]
+    assert 'arm mnli: `replay` is not said in the first, {"mlm": 0.25} in the second' in apart
+    assert '`recipe` is not said in the first, {"batch": 16} in the second' in apart
+    assert not any("squad" in said for said in apart)
+
+
+def test_gains_are_subtracted_in_the_languages_that_both_arms_have(whole: Results, tmp_path: Path) -> None:
+    """The arm of the second study has no training data in two languages, the baseline has all."""
+    said = study(targets=("xnli",))
+    other = results(tmp_path, said, items=6)
+    frame = other.scores
+    lacks = (frame["intermediate"] == "mnli") & frame["language"].isin(["ru", "sw"])
+    other.__dict__["scores"] = frame[~lacks].reset_index(drop=True)
+    row = next(row for row in beside.compare(whole, other)["rows"] if row["intermediate"] == "mnli")
+    assert sorted(row["languages"]) == ["ar", "de", "en", "hi", "tr", "zh"]
+    mine = whole.scores[whole.scores["headline"] & whole.scores["language"].isin(row["languages"])]
+    means = mine[mine["target"] == "xnli"].groupby("intermediate")["value"].mean()
+    assert row["first"]["estimate"] == pytest.approx(means["mnli"] - means["none"])
+
+
+def test_dev_scores_are_not_beside_test_scores(whole: Results, tmp_path: Path) -> None:
+    other = results(tmp_path, study(targets=("xnli",), evaluate_on="dev"), items=6)
+    with pytest.raises(InputError, match=r"is scored on test and .* on dev: scores on other data are not compared"):
+        beside.compare(whole, other)
+
+
 def test_nothing_in_common_is_said(whole: Results, tmp_path: Path) -> None:
     other = results(tmp_path, study(targets=("pawsx",), languages=("en", "de"), seeds=(1,)), items=4)
     with pytest.raises(InputError, match="have no arm, target and language in common"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from waystage.errors import InputError, UnknownName
 from waystage.graph.files import write_text
@@ -20,6 +23,8 @@ from waystage.results import REHEARSAL, Results
 from waystage.stats.average import Contrast
 from waystage.stats.interval import Interval
 from waystage.study.stages import find_task
+
+DECIDES = {"recipe", "translator", "attention"}  # what of a study its arms are made by, beside what an arm says
 
 
 def compare(first: Results, second: Results) -> dict[str, Any]:
@@ -59,6 +64,11 @@ def _comparable(first: Results, second: Results) -> None:
         raise InputError(
             f"the baselines differ ({baseline(first)!r} and {baseline(second)!r}), so gains mean different things. "
             "Give the arm without tasks the same name in both studies"
+        )
+    if first.study.evaluate_on != second.study.evaluate_on:
+        raise InputError(
+            f"{first.study.title!r} is scored on {first.study.evaluate_on} and {second.study.title!r} on "
+            f"{second.study.evaluate_on}: scores on other data are not compared. Say the same `evaluate_on` in both"
         )
 
 
@@ -102,7 +112,9 @@ def _gains(first: Results, second: Results, sides: list[Any], models: tuple[str,
                     )  # fmt: skip
                 except InputError:
                     continue  # not scored in both
-                if a.pairs[0].metric == b.pairs[0].metric:
+                shared = set(a.languages) & set(b.languages)  # an arm of one of them may lack data in a language
+                if shared and a.pairs[0].metric == b.pairs[0].metric:
+                    a, b = (one.on({target: shared}) for one in (a, b))
                     found.append(
                         {"models": models, "source_language": source, "intermediate": arm, "target": target,
                          "metric": a.pairs[0].metric, "languages": a.languages, "first": vars(a.interval()),
@@ -143,10 +155,23 @@ def _alone(first: Results, second: Results) -> list[str]:
         said += [f"{what} {name}: only in the first" for name in a if name not in b]
         said += [f"{what} {name}: only in the second" for name in b if name not in a]
     for name in first.study.intermediate:
-        other = second.study.intermediate.get(name)
-        if other and other.tasks != first.study.intermediate[name].tasks:
-            said.append(f"arm {name}: the two studies train it on different tasks")
-    return said
+        if name in second.study.intermediate:
+            said += _unlike(f"arm {name}: ", first.study.intermediate[name], second.study.intermediate[name])
+    return said + _unlike("", first.study, second.study, DECIDES)
+
+
+def _unlike(where: str, first: BaseModel, second: BaseModel, keys: set[str] | None = None) -> list[str]:
+    """What one name stands for in two studies: keys that are not said alike."""
+    a, b = (one.model_dump(mode="json", include=keys, exclude_defaults=True) for one in (first, second))
+    return [
+        f"{where}`{key}` is {_said(a, key)} in the first, {_said(b, key)} in the second"
+        for key in dict.fromkeys([*a, *b])
+        if a.get(key) != b.get(key)
+    ]
+
+
+def _said(values: dict[str, Any], key: str) -> str:
+    return json.dumps(values[key], ensure_ascii=False) if key in values else "not said"
 
 
 # -- views ------------------------------------------------------------------------------------------------------------
