@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import waystage
 from waystage.errors import InputError, StudyError
+from waystage.graph.store import Store, default_root
 from waystage.study import Intermediate, Question, Recipe, Rehearsal, Replay, Sampling, Study, StudyRecipe
 from waystage.study.read import load, schema, to_toml
-from waystage.study.stages import find_task
+from waystage.study.stages import find_task, source_of
 
 ROOT = Path(__file__).parent.parent.parent
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))
@@ -173,6 +174,26 @@ def test_keys_nested_beyond_reason_are_said_in_words(tmp_path: Path) -> None:
 def test_one_override_sets_one_key() -> None:
     with pytest.raises(StudyError, match="one --set for each"):
         load(STUDIES[0], ['title="a"\nmodels=["xlm-roberta-base"]'])
+
+
+def test_a_wrong_value_of_an_override_is_not_looked_for_in_the_file(tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text('title = "t"\nmodels = ["standin-s"]\ntargets = ["xnlj"]\nintermediate = { none = {} }\n')
+    with pytest.raises(StudyError) as caught:
+        load(study, ["models=standin-m", "recipe.batch=-1"])
+    first, second, third = caught.value.problems
+    assert first.startswith("--set 'models=standin-m': models: must be a list")
+    assert second.startswith("--set 'recipe.batch=-1': recipe.batch: must be > 0")
+    assert third.startswith("line 3: targets[1]: ")
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    study = Study(title="t", source="~/data", models=["standin-s"], targets=["xnli"], intermediate={"none": {}})
+    assert source_of(study, "xnli") == str(tmp_path / "data")
+    assert Store("~/store").root == tmp_path / "store"
+    monkeypatch.setenv("WAYSTAGE_STORE", "~/other")
+    assert default_root() == tmp_path / "other"
 
 
 def test_a_broken_override_says_what_is_broken() -> None:

@@ -124,7 +124,7 @@ def _planned(store: Store, path: Path) -> tuple[set[str], set[str]]:
 
 def existing(root: Path | None) -> Store:
     """The store of a command that only looks after one: a mistyped folder is not an empty store."""
-    where = root or default_root()
-    if not where.is_dir():
-        raise InputError(f"there is no store at {where}; name one with --store FOLDER, or run a study first")
-    return Store(where)
+    store = Store(root or default_root())
+    if not store.root.is_dir():
+        raise InputError(f"there is no store at {store.root}; name one with --store FOLDER, or run a study first")
+    return store

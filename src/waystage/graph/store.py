@@ -31,7 +31,7 @@ SHARED = "shared"
 def default_root() -> Path:
     """$WAYSTAGE_STORE, or a folder in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("WAYSTAGE_STORE") or Path(cache) / "waystage")
+    return Path(os.path.expanduser(os.environ.get("WAYSTAGE_STORE") or Path(cache) / "waystage"))  # noqa: PTH111
 
 
 class Corrupt(StoreError):
@@ -55,7 +55,8 @@ class Store:
     """A store is a folder. `shared=True` says, once and for all who use it, that several machines do."""
 
     def __init__(self, root: str | Path, *, shared: bool = False):
-        self.root = Path(root).absolute()
+        # shells leave the tilde of --store=~/x alone; Path.expanduser raises where nobody has the name behind it
+        self.root = Path(os.path.expanduser(root)).absolute()  # noqa: PTH111
         if shared and not self.shared:
             write_text(self.root / SHARED, "Several machines use this store: locks are leases.\n")
         # Files that this process hashed, as they looked then. The change time cannot be set back like the others.

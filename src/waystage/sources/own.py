@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
     header = ("text", "english") if form == "retrieval" and columns == COLUMNS[form] else ()
     layouts = tuple(
         Files(
-            path=str(Path(path).absolute()), format=_format(name, form, path), columns=columns, languages=(language,),
+            path=str(Path(os.path.expanduser(path)).absolute()),  # noqa: PTH111  (never raises)
+            format=_format(name, form, path), columns=columns, languages=(language,),
             splits={part: part for part in (PARTS if split == "" else (split,))},
             header=header,
             reader={"spans": "squad_rows", "retrieval": "bitext"}.get(form, "rows"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ def source_of(study: Study, name: str) -> str:
     """Where the rows of a task come from: "world", "files", "hub" or a folder."""
     if study.source == "world":
         return "world"
-    return "files" if name in study.task else study.sources.get(name, study.source)
+    return "files" if name in study.task else os.path.expanduser(study.sources.get(name, study.source))  # noqa: PTH111
 
 
 def find_task(study: Study, name: str) -> Task:

@@ -17,13 +17,16 @@ TOO_DEEP = "nests its values too deeply to be a study"
 LARGEST = 1_000_000  # bytes; a study is a page, not a data set
 INSTEAD = {"steps": "epochs", "epochs": "steps"}  # of a recipe: the one excludes the other
 
+Places = dict[check.Path, tuple[Path, int] | str]  # of each key: the file and its line, or the --set that said it
+
 
 def load(path: str | Path, overrides: list[str] | None = None) -> Study:
     """The study that a file describes. `overrides` are `key.path=value` as on the command line."""
     path = Path(path)
     values, places = _read(path, ())
     for text in overrides or []:
-        _override(values, text)
+        said = _override(values, text)
+        places = {key: where for key, where in places.items() if key[: len(said)] != said} | {said: text}
     try:
         return Study(**values)
     except RecursionError:
@@ -33,16 +36,19 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Study:
         raise StudyError([text for _, text in sorted(located, key=lambda pair: pair[0])], path) from None
 
 
-def _located(problem: Any, places: dict[check.Path, tuple[Path, int]], main: Path) -> tuple[int, str]:
+def _located(problem: Any, places: Places, main: Path) -> tuple[int, str]:
     for end in range(len(problem.path), 0, -1):  # the key itself, or the nearest table around it
         if problem.path[:end] in places:
-            file, line = places[problem.path[:end]]
+            place = places[problem.path[:end]]
+            if isinstance(place, str):
+                return 0, f"--set {place!r}: {problem}"
+            file, line = place
             where = f"line {line}" if file == main else f"{file}, line {line}"
             return line, f"{where}: {problem}"
     return 0, str(problem)
 
 
-def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[check.Path, tuple[Path, int]]]:
+def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], Places]:
     """The tables of a file over those of the file that it extends, and where each key stands."""
     here = Path(os.path.realpath(path))  # resolve() raises where links go round; reading says it in plain words
     if here in seen:
@@ -57,7 +63,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[chec
         raise StudyError([TOO_DEEP], path) from None
     _at_home(values, path.parent)
     lines = key_lines(text)
-    places = {key: (path, line) for key, line in lines.items()}
+    places: Places = {key: (path, line) for key, line in lines.items()}
     parent = values.pop("extends", None)
     if parent is None:
         return values, places
@@ -82,7 +88,7 @@ def _at_home(values: dict[str, Any], home: Path) -> None:
         """`name`: it may be something else than a path, so it is one only if it is there."""
         if isinstance(said, dict):
             return {key: moved(inner, name=name) for key, inner in said.items()}
-        if not isinstance(said, str) or said in ("", "hub", "world"):
+        if not isinstance(said, str) or said in ("", "hub", "world") or said.startswith("~"):
             return said
         here, there = os.path.exists(said), os.path.exists(home / said)  # noqa: PTH110  (never raises)
         return str(home / said) if there or not (here or name) else said
@@ -143,7 +149,8 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _override(values: dict[str, Any], text: str) -> None:
+def _override(values: dict[str, Any], text: str) -> check.Path:
+    """Puts one value in its place, and says which."""
     key, equals, value = text.partition("=")
     path = _key(key)
     if not equals or not all(path):
@@ -165,6 +172,7 @@ def _override(values: dict[str, Any], text: str) -> None:
     if not isinstance(here.get(other), dict):
         here.pop(other, None)
     here[path[-1]] = parsed
+    return tuple(path)
 
 
 def _key(said: str) -> list[str]:
