@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,7 @@ from synthetic import results, study
 
 from waystage.reports import write
 from waystage.reports.content import content
+from waystage.reports.plots import every
 from waystage.results import Results
 
 
@@ -233,6 +235,19 @@ def test_controls_ceilings_and_arms_for_few_targets_are_nothing_to_choose(tmp_pa
     (best,) = content(found, examples=False)["best"]
     assert best["among"] == ["mnli", "squad"]
     assert set(best["chosen"]) == {"xnli", "udpos"}
+
+
+def test_no_learning_curve_hides_behind_another(tmp_path: Path) -> None:
+    """Two models and two source languages: each stage has a line of its own."""
+    arms = {"none": {}, "mnli": {"tasks": ("mnli",)}}
+    said = study(models=("xlm-roberta-base", "xlm-roberta-large"), targets=("xnli",), languages=("en", "de"),
+                 source_languages=("en", "de"), seeds=(1, 2), intermediate=arms, question=())  # fmt: skip
+    drawn = [p for p in every(content(results(tmp_path, said, items=4), examples=False)) if p.group == "learning"]
+    assert len({plot.name for plot in drawn}) == len(drawn) == 4
+    for model in said.models:
+        (own,) = [plot for plot in drawn if plot.title == f"training on xnli, seed 1, {model}"]
+        titles = re.findall(r"<title>(xnli after [^<]*)</title>", own.svg)
+        assert sorted(set(titles)) == sorted(f"xnli after {arm}, {code}" for arm in arms for code in ("de", "en"))
 
 
 def test_languages_say_what_they_are(whole: Results, rehearsal: Results) -> None:

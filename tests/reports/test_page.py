@@ -211,8 +211,17 @@ def test_a_page_of_one_seed_says_that_there_is_no_interval(tmp_path: Path) -> No
 
 
 def test_several_models_and_source_languages_are_told_apart(tmp_path: Path) -> None:
-    said = study(models=("xlm-roberta-base", "xlm-roberta-large"), targets=("xnli",), languages=("en", "sw"))
+    said = study(
+        models=("xlm-roberta-base", "xlm-roberta-large"), targets=("xnli",), languages=("en", "sw", "de"),
+        source_languages=("en", "de"), seeds=(1, 2, 3),
+    )  # fmt: skip
     made = content(results(tmp_path, said, items=6))
+    for model in said.models:
+        assert all(f"{model}, {code}: Choosing the best of 2 arms" in page(made) for code in ("en", "de"))
+    assert all(f"question 1, from {code}: " in page(made) for code in ("en", "de"))
+    assert "<small>xlm-roberta-large</small> <small>from de</small></th><td>high- minus low-resource" in page(made)
+    said = study(models=said.models, targets=("xnli",), languages=("en", "sw"))
+    made = content(results(tmp_path / "one", said, items=6))
     read = Reader(page(made))
     assert made["scaling"][0]["slope"]["estimate"] == pytest.approx(
         (made["answers"][1]["interval"]["estimate"] - made["answers"][0]["interval"]["estimate"])

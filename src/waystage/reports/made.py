@@ -285,7 +285,8 @@ def curves(results: Results, found: Records) -> list[dict[str, Any]]:
                 lines[name].append((step, value))
         tasks = [member["task"] for member in stage.config["members"]]
         said.append(
-            {"name": stage.name, "stage": stage.fingerprint, "tasks": tasks, "seed": stage.config["seed"],
+            {"name": stage.name, "stage": stage.fingerprint, "model": stage.config["model"]["name"], "tasks": tasks,
+             "seed": stage.config["seed"],
              "after": _arm(stage), "lines": {name: thinned(line) for name, line in lines.items()}}
         )  # fmt: skip
     return said

@@ -37,7 +37,10 @@ def page(content: dict[str, Any]) -> str:
         tested=words.tested,
         seeds=words.seeds(content["study"]),
         marks={(m["intermediate"], m["target"]) for m in content["marks"]},
-        best=[words.best(found, content) for found in content["best"]],
+        best=[
+            ": ".join(filter(None, (plots.which(found, content), words.best(found, content))))
+            for found in content["best"]
+        ],
         signs=SIGNS,
         answers=content["answers"],
         plots=drawn,

@@ -174,17 +174,30 @@ def _layers(content: dict[str, Any]) -> Iterator[Plot]:
 
 
 def _learning(content: dict[str, Any]) -> Iterator[Plot]:
-    """One picture per training task and measure: a line per task before it, of the first seed."""
-    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    """One picture per model, training task and measure: a line per stage of the first seed."""
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for curve in content["curves"]:
+        model = curve["model"] if len(content["study"]["models"]) > 1 else ""
         scores = [name for name, line in curve["lines"].items() if name != "loss" and len(line) > 1]
         for measure in scores or ["loss"]:  # a score that was taken once, at the end, is no curve
-            group = groups.setdefault((" + ".join(curve["tasks"]), measure), {"seed": curve["seed"], "lines": {}})
-            if group["seed"] == curve["seed"] and measure in curve["lines"]:
-                name = f"after {curve['after']}" if curve["after"] else "straight"
-                group["lines"].setdefault(name, curve["lines"][measure])
-    for (tasks, measure), group in list(groups.items())[:CURVES]:
-        lines = dict(list(group["lines"].items())[:LINES])
-        title = f"training on {tasks}, seed {group['seed']}"
+            own = groups.setdefault((model, " + ".join(curve["tasks"]), measure), [])
+            if measure in curve["lines"] and (not own or own[0]["seed"] == curve["seed"]):
+                own.append(curve)
+    for (model, tasks, measure), own in [(key, own) for key, own in groups.items() if own][:CURVES]:
+        names = _names(own)
+        lines = {name: curve["lines"][measure] for name, curve in list(zip(names, own, strict=True))[:LINES]}
+        title = said(f"training on {tasks}, seed {own[0]['seed']}", model)
         drawn = figures.curves(lines, title=title, y=measure, note=content["note"])
-        yield Plot("learning", _named("learning", tasks, measure), title, drawn)
+        yield Plot("learning", _named("learning", tasks, measure, model), title, drawn)
+
+
+def _names(own: list[dict[str, Any]]) -> list[str]:
+    """By the tasks before it; where several stages come after the same ones, each by its own name."""
+    short = [f"after {curve['after']}" if curve["after"] else "straight" for curve in own]
+    return [name if short.count(name) == 1 else _itself(curve) for name, curve in zip(short, own, strict=True)]
+
+
+def _itself(curve: dict[str, Any]) -> str:
+    """The name of a stage without what all lines of a picture share."""
+    name = curve["name"].removeprefix("train ").removesuffix(f", seed {curve['seed']}")
+    return name.replace(f" on {curve['model']}", "")

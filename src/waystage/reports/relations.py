@@ -140,10 +140,11 @@ def scaling(answers: list[dict[str, Any]], rehearsal: bool) -> list[dict[str, An
         slope = fitted.slope
         head = "In the rehearsal (artificial languages), " if rehearsal else ""
         note = f"; {slope.note}" if slope.note else ""
+        of = f", from {source}{'*' if rehearsal else ''}" if len({source for _, source in groups}) > 1 else ""
         found.append(
             {"number": number, "source_language": source, "a": own[0]["a"], "b": own[0]["b"], "points": points,
              "slope": vars(slope), "intercept": fitted.intercept,
-             "sentence": f"{head}question {number}: {numbers.gain(slope.estimate)} points per tenfold size "
+             "sentence": f"{head}question {number}{of}: {numbers.gain(slope.estimate)} points per tenfold size "
                          f"({numbers.interval(slope.low, slope.high)}; {len(points)} sizes{note})."}
         )  # fmt: skip
     return [plain(one) for one in found]
