@@ -199,5 +199,5 @@ def _names(own: list[dict[str, Any]]) -> list[str]:
 
 def _itself(curve: dict[str, Any]) -> str:
     """The name of a stage without what all lines of a picture share."""
-    name = curve["name"].removeprefix("train ").removesuffix(f", seed {curve['seed']}")
+    name = str(curve["name"]).removeprefix("train ").removesuffix(f", seed {curve['seed']}")
     return name.replace(f" on {curve['model']}", "")
