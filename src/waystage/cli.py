@@ -132,7 +132,7 @@ def plan(
     store: StoreDir = None,
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="plan the rehearsal instead of the real run")] = False,
     full: Full = False,
-    graph: Annotated[Path | None, typer.Option("--graph", help="write the stage graph (.mmd, Mermaid)")] = None,
+    graph: Annotated[Path | None, typer.Option("--graph", help="write the stage graph (Mermaid: .mmd, or .md)")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="list every stage that would run, and why")] = False,
     json: Json = False,
 ) -> None:

@@ -59,6 +59,16 @@ def test_more_threads_than_cores_are_said_and_nonsense_is_refused(study: Path, t
         CliRunner().invoke(app, ["plan", str(study), "--set", "threads=100000"], catch_exceptions=False)
 
 
+def test_a_graph_is_mermaid_and_called_so(study: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no picture: call it .*graph\.mmd"):
+        CliRunner().invoke(app, ["plan", str(study), "--graph", str(tmp_path / "graph.svg")], catch_exceptions=False)
+    files = [tmp_path / "graph.mmd", tmp_path / "graph.md"]
+    for file in files:
+        said("plan", study, "--store", tmp_path / "store", "--set", "source='world'", "--graph", file)
+    plain, fenced = (file.read_text() for file in files)
+    assert plain.startswith("flowchart LR\n") and fenced == f"```mermaid\n{plain}```\n"
+
+
 def test_gc_says_whose_word_counts(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     store = Store(tmp_path / "store")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 HISTORY = 2000  # manifests that estimates look at; more would slow the plan and say nothing new
 FIGURES = ("svg", "png", "pdf")
 SUFFIXES = {"tex": "latex", "htm": "html"}
+GRAPHS = (".mmd", ".mermaid", ".md", ".txt", "")
 RUNS = 10  # runs that `status` shows, beside those that go on
 
 
@@ -44,12 +45,16 @@ def plan(
     path: Path, *, overrides: list[str] | None, store: Path | None, rehearsal: bool, full: bool, graph: Path | None,
     stages: bool, json: bool,
 ) -> None:  # fmt: skip
+    if graph and graph.suffix.lower() not in GRAPHS:
+        raise InputError(f"--graph {graph}: the graph is Mermaid text, no picture: call it {graph.with_suffix('.mmd')}. "
+                         "GitHub, editors and mermaid.live draw it")  # fmt: skip
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     whole = Plan(results.plan.wanted)
     todo = whole.prune(results.store, study=study_id(results))
     costs = _costs(todo, results)
     if graph:
-        graph.write_text(mermaid(whole, todo), encoding="utf-8")
+        drawn = mermaid(whole, todo)
+        graph.write_text(f"```mermaid\n{drawn}```\n" if graph.suffix.lower() == ".md" else drawn, encoding="utf-8")
         typer.echo(f"stage graph: {graph}", err=True)  # beside --json
     if json:
         as_json(
@@ -128,7 +133,9 @@ def _print_plan(
     say(f"{combinations} combinations come down to {len(whole)} distinct stages; {len(todo.run)} to run.")
     totals = _totals(todo, costs)
     if totals["gpu_hours"]:
-        say(f"about {totals['gpu_hours']:,.1f} h of one GPU such as an A100 (40 % of 312 TFLOP/s assumed)")
+        say(
+            f"about {totals['gpu_hours']:,.1f} h of one GPU such as an A100 (40 % of 312 TFLOP/s, in fp32 of 19.5)"
+        )
     if totals["cpu_hours"]:
         say(f"about {span(totals['cpu_hours'] * 3600)} of one CPU core; --jobs N runs N stages side by side")
     for reason in results.plan.left_out:
