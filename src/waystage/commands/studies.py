@@ -46,8 +46,10 @@ def plan(
     stages: bool, json: bool,
 ) -> None:  # fmt: skip
     if graph and graph.suffix.lower() not in GRAPHS:
-        raise InputError(f"--graph {graph}: the graph is Mermaid text, no picture: call it {graph.with_suffix('.mmd')}. "
-                         "GitHub, editors and mermaid.live draw it")  # fmt: skip
+        name = graph.with_suffix(".mmd")
+        raise InputError(
+            f"--graph {graph}: the graph is Mermaid text, no picture: call it {name}. GitHub and mermaid.live draw it"
+        )
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
     whole = Plan(results.plan.wanted)
     todo = whole.prune(results.store, study=study_id(results))
@@ -133,9 +135,7 @@ def _print_plan(
     say(f"{combinations} combinations come down to {len(whole)} distinct stages; {len(todo.run)} to run.")
     totals = _totals(todo, costs)
     if totals["gpu_hours"]:
-        say(
-            f"about {totals['gpu_hours']:,.1f} h of one GPU such as an A100 (40 % of 312 TFLOP/s, in fp32 of 19.5)"
-        )
+        say(f"about {totals['gpu_hours']:,.1f} h of one GPU such as an A100 (40 % of 312 TFLOP/s, in fp32 of 19.5)")
     if totals["cpu_hours"]:
         say(f"about {span(totals['cpu_hours'] * 3600)} of one CPU core; --jobs N runs N stages side by side")
     for reason in results.plan.left_out:
