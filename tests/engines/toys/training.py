@@ -16,7 +16,7 @@ from waystage.engines.run import execute
 from waystage.graph.plan import Plan
 from waystage.graph.store import Store
 
-STEPS = 300  # so many that Ray ends a stage whose driver is gone before it is done
+STEPS = 800  # of the stage that is killed: so many that Ray ends it, whose driver is gone, before it is done
 
 
 def study() -> waystage.Study:
@@ -24,7 +24,8 @@ def study() -> waystage.Study:
         title="Killed", source="world", models=[os.environ["WAYSTAGE_TEST_MODEL"]], targets=["xnli"],
         languages=["en", "de"], seeds=[1], precision="fp32", keep="all",
         intermediate={"mnli": {"tasks": ["mnli"], "replay": {"mlm": 0.33, "languages": ["en", "de"]}}},
-        recipe={"steps": STEPS, "batch": 8, "examples": 64, "max_length": 48, "learning_rate": 1e-3, "dropout": 0.1},
+        recipe={"steps": 60, "batch": 8, "examples": 64, "max_length": 48, "learning_rate": 1e-3, "dropout": 0.1,
+                "target": {"steps": STEPS}},
         rehearsal={"test_examples": 12},
     )  # fmt: skip
 
