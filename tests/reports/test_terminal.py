@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from synthetic import results, study
@@ -47,6 +48,17 @@ def test_what_is_missing_is_named(running: Results) -> None:
     assert "30 of 34 evaluations; not in yet: " in said
     assert "udpos after mnli" in said
     assert "1 combination cannot exist" in said
+
+
+def test_what_was_answered_and_could_not_be_scored_is_named(tmp_path: Path) -> None:
+    """As on XTREME's own files, whose test labels are hidden: all evaluations are in, and there is no score."""
+    said = results(tmp_path, study(targets=("xnli",), languages=("en", "sw", "tr")), items=4)
+    for cell in said.plan.cells:
+        path = said.store.path(cell.evaluate.fingerprint) / "scores.json"
+        path.chmod(0o644)
+        path.write_text(json.dumps([one for one in json.loads(path.read_text()) if one["language"] == "en"]))
+    assert "answered, but without labels to score: xnli (2 languages)" in summary(said)
+    assert "without labels to score" in text(said)
 
 
 def test_the_terminal_has_the_numbers_of_the_json(running: Results) -> None:

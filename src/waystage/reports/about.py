@@ -119,7 +119,19 @@ def progress(results: Results) -> dict[str, Any]:
              "of": every[model, arm, target, source]}
             for (model, arm, target, source), count in by_target.items()
         ],
+        "unscored": _unscored(results),
     }  # fmt: skip
+
+
+def _unscored(results: Results) -> list[dict[str, Any]]:
+    """Targets that have answers and no score in some languages: their labels are hidden, as in XTREME's own tests."""
+    scored = set(zip(results.scores["stage"], results.scores["language"], strict=True))
+    found: dict[str, dict[str, None]] = {}
+    for cell in results.plan.cells:
+        if results.store.has(stage := cell.evaluate.fingerprint):
+            lacking = [code for code in cell.languages if (stage, code) not in scored]
+            found.setdefault(cell.target, {}).update(dict.fromkeys(lacking))
+    return [{"target": target, "languages": sorted(codes)} for target, codes in found.items() if codes]
 
 
 def languages(results: Results) -> list[dict[str, Any]]:

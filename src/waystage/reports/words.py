@@ -45,6 +45,9 @@ def how_much(content: dict[str, Any]) -> str:
         said += f"; not in yet: {listed(lacking, 4)}"
     if content["failed"]:
         said += f"; {counted(len(content['failed']), 'stage')} failed"
+    if progress["unscored"]:
+        hidden = [f"{u['target']} ({counted(len(u['languages']), 'language')})" for u in progress["unscored"]]
+        said += f"; answered, but without labels to score: {listed(hidden, 4)}"
     if left_out:
         said += f"; {counted(len(left_out), 'combination')} cannot exist"
     return said
