@@ -333,3 +333,17 @@ def test_the_languages_of_the_benchmark_are_meant_however_they_are_written():
     more = results(study(), PUBLISHED)
     more.plan.cells.append(SimpleNamespace(target="panx", languages=("de", "gu")))
     assert differs(more) == {("more languages than XTREME's on panx",)}
+
+
+def test_a_mixture_that_is_sampled_otherwise_is_another_experiment():
+    uniform = {"tasks": SINGLES, "sampling": {"by": "uniform"}}
+    found = {one.claim.id: one for one in claims.verdicts(
+        results(study(intermediate=ARMS | {"all": uniform}), dict.fromkeys(ARMS, 8.0))
+    )}  # fmt: skip
+    assert found["2-gain"].verdict.word == "same direction"
+    assert "all is not sampled by size" in found["2-gain"].differs
+    assert found["1-squad"].reach == "replication"  # which is about another arm
+    both = {one.claim.id: one for one in claims.verdicts(
+        results(study(intermediate={"even": uniform} | ARMS), dict.fromkeys(ARMS, 8.0))
+    )}  # fmt: skip
+    assert both["2-gain"].verdict.word == "reproduced" and both["2-gain"].measured.what == "all - none"

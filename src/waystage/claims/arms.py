@@ -23,11 +23,20 @@ def baseline(study: Study) -> str:
 def plain(study: Study, tasks: Sequence[str], like: Intermediate | None = None) -> str | None:
     """The arm that trains on exactly these tasks in English and does nothing else, if there is one.
 
-    Of several, the one with the recipe of the study, or of the arm that it is `like`.
+    Of several, the one with the recipe of the study, or of the arm that it is `like`, and sampled by size.
     """
     found = [n for n, arm in study.intermediate.items() if set(arm.tasks) == set(tasks) and _said(arm) <= FREE]
     recipe = Recipe() if like is None else like.recipe
-    return min(found, key=lambda name: study.intermediate[name].recipe != recipe, default=None)
+
+    def unlike(name: str) -> tuple[bool, bool]:
+        return study.intermediate[name].recipe != recipe, otherwise_sampled(study.intermediate[name])
+
+    return min(found, key=unlike, default=None)
+
+
+def otherwise_sampled(arm: Intermediate) -> bool:
+    """Whether a mixture is not sampled by size, with or without a cap, as the paper's is."""
+    return len(set(arm.tasks)) > 1 and (arm.sampling.by != "size" or arm.sampling.temperature != 1)
 
 
 def pairs(study: Study, alternative: str) -> list[tuple[str, str]]:

@@ -88,6 +88,8 @@ def measure(claim: Claim, claims: Claims, results: Results, scores: Any, *, mode
             raise InputError(f"no arm trains on {' or on '.join(absent)} alone, in English")
         if absent:
             partial.append(f"without an arm for {', '.join(absent)}")
+        odd = [name for name in names if study_arms.otherwise_sampled(study.intermediate[name])]
+        partial += [f"{name} is not sampled by size" for name in odd]
         if claim.kind == "gain":
             found = _several([against(name, zero) for name in names], f"{', '.join(names)} - {zero}")
         elif claim.kind == "best-of":
