@@ -234,6 +234,11 @@ def test_garbage_is_collected_again_after_an_error(pair):
         ("xquad", GOLD, None),
         ("mewslix", '{"a": ["Q1"]}', None),
         ("bucc2018", "a\tb\n", None),
+        ("bucc2018", "de-01\tEin Satz.\nde-02\tUnd noch einer.\n", "not one line is two ids"),
+        ("bucc2018", "zh-01\t\u4e00\u53e5\u8bdd\u3002\n", "not one line is two ids"),
+        ("tatoeba", "Are you one?\nTwo!\n", "not one line is the number of a line"),
+        ("tatoeba", "3\n0\n1\n2\n", None),
+        ("xnli", "neutral\n" * 10 + "\n", "all 10 labels are neutral"),
     ],
 )
 def test_placeholders(pair, task, gold, why):

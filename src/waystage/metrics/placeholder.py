@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from waystage.metrics.benchmarks import QA_TASKS, TAG_TASKS, file_task
+from waystage.metrics.benchmarks import QA_TASKS, file_task
 from waystage.metrics.checks import LABELS
 from waystage.metrics.reading import read_lines, read_object, read_questions, read_xcopa
 
+_PAIR = re.compile(r"[!-~]+\t[!-~]+")  # two ids, without spaces and in ASCII
 _NO_CHANCE = 3  # lines; real test files have hundreds
 
 
@@ -31,11 +33,15 @@ def placeholder_gold(task: str, gold: str | Path) -> str | None:
         return None
     if task == "bucc2018":
         pairs = [line for line in read_lines(path) if line]
+        if pairs and not any(_PAIR.fullmatch(line) for line in pairs):
+            return "not one line is two ids with a tab between them: are these texts?"
         return None if pairs else "the file holds no gold pair"
     if task == "xcopa":
         labels = [repr(label) for label in read_xcopa(path)]
     else:
-        labels = [line for line in read_lines(path) if line] if task in TAG_TASKS else read_lines(path)
+        labels = [line for line in read_lines(path) if line]
+    if task == "tatoeba" and labels and not any(line.isdecimal() for line in labels):
+        return "not one line is the number of a line: are these texts?"
     known = LABELS.get(task)
     if known and labels and not set(labels) & set(known):
         return f"not one line is a label of {task} ({' '.join(known[:3])} ...): are these texts?"
