@@ -161,6 +161,9 @@ MARKED = {
     "a translation of it": (
         "xnli", {"tasks": ["cmnli"], "language": "zh"}, "same training data (cmnli:train <- mnli:train -> xnli:train)",
     ),
+    "other tags of the same sentences": (
+        "udpos", {"tasks": ["supertags"]}, "superset (supertags:train <- udpos:train)"
+    ),
     "more than it": ("mlqa", {"tasks": ["squad2"]}, "superset (squad2:train <- squad:train)"),
     "a union with it": ("xnli", {"tasks": ["anli"]}, "superset (anli:train <- mnli:train -> xnli:train)"),
     "several tasks with it": ("xnli", {"tasks": ["mnli", "qqp"]}, "superset (mnli:train -> xnli:train)"),

@@ -75,6 +75,7 @@ TASKS = (
                 "ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu",
             )
         ),
+        derived_from=("udpos:train", "udpos:dev", "udpos:test"),  # the same sentences and trees
         epochs=10,
         note="not CCG: a tagging task as rich in syntax, for those without a licence of CCGbank",
     ),
