@@ -130,6 +130,15 @@ def test_a_column_may_have_a_dot_in_its_name(tmp_path: Path) -> None:
     assert [(pair.first, pair.second) for pair in read(task, "test", "en")] == [("a", "b")]
 
 
+def test_groups_that_are_addresses_leave_a_tenth_to_hold_out(tmp_path: Path) -> None:
+    lines = [f"https://x.org/wiki/{n}\ta {n}\tb\tyes" for n in range(200)]
+    (tmp_path / "x.tsv").write_text("\n".join(["page\tfirst\tsecond\tlabel", *lines]))
+    said = {"form": "pairs", "labels": ["yes"], "columns": {"group": "page"}}
+    task = sources.own_task("mine", {**said, "files": {"train": {"en": str(tmp_path / "x.tsv")}}})
+    assert 10 <= len(read(task, "held", "en")) <= 35
+    assert len(read(task, "fit", "en")) + len(read(task, "held", "en")) == 200
+
+
 def test_a_path_is_taken_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.tsv").write_text("first\tsecond\tlabel\na\tb\tyes\n")
     monkeypatch.chdir(tmp_path)
