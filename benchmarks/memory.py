@@ -45,15 +45,32 @@ CONFIGURATIONS: dict[str, tuple[dict[str, Any], bool, str, float, str, int, bool
     # nothing in the formulas was fitted to these
     "BERT, LoRA, fp32, dropout": (BERT, True, "fp32", 0.1, "pairs", 512, False),
     "BERT, full, fp32": (BERT, False, "fp32", 0.0, "pairs", 512, False),
+    "encoder, upper two layers, fp32": (ENCODER, False, "fp32", 0.0, "pairs", 1024, False),
+    "decoder, upper two layers, bf16": (DECODER, False, "bf16", 0.0, "pairs", 2048, False),
+    "encoder, LoRA with dropout, fp32, dropout": (ENCODER, True, "fp32", 0.1, "pairs", 1024, False),
+    "encoder, LoRA of attention, fp32": (ENCODER, True, "fp32", 0.0, "pairs", 2048, False),
+    "encoder, two readings, fp32, dropout": (ENCODER, False, "fp32", 0.1, "pairs", 8192, False),
+}
+# what a recipe says besides
+BESIDE: dict[str, dict[str, Any]] = {
+    "encoder, upper two layers, fp32": {"freeze": 6},
+    "decoder, upper two layers, bf16": {"freeze": 6},
+    "encoder, LoRA with dropout, fp32, dropout": {"adapter": LORA | {"dropout": 0.1}},
+    "encoder, LoRA of attention, fp32": {"adapter": LORA | {"targets": "attention"}},
+    "encoder, two readings, fp32, dropout": {"consistency": 1.0, "smoothing": 0.1},
 }
 
 
 def predicted(name: str) -> int:
     model, adapted, precision, dropout, form, micro, again = CONFIGURATIONS[name]
     shape = shape_of({**model, "vocab_size": VOCABULARY, "max_position_embeddings": 514})
+    beside = BESIDE.get(name, {})
+    adapter = beside.get("adapter", LORA)
     work = Work(
-        tuning="lora" if adapted else "full", precision=precision, batch=UNITS, unit=LENGTH, length=LENGTH,
-        head="vocabulary" if form == "masked" else "sequence", outputs=2, rows=USED, dropout=dropout > 0, rank=16,
+        tuning="lora" if adapted else "full", precision=precision, batch=UNITS, length=LENGTH,
+        unit=LENGTH * (2 if "consistency" in beside else 1), head="vocabulary" if form == "masked" else "sequence",
+        outputs=2, rows=USED, dropout=dropout > 0, freeze=beside.get("freeze", 0), rank=16, targets=adapter["targets"],
+        adapter_dropout=adapter["dropout"] > 0,
     )  # fmt: skip
     return memory(shape, work, Layout(device="cpu", micro_tokens=micro, checkpointing=again)).total
 
@@ -97,7 +114,7 @@ def run(name: str, folder: Path) -> None:
     recipe: dict[str, Any] = {"steps": 1, "batch": UNITS, "learning_rate": 1e-4, "dropout": dropout}
     config = {
         "model": {"name": "local", "revision": "-"}, "members": [member], "seed": 1, "threads": 1,
-        "precision": precision, "recipe": recipe | ({"adapter": LORA} if adapted else {}),
+        "precision": precision, "recipe": recipe | ({"adapter": LORA} if adapted else {}) | BESIDE.get(name, {}),
     }  # fmt: skip
     context = Context(
         scratch=folder / "scratch", places={"model": str(folder)}, micro_tokens=micro, checkpointing=again

@@ -11,6 +11,7 @@ from tests.models.test_families import COMMON, SPECIAL
 from transformers import AutoConfig, AutoModel
 
 from waystage.models import adapters, load
+from waystage.models.layers import lower as layers_below
 from waystage.models.memory import PADDED, Layout, Work, adapter_parameters, layer_bytes
 from waystage.models.packed import stream
 from waystage.models.shapes import known, shape_of
@@ -89,11 +90,17 @@ WIDE = {
 }  # fmt: skip
 
 
-def _saved(name: str, layers: int, precision: str, dropout: float, rank: int, lengths: np.ndarray) -> int:
+def _saved(
+    name: str, layers: int, precision: str, dropout: float, rank: int, lengths: np.ndarray,
+    targets: str = "all-linear", freeze: int = 0,
+) -> int:  # fmt: skip
     """Bytes that autograd keeps of a forward pass, without the weights."""
     backbone = load.fresh(_config(name, num_hidden_layers=layers, **WIDE), seed=1, dropout=dropout)
     if rank:
-        adapters.attach(backbone, (adapters.Link(kind="lora", rank=rank, alpha=8.0, targets="all-linear"),), seed=1)
+        link = adapters.Link(kind="lora", rank=rank, alpha=8.0, targets=targets, dropout=dropout)
+        adapters.attach(backbone, (link,), seed=1)
+    for _, parameter in layers_below(backbone.model, freeze, layers):
+        parameter.requires_grad_(False)
     if precision == "bf16":
         backbone.model.to(torch.bfloat16)
     backbone.train()
@@ -110,21 +117,43 @@ def _saved(name: str, layers: int, precision: str, dropout: float, rank: int, le
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("precision", "dropout", "rank"), [("fp32", 0.0, 0), ("bf16", 0.1, 8), ("bf16", 0.0, 0)])
-@pytest.mark.parametrize("name", FAMILIES)
-def test_autograd_keeps_what_the_formula_says(name: str, precision: str, dropout: float, rank: int) -> None:
+def _agree(name: str, precision: str, dropout: float, rank: int, targets: str = "all-linear") -> None:
+    """`dropout` is that of the model and of adapters."""
     lengths = np.array([127, 127])
-    two, three = (_saved(name, layers, precision, dropout, rank, lengths) for layers in (2, 3))
+    two, three = (_saved(name, layers, precision, dropout, rank, lengths, targets) for layers in (2, 3))
     work = Work(
-        tuning="lora" if rank else "full", precision=precision, length=128, dropout=dropout > 0, rank=rank, unit=256
-    )
+        tuning="lora" if rank else "full", precision=precision, length=128, dropout=dropout > 0, rank=rank, unit=256,
+        targets=targets, adapter_dropout=dropout > 0,
+    )  # fmt: skip
     shape = shape_of(_config(name, **WIDE).to_dict())
     attention, rest = layer_bytes(shape, work, Layout(device="cpu"), 256)
     back = 256 * shape.queries * (4 if precision == "fp32" else 2)  # these lengths are nearly those of their block
     assert (attention - back) / PADDED + back + rest == pytest.approx(
         three - two, rel=0.1 if name == "deberta-v2" else 0.05
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("targets", ["all-linear", "attention"])
+@pytest.mark.parametrize(
+    ("precision", "dropout", "rank"), [("fp32", 0.0, 0), ("fp32", 0.1, 8), ("bf16", 0.1, 8), ("bf16", 0.0, 0)]
+)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_autograd_keeps_what_the_formula_says(
+    name: str, precision: str, dropout: float, rank: int, targets: str
+) -> None:
+    if rank or targets == "all-linear":
+        _agree(name, precision, dropout, rank, targets)
+
+
+def test_autograd_keeps_what_an_adapter_dropped() -> None:
+    _agree("llama", "bf16", 0.1, 8)
+
+
+def test_autograd_keeps_nothing_of_layers_that_are_frozen() -> None:
+    lengths = np.array([127, 127])
+    whole, upper = (_saved("bert", layers, "fp32", 0.0, 0, lengths, freeze=f) for layers, f in ((2, 0), (4, 2)))
+    assert upper == pytest.approx(whole, rel=0.05)
 
 
 def test_what_a_config_leaves_out_is_what_transformers_takes() -> None:

@@ -169,3 +169,28 @@ def test_what_is_said_of_the_layout_goes_before_what_is_identity() -> None:
     assert not found.fits
     assert found.advice.startswith("without checkpointing in [placement] it fits, with the same result: lora, bf16")
     assert "qlora" in choose(known()[SEVENTY], work, devices("80GB"), micro_tokens=8192).advice
+
+
+def test_layers_that_are_frozen_are_no_weights_to_train() -> None:
+    shape = known()["xlm-roberta-large"]
+    whole, upper = (memory(shape, replace(WORK, freeze=layers), Layout()) for layers in (0, 18))
+    learnt = 6 * shape.layer_parameters
+    assert upper.optimizer == pytest.approx(8 * learnt, rel=0.02)
+    assert upper.activations < whole.activations / 3
+    assert upper.frozen == pytest.approx(4 * shape.table + 2 * 18 * shape.layer_parameters, rel=0.01)
+    lean = memory(shape, replace(WORK, freeze=24), Layout(device="cpu"))
+    assert lean.optimizer < 0.01 * whole.optimizer
+
+
+def test_a_contrast_is_cut_as_any_other_batch() -> None:
+    """Its vectors are made first, then each part goes through the model once more."""
+    work = replace(WORK, head="embed", batch=128, unit=512)
+    assert [tokens(work, Layout(micro_tokens=micro)) for micro in (2048, 8192)] == [2048, 8192]
+    assert choose(known()["xlm-roberta-large"], work, devices("80GB")).layout == Layout()
+
+
+def test_passes_of_one_step_are_those_of_one_process() -> None:
+    work = replace(WORK, precision="fp32", tuning="lora", batch=16, unit=128)
+    alone, half = (memory(known()["xlm-roberta-base"], replace(work, batch=b), Layout(device="cpu", copies=c,
+                   micro_tokens=1024)) for b, c in ((8, 1), (16, 2)))  # fmt: skip
+    assert half.gaps == alone.gaps

@@ -52,7 +52,7 @@ def test_another_seed_or_start_takes_as_long() -> None:
         found = stages(recipe=recipe)
         assert known(one(found, "train mnli"), one(found, "train mnli", "seed 2")) == "measured"
         assert known(one(found, "train xnli after none"), one(found, "train xnli after none", "seed 2")) == "measured"
-    assert known(one(stages(), "train xnli after none"), one(stages(), "train xnli after mnli")) == "measured"
+        assert known(one(found, "train xnli after none"), one(found, "train xnli after mnli")) == "measured"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,9 @@ def test_another_seed_or_start_takes_as_long() -> None:
     [
         {"recipe": LORA},
         {"recipe": {"freeze": 3}},
+        {"recipe": {"dropout": 0.0}},
+        {"recipe": {"eval_every": 10}},
+        {"threads": 2},
         {"recipe": {"epochs": 3}},
         {"precision": "fp32"},
         {"intermediate": {"mnli": {"tasks": ["mnli"], "translate": ["de", "sw"]}}},
@@ -103,3 +106,38 @@ def test_devices_are_those_of_training_and_of_prediction(model: str, said: str, 
     for stage in stages(models=[model]).values():
         if stage.kind in ("train", "evaluate"):
             assert estimate(stage, {}, Placing(devices=said)).device == device
+
+
+def test_what_one_process_took_is_not_what_each_of_two_takes() -> None:
+    stage = one(stages(), "train mnli")
+    two = Placing(devices="2x80GB", processes=2)
+    assert estimate(stage, history([made(stage)]), two).known == "computed"
+    shared = made(stage) | {"facts": {"processes": 2, "sharded": False}}
+    assert estimate(stage, history([shared]), two).known == "measured"
+    assert estimate(stage, history([shared]), GPU).known == "computed"
+
+
+def _long(**more: Any) -> float:
+    """Seconds of so many steps that what is loaded before does not count."""
+    recipe = {"steps": 100_000, **more.pop("recipe", {})}
+    return estimate(one(stages(recipe=recipe, **more), "train mnli"), {}, GPU).seconds
+
+
+def test_layers_that_are_frozen_are_only_read() -> None:
+    whole, upper, top = (_long(recipe={"freeze": n} if n else {}) for n in (0, 6, 12))
+    assert upper / whole == pytest.approx(4 / 6, rel=0.02)
+    assert top / whole == pytest.approx(2 / 6, rel=0.02)
+
+
+def test_fp32_takes_an_accelerator_as_long_as_it_does() -> None:
+    rough, exact = (_long(precision=precision) for precision in ("bf16", "fp32"))
+    assert exact / rough == pytest.approx(16, rel=0.05)
+
+
+def test_an_adapter_after_full_tuning_keeps_the_model_too() -> None:
+    tuned = {"recipe": {"adapter": {"kind": "lora"}, "intermediate": {"adapter": {"kind": "full"}}}}
+    after, alone = (estimate(one(stages(**tuned), f"train xnli after {arm}"), {}, GPU).disk for arm in ("mnli", "none"))
+    assert alone < 100e6
+    assert after > 4 * 270e6
+    chained = estimate(one(stages(recipe=LORA), "train xnli after mnli"), {}, GPU)
+    assert chained.disk == alone

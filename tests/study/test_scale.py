@@ -122,6 +122,27 @@ def test_work_is_that_of_the_widest_member() -> None:
     assert work.unit == 4 * work.length
 
 
+def test_work_is_all_that_the_recipe_says_of_memory() -> None:
+    from waystage.models.shapes import known
+
+    shape = known()["xlm-roberta-base"]
+    said = {"freeze": 4, "smoothing": 0.1, "consistency": 1.0}
+    work = work_of(trained(study(models=["xlm-roberta-base"], recipe=said))["mnli"], shape)
+    assert (work.freeze, work.unit) == (4, 2 * work.length), "two readings of each example are in memory at once"
+    adapted = study(models=["xlm-roberta-base"], recipe={"adapter": LORA | {"dropout": 0.1}})
+    assert work_of(trained(adapted)["mnli"], shape).adapter_dropout
+
+
+def test_a_model_of_unknown_shape_is_laid_as_the_study_says() -> None:
+    from waystage.commands.fitting import resources
+
+    said = study(models=["some/model"], placement={"micro_tokens": 1024, "checkpointing": True})
+    found = resources(trained(said)["mnli"], {}, said.placement)
+    assert (found.micro_tokens, found.checkpointing) == (1024, True)
+    plain = resources(trained(study(models=["some/model"]))["mnli"], {}, study().placement)
+    assert (plain.micro_tokens, plain.checkpointing) == (0, False)
+
+
 def test_a_rehearsal_keeps_the_adapter_but_not_the_four_bits() -> None:
     made, changes = rehearsed(study(recipe={"adapter": {"kind": "qlora", "rank": 4}}, attention="bidirectional"))
     stage = trained(made)["mnli"]

@@ -26,7 +26,7 @@ def resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured], 
     """What the scheduler places stages by. An accelerator is asked for where there is one; else the CPU has to do."""
     found = cost(stage, known, placing)
     layout = found.placement.layout if found.placement else None
-    usual = layout is None or layout.micro_tokens == placement.MICRO
+    micro = layout.micro_tokens if layout else placing.micro_tokens or placement.MICRO  # as said, where nobody computes
     return Resources(
         devices=found.processes if found.device == "gpu" else 0,
         memory=int(found.memory) * (1 if found.device == "gpu" else found.processes),
@@ -35,8 +35,8 @@ def resources(stage: Stage, known: Mapping[tuple[str, ...], estimate.Measured], 
         host=_host(stage) if found.device == "gpu" else 0,
         threads=int(stage.config.get("threads", 1)),
         seconds=found.seconds,
-        micro_tokens=0 if usual or layout is None else layout.micro_tokens,
-        checkpointing=layout is not None and layout.checkpointing,
+        micro_tokens=0 if micro == placement.MICRO else micro,
+        checkpointing=layout.checkpointing if layout else bool(placing.checkpointing),
         note=_note(found.placement) if found.placement else "",
     )
 

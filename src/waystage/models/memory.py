@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from waystage.models.shapes import Shape
+from waystage.models.shapes import Linear, Shape
 
 Tuning = Literal["full", "lora", "qlora"]
 
@@ -37,8 +37,10 @@ class Work:
     outputs: int = 3
     rows: int | None = None  # of the embedding table that the data uses; None: all are needed
     dropout: bool = False
+    freeze: int = 0  # layers from below that are not trained, nor is the embedding then
     rank: int = 16
     targets: str | tuple[str, ...] = "all-linear"
+    adapter_dropout: bool = False
 
     @property
     def vocabulary(self) -> bool:
@@ -105,34 +107,43 @@ def head_parameters(shape: Shape, work: Work) -> int:
 def tokens(work: Work, layout: Layout) -> int:
     """Most tokens that go through the model at once."""
     whole = -(-work.batch // layout.processes) * work.unit
-    if work.head == "embed":  # each unit is judged against all others of the batch
-        return whole
     return min(whole, max(layout.micro_tokens, work.unit))
 
 
 def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
     c = 4 if work.precision == "fp32" else 2
-    table = (shape.vocab if work.rows is None or work.vocabulary else min(work.rows, shape.vocab)) * shape.width
+    n = layout.shards
+    whole = work.rows is None or work.vocabulary or work.freeze  # only a table that is trained is cut
+    table = (shape.vocab if whole else min(work.rows or 0, shape.vocab)) * shape.width
     model = shape.backbone_parameters - shape.table + table
     heads = head_parameters(shape, work)
-    if work.tuning == "full":
+    learnt = table  # of the embedding
+    if work.tuning == "full" and work.freeze:
+        learnt, kept = 0, 0 if work.vocabulary else heads
+        trained = (shape.layers - work.freeze) * shape.layer_parameters + heads
+        below = shape.encoder_parameters - (shape.layers - work.freeze) * shape.layer_parameters
+        # in bf16 the embedding stays fp32, and so does what is put together from parts; a CPU keeps the layers as read
+        frozen = 4 * (model - shape.encoder_parameters)
+        frozen += below * (4 if c == 4 or n > 1 else 6 if layout.device == "cpu" else 2)
+    elif work.tuning == "full":
         trained, frozen, kept = model + heads, 0, table + (0 if work.vocabulary else heads)
     else:
         adapters = adapter_parameters(shape, work.rank, work.targets)
         trained, kept = adapters + heads, heads
         frozen = _frozen(shape, model, work, c)
     copies = (trained - kept) * 2 if c == 2 else 0  # the bf16 ones that the model computes with
-    in_place = table if layout.device == "cpu" and work.tuning == "full" else 0  # models.table
+    in_place = learnt if layout.device == "cpu" and work.tuning == "full" else 0  # models.table
     of_pass = (trained if c == 4 else kept) * 4 + copies - 4 * in_place  # what one backward pass leaves behind
-    n = layout.shards
     t = tokens(work, layout)
     layer = sum(layer_bytes(shape, work, layout, t))
-    saved = t * shape.layers * shape.hidden * c + layer if layout.checkpointing else shape.layers * layer
+    upper = shape.layers - work.freeze  # below them nothing is kept for a backward pass
+    saved = t * upper * shape.hidden * c + layer if layout.checkpointing else upper * layer
     ends = t * (6 * shape.hidden * c + (8 * shape.hidden if work.head in ("span", "token") else 0))
     working = t * c * (3 * shape.intermediate + 6 * shape.hidden)
     activations = int(saved + ends + working)
     logits = _logits(shape, work, t, c)
-    gathered = 2 * shape.layer_parameters * c + table * (8 if work.tuning == "full" else c) if n > 1 else 0
+    of_table = 4 if work.freeze else 8 if work.tuning == "full" else c
+    gathered = 2 * shape.layer_parameters * c + table * of_table if n > 1 else 0
     of_pass = of_pass // n + (shape.layer_parameters * c if n > 1 and work.tuning == "full" else 0)
     # Gradients of a pass fill up while its activations go: the larger of the two counts. What one layer is computed
     # again with is there to the end.
@@ -191,7 +202,8 @@ def _on_the_cpu(shape: Shape, work: Work, step: Memory, table: int) -> Memory:
     loading = (6 if work.precision == "bf16" else 4) * shape.backbone_parameters if work.tuning != "full" else 0
     writing = 0
     if work.tuning == "full":
-        writing = step.weights + 4 * shape.backbone_parameters * (2 if cut else 1) + (4 * shape.table if cut else 0)
+        writing = step.weights + step.frozen + 4 * shape.backbone_parameters
+        writing += 4 * (shape.backbone_parameters + shape.table) if cut else 0
     running = step.total - step.rest + mapped
     return replace(step, rest=step.rest + mapped + max(0, max(loading, writing) - running))
 
@@ -201,7 +213,7 @@ def _gaps(work: Work, layout: Layout, t: int) -> float:
 
     Adapters, and layers that are computed again, make many arrays that soon go.
     """
-    several = -(-work.batch // layout.shards) * work.unit > t  # passes in one step
+    several = -(-work.batch // layout.processes) * work.unit > t  # passes in one step
     if layout.checkpointing:
         return 1.6
     if work.tuning != "full":
@@ -238,10 +250,31 @@ def layer_bytes(shape: Shape, work: Work, layout: Layout, t: int) -> tuple[float
     else:
         norms, feed = (4 * c + (2 * mask if work.dropout else 0)) * d, 2 * i * c
     if adapted:
-        feed += sum(work.rank * c for m in shape.linears if _has_one(m.name, m.attention, work.targets))
-        if not any(_has_one(m.name, m.attention, work.targets) for m in shape.linears if not m.attention):
-            feed -= (i + d) * c  # a frozen matrix does not need its input again
+        feed += _beside_adapters(shape, work, c, mask)
     return t * attention, t * (norms + feed)
+
+
+def _beside_adapters(shape: Shape, work: Work, c: int, mask: int) -> int:
+    """What a layer with adapters keeps more, or less, than one whose matrices are trained, for one token.
+
+    A frozen matrix does not need its input again. An adapter does; one with dropout what it dropped and which it was.
+    """
+    kept = 0
+    for group in _inputs(shape):
+        adapted = [m for m in group if _has_one(m.name, m.attention, work.targets)]
+        kept += len(adapted) * work.rank * c
+        if not adapted or work.adapter_dropout:
+            kept -= group[0].wide * c
+        if work.adapter_dropout:
+            kept += sum(m.wide for m in adapted) * (c + mask)
+    return kept
+
+
+def _inputs(shape: Shape) -> list[list[Linear]]:
+    """The matrices of a layer, those together that read the same."""
+    every = shape.linears
+    into, back = ([m for m in every if m.attention], [m for m in every if not m.attention])
+    return [into[:-1], into[-1:], back[:-1], back[-1:]]
 
 
 def _rms_norms(shape: Shape, c: int, adapted: bool) -> int:

@@ -23,8 +23,9 @@ from waystage.study.scale import Placing
 TYPICAL = {"pairs": 45, "choice": 180, "spans": 230, "tags": 35, "similarity": 35, "retrieval": 30, "masked": 128}
 IN_THE_WORLD = {"pairs": 33, "choice": 150, "spans": 60, "tags": 20, "similarity": 30, "retrieval": 40, "masked": 100}
 UNKNOWN_SIZE = 10_000
-# Useful operations per second. GPU: 40 % of the 312 TFLOP/s (bf16) of an A100. CPU: what small shapes reach per thread.
-RATES = {"gpu": 125e12, "cpu-bf16": 150e9, "cpu-fp32": 50e9}
+# Useful operations per second. GPU: 40 % of what an A100 can, 312 TFLOP/s in bf16 and 19.5 in fp32, which torch leaves
+# as it is. CPU: what small shapes reach per thread.
+RATES = {"gpu-bf16": 125e12, "gpu-fp32": 7.8e12, "cpu-bf16": 150e9, "cpu-fp32": 50e9}
 
 Known = Literal["measured", "computed"]
 
@@ -65,7 +66,8 @@ def estimate(
     """`placing`: what the study says of devices; `here`: the GPUs of this machine, where it says nothing."""
     computed = _train(stage, placing, here) if stage.kind == "train" else _computed(stage, placing, here)
     inputs = {name: [one.fingerprint for one in _several(stage.inputs.get(name))] for name in SIZES}
-    found = history.get((*sort_of(stage.kind, stage.config, inputs), computed.device))
+    shared = computed.processes if stage.kind == "train" else 1  # what predicts does not tell how many did
+    found = history.get((*sort_of(stage.kind, stage.config, inputs), computed.device, str(shared)))
     if found is None:
         return computed
     # What was measured is the memory of the process: on an accelerator that is not what the stage takes of it.
@@ -73,7 +75,14 @@ def estimate(
     return replace(computed, seconds=found.seconds, memory=memory, disk=found.disk, known="measured")
 
 
-WORK = ("steps", "epochs", "examples", "batch", "max_length", "consistency", "freeze", "adapter")
+WORK = (
+    "steps", "epochs", "examples", "batch", "max_length", "consistency", "freeze", "adapter", "dropout", "eval_every",
+    "eval_examples", "patience",
+)  # fmt: skip
+BESIDE = (
+    "steps_of", "examples", "change", "split", "precision", "threads", "sampling", "replay", "layer", "sweep",
+    "selections",
+)  # fmt: skip
 SIZES = ("tokens", "steps_of")  # inputs that say how much there is to do
 
 
@@ -82,9 +91,11 @@ def sort_of(kind: str, config: Mapping[str, Any], inputs: Mapping[str, Any]) -> 
     model = config.get("model", config.get("tokenizer", {}))
     name = str(model.get("revision" if model.get("name") == "local" else "name", ""))  # all folders are called so
     tasks = [member["task"] for member in config["members"]] if "members" in config else [str(config.get("task", ""))]
-    recipe = config.get("recipe", {})
+    recipe = dict(config.get("recipe", {}))
+    if recipe.get("adapter"):  # where a stage starts from nothing there is no chain
+        recipe["adapter"] = {key: value for key, value in recipe["adapter"].items() if key != "chain"}
     work = [canonical.text(recipe.get(key)) for key in WORK]  # a manifest has the keys of a table in another order
-    work += [str(config.get(key, "")) for key in ("steps_of", "examples", "change", "split", "precision")]
+    work += [canonical.text(config.get(key)) for key in BESIDE]
     languages = str(len(config.get("only", config.get("languages", ()))))
     counted = recipe.get("steps") is not None and "steps_of" not in config  # then data of any size takes as long
     sizes = () if counted else (one for key in SIZES for one in _several(inputs.get(key)))
@@ -103,7 +114,8 @@ def history(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], Measu
         stage = record["stage"]
         device = "gpu" if str(record.get("device", "")).startswith("cuda") else "cpu"
         sort = sort_of(stage["kind"], stage["config"], stage.get("inputs", {}))
-        groups.setdefault((*sort, device), []).append(record)
+        shared = (record.get("facts") or {}).get("processes", 1) if stage["kind"] == "train" else 1
+        groups.setdefault((*sort, device, str(shared)), []).append(record)
     return {
         sort: Measured(
             seconds=median(r["seconds"] for r in group),
@@ -181,7 +193,8 @@ OPERATIONS = {"full": 6, "lora": 4, "qlora": 4}
 
 
 def _rate(device: str, config: Mapping[str, Any]) -> float:
-    return RATES["gpu"] if device == "gpu" else RATES[f"cpu-{config['precision']}"] * float(config.get("threads", 1))
+    threads = 1.0 if device == "gpu" else float(config.get("threads", 1))
+    return RATES[f"{device}-{config['precision']}"] * threads
 
 
 def _unknown(placing: Placing) -> str:
@@ -203,20 +216,30 @@ def _train(stage: Stage, placing: Placing, here: Devices | None) -> Estimate:
     assert found is not None
     device = found.layout.device
     rate = _rate(device, config)
-    operations = OPERATIONS[found.work.tuning] + (2 if found.layout.checkpointing else 0)
+    back = OPERATIONS[found.work.tuning] - 2 + (2 if found.layout.checkpointing else 0)
+    operations = 2 + back * (1 - found.work.freeze / shape.layers)
     readings = 2 if config["recipe"].get("consistency") else 1
     work = operations * shape.encoder_parameters * seen * per_example * readings
     kept = placement.trained(shape, found.work) + head_parameters(shape, found.work)
+    carried = shape.backbone_parameters if _carries_a_model(stage) else 0
     return Estimate(
         seconds=_loading(shape.parameters) + work / (rate * found.layout.processes),
         memory=found.memory.total,
-        disk=kept * 4,
+        disk=(kept + carried) * 4 * (1 + len(config.get("selections", ()))),
         device=device,
         known="computed",
         placement=found,
         processes=found.layout.processes,
         sharded=found.layout.shards > 1,
     )
+
+
+def _carries_a_model(stage: Stage) -> bool:
+    """An adapter over weights that a stage before it changed keeps these beside it: nobody could publish them."""
+    start = stage.inputs.get("start")
+    if not isinstance(start, Stage) or tuning(stage) == "full":
+        return False
+    return start.kind != "train" or tuning(start) == "full" or _carries_a_model(start)
 
 
 def _trained_on(stage: Stage) -> tuple[float, int, int]:
@@ -275,7 +298,7 @@ def _translation(stage: Stage) -> Estimate:
     if stage.config["translator"]["kind"] == "world":
         return Estimate(1 + count / 150, 500_000_000, count * 250, "cpu", "computed")
     tokens = count * TYPICAL.get(stage.config["form"], 100)
-    return Estimate(30 + 2 * 600e6 * tokens / (RATES["gpu"] * 0.02), 4_000_000_000, count * 250, "gpu", "computed")
+    return Estimate(30 + 2 * 600e6 * tokens / (RATES["gpu-bf16"] * 0.02), 4_000_000_000, count * 250, "gpu", "computed")
 
 
 def _examples(rows: Stage, limit: int | None = None) -> int:

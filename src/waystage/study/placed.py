@@ -63,7 +63,11 @@ def work_of(stage: Stage, shape: shapes.Shape) -> Work:
     given = stage.inputs["tokens"]
     members = list(zip(config["members"], given if isinstance(given, tuple) else (given,), strict=True))
     lengths = [int(tokens.config["max_length"]) for _, tokens in members]
-    units = [n * sequences(member) for n, (member, _) in zip(lengths, members, strict=True)]
+    twice = 2 if recipe.get("consistency") else 1  # two readings of each example, but of running text one
+    units = [
+        n * sequences(member) * (1 if member["form"] == "masked" else twice)
+        for n, (member, _) in zip(lengths, members, strict=True)
+    ]
     heads = [forms.get(m["form"]).head(tuple(m["labels"]), m.get("options") or {}) for m, _ in members]
     kinds = [head.kind for head in heads]
     kind = next((k for k in ("vocabulary", "embed") if k in kinds), kinds[0])
@@ -81,8 +85,10 @@ def work_of(stage: Stage, shape: shapes.Shape) -> Work:
         outputs=max(head.size for head in heads),
         rows=ROWS,
         dropout=(published if dropout is None else dropout) > 0,
+        freeze=int(recipe.get("freeze") or 0),
         rank=int(adapter.get("rank", 16)),
         targets=targets if isinstance(targets, str) else tuple(targets),
+        adapter_dropout=bool(adapter.get("dropout")),
     )
 
 
