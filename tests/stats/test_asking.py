@@ -264,6 +264,25 @@ def test_items_are_halved_while_targets_have_other_seeds(scores_of, study_of, qu
         answer(asked, scores, study, outcomes=one)
 
 
+def test_the_scores_of_a_line_are_of_the_seeds_that_its_difference_is_of(scores_of, study_of, question_of):
+    """Half way one target lacks seeds; of the best arm only the seeds that did not choose are reported."""
+    scores = arms(scores_of, {"mnli": 1.0, "squad": 4.0})
+    lost = (scores["target"] == "udpos") & (scores["seed"] > 3)
+    study = study_of(tuple(TARGETS))
+    found = answer(question_of(), scores[~lost], study, untrained=("tatoeba",))
+    best = answer(question_of("best", "none", kind="best-of"), scores[~lost], study)
+    for line in (*found.targets, *found.variants, *best.targets):
+        assert line.a - line.b == pytest.approx(line.interval.estimate), line.what
+    shapes = {}
+
+    def seen(part):
+        shapes.update(dict.fromkeys(part.targets, len(part.seeds)))
+        return blocks_of({"mnli": 0.8, "none": 0.7})(part)
+
+    answer(question_of(), scores[~lost], study, outcomes=seen)
+    assert shapes == {"xnli": 5, "udpos": 3, "tatoeba": 5}  # the same seeds as the line above has
+
+
 def test_the_best_names_the_targets_that_it_is_about(scores_of, study_of, question_of):
     scores = arms(scores_of, {"mnli": 1.0, "squad": 4.0})
     fewer = scores[~((scores["intermediate"] == "squad") & (scores["target"] == "udpos"))]

@@ -10,7 +10,7 @@ from waystage.errors import InputError
 from waystage.stats import equivalence, items, words
 from waystage.stats import languages as readings
 from waystage.stats import verdict as verdicts
-from waystage.stats.average import Contrast, spread
+from waystage.stats.average import Contrast, Pair, spread
 from waystage.stats.components import components
 from waystage.stats.interval import Interval
 from waystage.stats.multiple import holm
@@ -175,12 +175,12 @@ def difference(
     def line(what: str, part: Contrast) -> Line:
         interval, verdict = judge(part)
         metrics = {pair.metric for pair in part.pairs}
-        levels = [(float(p.a.to_numpy().mean()), float(p.b.to_numpy().mean())) for p in part.pairs]
+        levels = [means(pair, part.seeds) for pair in part.pairs]
         of_a, of_b = (sum(side) / len(levels) for side in zip(*levels, strict=True))
         return Line(what, metrics.pop() if len(metrics) == 1 else "", part.languages, of_a, of_b, interval, verdict)
 
     interval, verdict = judge(found)
-    on_items = outcomes(found) if outcomes else {}
+    on_items = {t: blocks for t in found.targets for blocks in outcomes(found.of((t,))).values()} if outcomes else {}
     by_target = _shares([line(target, found.of((target,))) for target in found.targets])
     could = _could(found, interval if question.reading == "fixed" else readings.these_languages(found), rehearsal)
     return Answer(
@@ -204,6 +204,12 @@ def difference(
         goal=equivalence.judge(interval, goal, margin=margin) if margin is not None else None,
         details={"detectable": asdict(could)},
     )
+
+
+def means(pair: Pair, seeds: Sequence[int]) -> tuple[float, float]:
+    """Scores of the two arms in the seeds that a difference is of."""
+    a, b = (float(side.loc[list(seeds)].to_numpy().mean()) for side in (pair.a, pair.b))
+    return a, b
 
 
 def _could(found: Contrast, fixed: Interval, rehearsal: bool) -> Detectable:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from waystage.errors import InputError
 from waystage.stats import items, words
 from waystage.stats import verdict as verdicts
-from waystage.stats.answering import Answer, Line, Outcomes, QuestionLike
+from waystage.stats.answering import Answer, Line, Outcomes, QuestionLike, means
 from waystage.stats.average import Contrast, shared_targets
 from waystage.stats.best import Best, Gains, best_of
 
@@ -107,7 +107,8 @@ def _halves(contrasts: Sequence[Contrast], outcomes: Outcomes) -> tuple[tuple[Ga
 
 def _line(target: str, best: Best, contrasts: Sequence[Contrast]) -> Line:
     pairs = [one.of((target,)).pairs[0] for one in contrasts if one.a in best.picked[target]]
-    of_a, of_b = (sum(float(getattr(p, side).to_numpy().mean()) for p in pairs) / len(pairs) for side in ("a", "b"))
+    levels = [means(pair, best.reporting) for pair in pairs]
+    of_a, of_b = (sum(side) / len(levels) for side in zip(*levels, strict=True))
     gain = best.by_target[target]
     verdict = verdicts.of(gain, seeds=gain.n)
     return Line(f"{target} ({best.chosen[target]})", pairs[0].metric, pairs[0].languages, of_a, of_b, gain, verdict)

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from waystage.errors import InputError
 from waystage.languages.table import get
 from waystage.stats import words
-from waystage.stats.answering import Answer, Line, QuestionLike, warnings
+from waystage.stats.answering import Answer, Line, QuestionLike, means, warnings
 from waystage.stats.average import Contrast
 from waystage.stats.interval import Interval, without
 from waystage.stats.scaling import fit
@@ -186,7 +186,7 @@ def _levels(found: Contrast) -> tuple[Line, ...]:
 
 def _size_line(model: str, one: Contrast, parameters: int) -> Line:
     gain = one.interval()
-    levels = [(float(p.a.to_numpy().mean()), float(p.b.to_numpy().mean())) for p in one.pairs]
+    levels = [means(pair, one.seeds) for pair in one.pairs]
     of_a, of_b = (sum(side) / len(levels) for side in zip(*levels, strict=True))
     what = f"{model} ({parameters / 1e6:,.0f} M parameters)"
     return Line(what, "", one.languages, of_a, of_b, gain, of(gain, seeds=one.counted))
