@@ -13,6 +13,7 @@ from pathlib import Path
 
 from waystage import sources
 from waystage.errors import StudyError
+from waystage.graph.files import write_text
 from waystage.models.identity import local_folder
 from waystage.models.shapes import is_standin
 from waystage.study.schema import Study
@@ -44,7 +45,7 @@ def write(path: Path, lock: Lock) -> None:
     import tomli_w
 
     head = "# Written by waystage: the commits that hub names stood for. Remove a line to take the newest one.\n"
-    path.write_text(head + tomli_w.dumps({"models": dict(lock.models), "data": dict(lock.data)}), encoding="utf-8")
+    write_text(path, head + tomli_w.dumps({"models": dict(lock.models), "data": dict(lock.data)}))
 
 
 def hub_models(study: Study) -> list[str]:
