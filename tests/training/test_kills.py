@@ -73,7 +73,7 @@ def _run(folder: Path, *, steps: int = 5, rising: bool = False) -> Job:
 
 
 def _same(one: Trained, other: Trained) -> bool:
-    return vars(one.state) == vars(other.state) and torch.equal(one.weights.master, other.weights.master)
+    return one.state == other.state and torch.equal(one.weights.master, other.weights.master)
 
 
 @pytest.mark.slow
