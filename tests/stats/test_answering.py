@@ -204,6 +204,16 @@ def test_outcomes_of_items_add_intervals_over_items(seeds, words, scores_of, stu
     assert line.what in found.text()
 
 
+def test_intervals_over_items_are_judged_by_what_was_asked(scores_of, study_of, question_of):
+    same = np.random.default_rng(0).random((1, 3, 5, 4000)) < 0.7
+    found = answer(
+        question_of(targets=("xnli",), goal="not worse", margin=3.0), scores_of(gains={"mnli": 0.0}, targets=TARGETS),
+        study_of(tuple(TARGETS)),
+        outcomes=lambda found: {"xnli": [of_values(np.concatenate([same, same[:, ::-1]]))]},
+    )  # fmt: skip
+    assert [line.verdict.word for line in (*found.targets, *found.items)] == ["not worse", "not worse"]
+
+
 def test_a_difference_says_what_it_could_have_found(scores_of, study_of, question_of):
     scores = scores_of(gains={"mnli": 1.0}, targets={"xnli": ("de", "en")}, seeds=(1, 2, 3, 4, 5))
     found = answer(question_of(), scores, study_of(("xnli",)))

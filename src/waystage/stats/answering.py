@@ -200,7 +200,9 @@ def difference(
         notes=(*_notes(found), f"what it could have found on these languages: {could}"),
         warnings=warnings(found),
         rehearsal=rehearsal,
-        items=tuple(_over_items(line, on_items[line.what], level) for line in by_target if line.what in on_items),
+        items=tuple(
+            _over_items(line, on_items[line.what], level, goal, margin) for line in by_target if line.what in on_items
+        ),
         goal=equivalence.judge(interval, goal, margin=margin) if margin is not None else None,
         details={"detectable": asdict(could)},
     )
@@ -219,7 +221,9 @@ def _could(found: Contrast, fixed: Interval, rehearsal: bool) -> Detectable:
     return detectable(list(found.per_seed().values()), len(found.seeds), rehearsal=rehearsal)
 
 
-def _over_items(line: Line, blocks: Sequence[items.Block], level: float) -> Line:
+def _over_items(
+    line: Line, blocks: Sequence[items.Block], level: float, goal: verdicts.Goal, margin: float | None
+) -> Line:
     """With one seed the statement is about this checkpoint, with more about the method."""
     seeds = blocks[0].over.shape[1]
     if seeds == 1:
@@ -228,7 +232,8 @@ def _over_items(line: Line, blocks: Sequence[items.Block], level: float) -> Line
     else:
         interval = items.this_method(blocks, level=level)
         what, enough = f"{line.what}, other seeds and other test items", seeds
-    return replace(line, what=what, interval=interval, verdict=verdicts.of(interval, seeds=enough), share=None)
+    verdict = verdicts.of(interval, seeds=enough, margin=margin, goal=goal)  # of what was asked, as the line above
+    return replace(line, what=what, interval=interval, verdict=verdict, share=None)
 
 
 def _variants(found: Contrast) -> list[tuple[str, Contrast]]:
