@@ -130,6 +130,24 @@ def test_a_column_may_have_a_dot_in_its_name(tmp_path: Path) -> None:
     assert [(pair.first, pair.second) for pair in read(task, "test", "en")] == [("a", "b")]
 
 
+@pytest.mark.parametrize("name", ["id", "item", "group"])
+def test_a_named_column_that_is_not_there_is_an_error(name: str, tmp_path: Path) -> None:
+    """Intervals over rows of one passage would take them as independent, because of a slip of the pen."""
+    (tmp_path / "x.tsv").write_text("first\tsecond\tlabel\tpage\na\tb\tyes\t1\n")
+    said = {"form": "pairs", "labels": ["yes"], "files": {"test": {"en": str(tmp_path / "x.tsv")}}}
+    wrong = sources.own_task("mine", {**said, "columns": {name: "pgae"}})
+    with pytest.raises(DataError, match=r"x.tsv:2: there is no column 'pgae'; the columns are: first, .*, page"):
+        read(wrong, "test", "en")
+    right = sources.own_task("mine", {**said, "columns": {name: "page"}})
+    assert getattr(read(right, "test", "en")[0], "cluster" if name == "group" else name) == "1"
+
+
+def test_a_blank_within_a_word_does_not_part_it(tmp_path: Path) -> None:
+    (tmp_path / "x.conll").write_text("10\u00a0000  NN\tO\n \u3000 O\n", encoding="utf-8")
+    said = {"form": "tags", "labels": ["O"], "files": {"test": {"fr": str(tmp_path / "x.conll")}}}
+    assert read(sources.own_task("mine", said), "test", "fr")[0].words == ("10\u00a0000", "\u3000")
+
+
 def test_groups_that_are_addresses_leave_a_tenth_to_hold_out(tmp_path: Path) -> None:
     lines = [f"https://x.org/wiki/{n}\ta {n}\tb\tyes" for n in range(200)]
     (tmp_path / "x.tsv").write_text("\n".join(["page\tfirst\tsecond\tlabel", *lines]))

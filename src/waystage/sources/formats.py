@@ -125,8 +125,8 @@ def prefixed_words(paths: Sequence[Path], header: Sequence[str] = ()) -> Records
 
 
 def columns(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
-    """The CoNLL habit: fields between spaces or tabs, the word first and the tag last."""
-    return _sentences(paths[0], str.split, last=True)
+    """The CoNLL habit: fields between spaces or tabs, the word first and the tag last. Other blanks are letters."""
+    return _sentences(paths[0], lambda line: re.split("[ \t]+", line.strip(" \t")), last=True)
 
 
 def iob2(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:

@@ -43,6 +43,7 @@ FORMATS = {
     ".iob2": "iob2", ".conll": "columns", ".txt": "text_lines", ".parquet": "parquet",
 }  # fmt: skip
 PARTS = ("train", "dev", "test")
+ABOUT = ("id", "item", "group")  # what may be known of a row of any form
 SINGLE = ("label", "score", "tags", "answers", "starts")  # fields that no two columns can be joined to
 OPTIONS: dict[str, set[str]] = {
     "pairs": {"logits"}, "choice": {"logits"}, "similarity": {"bi", "scale"}, "masked": set(),
@@ -67,10 +68,10 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
         raise InputError(f"task {name!r}: form must be one of {', '.join(COLUMNS)}, not {form!r}")
     files = _by_split(name, said["files"])
     columns = {**COLUMNS[form], **{k: _column(v) for k, v in said.get("columns", {}).items()}}
-    unknown = set(columns) - {*COLUMNS[form], "id", "item", "group"}
+    unknown = set(columns) - {*COLUMNS[form], *ABOUT}
     if unknown:
         raise InputError(f"task {name!r}: {sorted(unknown)[0]!r} is no field of the form {form!r}, which has "
-                         f"{', '.join(COLUMNS[form])}, id, item, group")  # fmt: skip
+                         f"{', '.join(dict.fromkeys((*COLUMNS[form], *ABOUT)))}")  # fmt: skip
     for field, column in columns.items():
         if not column:
             raise InputError(f"task {name!r}: columns.{field} names no column")
@@ -88,6 +89,7 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
             format=_format(name, form, path), columns=columns, languages=(language,),
             splits={part: part for part in (PARTS if split == "" else (split,))},
             header=header,
+            needed=tuple(name for name in ABOUT if name in columns and columns[name] != COLUMNS[form].get(name)),
             reader={"spans": "squad_rows", "retrieval": "bitext"}.get(form, "rows"),
         )
         for split, by_language in files.items()

@@ -92,6 +92,9 @@ def _about(reading: Reading, index: int, record: Record) -> dict[str, Any]:
     def said(name: str) -> str:
         column = layout.columns.get(name, ())
         parts = (column,) if isinstance(column, str) else column
+        for part in parts if name in layout.needed else ():
+            if not fields.has(record, part):
+                raise fields.missing_column(part, record)
         return "/".join(fields.raw(fields.dig(record, part)) for part in parts if fields.has(record, part))
 
     block = layout.blocks.get(reading.split)

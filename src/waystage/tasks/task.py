@@ -31,6 +31,7 @@ class Layout:
     blocks: Mapping[str, int] = field(default_factory=dict)  # split -> so many rows in a row belong together
     rows: Mapping[str, int] = field(default_factory=dict)  # "train" or "train/sw" -> official number of rows
     reader: str = "rows"  # a function of waystage.sources.readers
+    needed: tuple[str, ...] = ()  # of id, item and group: what every row must have; else rows may do without
 
 
 @dataclass(frozen=True, kw_only=True)
