@@ -25,6 +25,7 @@ from waystage.engines.said import path as last_words
 from waystage.engines.slurm import Profile, Slurm, batches, dry_run, profiles, queue, start
 from waystage.engines.slurm import job as on_the_cluster
 from waystage.errors import InputError, UnknownName, WaystageError
+from waystage.graph import retention
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Resources, Stage
 from waystage.graph.store import Store, equality
@@ -127,6 +128,8 @@ def test_a_profile_that_is_wrong_is_refused(tmp_path: Path, text: str, error: ty
         profiles(path)
     with pytest.raises(InputError, match="there is no such file"):
         profiles(tmp_path / "none.toml")
+    with pytest.raises(InputError, match=r"Is a directory\. A profile is a file"):
+        profiles(tmp_path)
 
 
 def test_a_machine_s_memory_holds_what_a_stage_on_accelerators_loads(step: Step, store: Store, tmp_path: Path) -> None:
@@ -154,23 +157,66 @@ def test_a_stage_for_an_accelerator_never_runs_on_a_cpu_without_a_word(
     for name, value in {**environment, **SLURM_SAYS}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr(on_the_cluster, "printing_to", lambda path: contextlib.nullcontext())
-    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGUSR1)]
     stage = step(resources=Resources(devices=1))
     [job] = jobs_of(Plan([stage]), store)
-    batch = tmp_path / "0000.json"
+    code, message = ran(job, tmp_path, monkeypatch, accelerators)
+    if not device:
+        assert code == 1 and message["event"] == "failed" and re.search(said, message["error"])
+        return
+    assert code == 0 and store.manifest(stage.fingerprint)["device"] == device
+    assert said in Path(job.log).read_text()
+
+
+def ran(job: Job, folder: Path, monkeypatch: pytest.MonkeyPatch, accelerators: str = "0") -> tuple[int, dict[str, Any]]:
+    """What a job of the cluster does, in this process: its exit code and its last words."""
+    monkeypatch.setattr(on_the_cluster, "printing_to", lambda path: contextlib.nullcontext())
+    for name, value in SLURM_SAYS.items():
+        monkeypatch.setenv(name, value)
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGUSR1)]
+    batch = folder / "0000.json"
     batch.write_text(json.dumps([[job.dump()]]))
     try:
         code = on_the_cluster.main(str(batch), "0", accelerators)
     finally:
         for number, handler in before:
             signal.signal(number, handler)
-    message = json.loads(last_words(job).read_text())
-    if not device:
-        assert code == 1 and message["event"] == "failed" and re.search(said, message["error"])
-        return
-    assert code == 0 and store.manifest(stage.fingerprint)["device"] == device
-    assert said in Path(job.log).read_text()
+    return code, json.loads(last_words(job).read_text())
+
+
+@pytest.mark.parametrize(("saves", "event"), [(False, "failed"), (True, "queued")])
+def test_a_stage_that_would_begin_anew_for_ever_fails(
+    step: Step, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saves: bool, event: str
+) -> None:
+    """A second job goes on from what the first one saved, and only from that."""
+
+    def until_time_is_up(job: Job, **how: Any) -> None:
+        if saves:
+            (store.scratch(job.fingerprint) / "state-000000007").mkdir()
+        raise on_the_cluster.TimeUp
+
+    put_back: list[str] = []
+    monkeypatch.setattr(on_the_cluster, "perform", until_time_is_up)
+    monkeypatch.setattr(on_the_cluster, "_requeue", put_back.append)
+    monkeypatch.setenv("SLURM_JOB_ID", "18")
+    [job] = jobs_of(Plan([step()]), store)
+    code, message = ran(job, tmp_path, monkeypatch)
+    assert (code, message["event"], put_back) == ((0, event, ["18"]) if saves else (1, event, []))
+    assert saves or "saved nothing that a second job could go on from" in message["error"]
+
+
+def test_a_training_in_short_jobs_saves_itself_more_often(step: Step, store: Store, tmp_path: Path) -> None:
+    """Every five minutes is never, in a job of five minutes."""
+    file = tmp_path / "slurm.toml"
+    for said, often in (('time = "00:06:00"', "60"), ('time = "12:00:00"', ""), ("", "")):
+        file.write_text(said)
+        text = dry_run(jobs_of(Plan([step()]), store), tmp_path, file)[0].read_text()
+        assert (f'"${{WAYSTAGE_CHECKPOINT_SECONDS:-{often}}}"' in text) == bool(often)
+        assert ("CHECKPOINT" in text) == bool(often)
+
+
+def test_a_store_that_slurm_cannot_write_into_is_refused(step: Step, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="SLURM cannot write into a folder with such a name"):
+        dry_run(jobs_of(Plan([step()]), Store(tmp_path)), tmp_path / "a\\b")
 
 
 def test_ten_thousand_stages_are_put_into_arrays_at_once(step: Step, store: Store) -> None:
@@ -229,6 +275,104 @@ def test_what_will_not_change_ends_the_run(played: Callable[..., None], step: St
     played(sbatch=f"echo 'sbatch: error: {why}' >&2; exit 1")
     with pytest.raises(WaystageError, match=r"sbatch --parsable .* says: "):
         engine.poll(0.0)
+
+
+def submitted(
+    engine: Slurm, jobs: list[Job], tell: Callable[[dict[str, Any]], None] = lambda message: None
+) -> list[str]:
+    for job in jobs:
+        assert engine.submit(job, tell)
+    engine.poll(0.0)
+    return [engine.jobs[job.fingerprint].id for job in jobs]
+
+
+NUMBERS = 'n=$(cat $0.n 2>/dev/null || echo 16); n=$((n+1)); echo $n > $0.n; echo "$*" >> $0.said; echo $n'
+
+
+def test_what_is_made_again_waits_for_what_it_reads(
+    played: Callable[..., None], step: Step, store: Store, tmp_path: Path
+) -> None:
+    """`--existing redo`: what it reads is in the store, but of before."""
+    top = step(resources=LONG)
+    plan = Plan([step(inputs={"from": top}, resources=LONG)])
+    assert execute(plan, store, Inline()).ok
+    played(sbatch=NUMBERS)
+    engine = Slurm(profiles(None))
+    jobs = [replace(job, redo=True) for job in jobs_of(plan, store)]
+    heard: list[dict[str, Any]] = []
+    assert submitted(engine, jobs, heard.append) == ["17_0", "18_0"]
+    first, second = (tmp_path / "bin" / "sbatch.said").read_text().splitlines()
+    assert "--dependency" not in first and "--dependency=afterok:17_0" in second
+    for _ in range(2):  # and one that left without a word has not made what was there before
+        engine._look()
+    assert [message["event"] for message in heard] == ["queued"] * 4
+
+
+def test_two_runs_that_share_jobs_do_not_cancel_them_for_each_other(
+    played: Callable[..., None], step: Step, store: Store, tmp_path: Path
+) -> None:
+    jobs = jobs_of(Plan([step(resources=LONG), step(steps=1, resources=LONG)]), store)
+    played(sbatch=NUMBERS)
+    engine = Slurm(profiles(None))
+    submitted(engine, jobs)
+    retention.claim(store, "another", [jobs[0].fingerprint])
+    engine.close(cancel=True)
+    assert (tmp_path / "cancelled").read_text() == "17_1\n"
+
+
+def test_a_job_whose_number_was_not_heard_is_cancelled_too(
+    played: Callable[..., None], step: Step, store: Store, tmp_path: Path
+) -> None:
+    """Ctrl-C between the submission and what sbatch says of it. Jobs of others may have any comment."""
+    [job] = jobs_of(Plan([step()]), store)
+    batch = tmp_path / "elsewhere" / "0000.json"
+    batch.parent.mkdir()
+    batch.write_text(json.dumps([[job.dump()]]))
+    (tmp_path / "other.json").write_text("{}")
+    engine = Slurm(profiles(None))
+    engine.submit(job, lambda message: None)
+    comments = (f"17|0|PENDING|None|{batch}", f"18|N/A|PENDING|None|{batch}", f"19|3|PENDING|None|{batch}",
+                f"20|0|PENDING|None|{tmp_path}/other.json", "21|0|RUNNING|None|a: comment")  # fmt: skip
+    played(squeue="\n".join(f"echo '{line}'" for line in comments))
+    engine.close(cancel=True)
+    assert (tmp_path / "cancelled").read_text() == "17_0\n"
+    heard: list[dict[str, Any]] = []
+    later = Slurm(profiles(None))  # a job that a dry run's script submitted is found as well
+    later.submit(replace(job, run="later"), heard.append)
+    assert heard[0]["note"] == "in the queue since an earlier run: job 17_0"
+
+
+def test_scripts_of_an_earlier_run_that_wait_in_the_queue_are_left_alone(
+    played: Callable[..., None], step: Step, store: Store, tmp_path: Path
+) -> None:
+    """A stage that an earlier run submitted, and this one submits again, goes into a script of this run."""
+    a, b = jobs_of(Plan([step(resources=LONG), step(steps=1, resources=LONG)]), store)
+    played(sbatch=NUMBERS)
+    submitted(Slurm(profiles(None)), [a, b])
+    (script,) = store.root.glob("runs/r/slurm/*.json")
+    before = script.read_bytes()
+    played(squeue=f"echo '17|0|PENDING|None|{script}'; echo '17|1|PENDING|None|{script}'")
+    engine = Slurm(profiles(None), look=0.0)
+    log = store.root / "runs" / "s" / "logs" / "l.log"
+    heard: list[dict[str, Any]] = []
+    assert submitted(engine, [replace(job, run="s", log=str(log)) for job in (a, b)], heard.append) == ["17_0", "17_1"]
+    played(squeue=f"echo '17|0|PENDING|None|{script}'")
+    for _ in range(3):
+        engine.poll(0.0)
+    assert engine.jobs[b.fingerprint].id == "18_0" and "submitted again" in heard[-1]["note"]
+    assert script.read_bytes() == before and list(store.root.glob("runs/s/slurm/0000.json"))
+
+
+def test_a_job_that_does_not_come_to_its_stage_says_why(played: Callable[..., None], step: Step, store: Store) -> None:
+    played(scontrol="echo JobId=17 JobState=FAILED Reason=NonZeroExitCode")
+    engine = Slurm(profiles(None), look=0.0)
+    heard: list[dict[str, Any]] = []
+    [job] = jobs_of(Plan([step()]), store)
+    submitted(engine, [job], heard.append)
+    (store.root / "runs" / "r" / "slurm" / "0000-0.out").write_text("module: cuda: no such module\n")
+    for _ in range(2):
+        engine.poll(0.0)
+    assert heard[-1]["event"] == "failed" and heard[-1]["tail"] == ["module: cuda: no such module"]
 
 
 def test_a_machine_without_all_of_slurm_is_refused(played: Callable[..., None], tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from waystage.engines.job import Job, Message, assist, perform
+from waystage.engines.job import Job, Message, assist, perform, tail
 from waystage.engines.said import teller
 from waystage.engines.slurm.script import reads
 from waystage.engines.slurm.talk import Silent, ask
@@ -56,32 +56,50 @@ def main(batch: str, element: str, accelerators: str = "0") -> int:
             raise
         return 0
     failed: set[str] = set()
+    fresh = True  # until a stage has taken of the job's time
     for job in jobs:
         if failed.intersection(reads(job)):
             continue
-        began, say = time.time(), teller(job)
+        began, say, saved = time.time(), teller(job), _saved(job)
 
         def tell(message: Message, began: float = began, say: Callable[[Message], None] = say) -> None:
             say({**message, "began": began, "job": id})
 
         set_threads(job)
-        tell({"event": "started"})
-        if refusal:
-            tell({"event": "failed", "error": refusal, "tail": []})
-            failed.add(job.fingerprint)
-            continue
         try:
-            with printing_to(Path(job.log)):
-                while (message := _perform(job, device, tell))["event"] == "busy":
-                    time.sleep(BUSY)
+            tell({"event": "started"})
+            if refusal:
+                message: Message = {"event": "failed", "error": refusal, "tail": []}
+            else:
+                with printing_to(Path(job.log)):
+                    while (message := _perform(job, device, tell))["event"] == "busy":
+                        fresh = False
+                        time.sleep(BUSY)
+            tell(message)
         except TimeUp:
-            tell({"event": "queued", "note": f"its time was up, job {id} goes on later"})
-            _requeue(os.environ["SLURM_JOB_ID"])
-            return 0
-        tell(message)
+            if not (fresh and saved == _saved(job)):
+                tell({"event": "queued", "note": f"its time was up, job {id} goes on later"})
+                _requeue(os.environ["SLURM_JOB_ID"])
+                return 0
+            message = {"event": "failed", "error": _endless(time.time() - began), "tail": tail(Path(job.log))}
+            tell(message)
+        fresh = fresh and message["event"] == "reused"
         if message["event"] not in ("done", "reused"):
             failed.add(job.fingerprint)
     return 1 if failed else 0
+
+
+def _saved(job: Job) -> set[str]:
+    """What a stage keeps for the next try, by name: each checkpoint of a training has its own."""
+    scratch = Store(job.store).root / "scratch" / job.fingerprint
+    return {str(path.relative_to(scratch)) for path in scratch.rglob("*")}
+
+
+def _endless(seconds: float) -> str:
+    return (
+        f"the time of its SLURM job was up after {seconds:.0f} seconds, and in these it saved nothing that a second "
+        "job could go on from: that would end in the same way. Ask for more `time` in the profile"
+    )
 
 
 def _device(job: Job, asked: int) -> tuple[str, str, str]:

@@ -44,6 +44,8 @@ def profiles(path: Path | None) -> dict[str, Profile]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}. A profile is a file in TOML: docs/scaling.md") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: this is not UTF-8 text") from None
     special = {kind: body.pop(kind, {}) for kind in ("cpu", "gpu")}
@@ -77,21 +79,28 @@ def _profile(body: dict[str, Any], path: Path) -> Profile:
     return made
 
 
+def seconds(time: str) -> int | None:
+    """Of a time as SLURM writes it. 0: without end. None: it is no time."""
+    if time.upper() in ENDLESS:
+        return 0
+    found = TIME.fullmatch(time)
+    if not found:
+        return None
+    days, *rest = found.groups()
+    given = [int(one) for one in rest if one is not None]
+    units = (3600, 60, 1) if days or len(given) == 3 else (60, 1)
+    return int(days or 0) * 86400 + sum(one * unit for one, unit in zip(given, units, strict=False))
+
+
 def _in_time(profile: Profile, path: Path) -> None:
     """A job that is told at once that its time is up would go back into the queue for ever."""
     if profile.warning > WARNED:
         raise InputError(f"{path}: warning = {profile.warning}, but SLURM takes at most {WARNED} seconds")
-    if profile.time.upper() in ENDLESS:
-        return
-    found = TIME.fullmatch(profile.time)
-    if not found:
+    given = seconds(profile.time)
+    if given is None:
         form = 'minutes, "12:00:00" or "2-12:00" (days-hours:minutes)'
         raise InputError(f"{path}: time = {profile.time!r} is no time as SLURM writes it: {form}")
-    days, *rest = found.groups()
-    given = [int(one) for one in rest if one is not None]
-    units = (3600, 60, 1) if days or len(given) == 3 else (60, 1)
-    seconds = int(days or 0) * 86400 + sum(one * unit for one, unit in zip(given, units, strict=False))
-    if seconds <= profile.warning:
+    if 0 < given <= profile.warning:
         raise InputError(
             f"{path}: time = {profile.time!r} is over within warning = {profile.warning} seconds: a job would put "
             "itself back into the queue as soon as it begins. Ask for more time, or set a smaller warning"

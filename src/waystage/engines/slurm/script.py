@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from waystage.engines.job import Job
-from waystage.engines.slurm.profile import Profile, profiles
+from waystage.engines.slurm.profile import Profile, profiles, seconds
+from waystage.errors import InputError
 from waystage.graph.files import write_text
 
 SMALL = 300.0  # seconds: shorter stages that read one checkpoint share a job
 ROOM = 1.2  # times the estimate of memory is asked for: SLURM kills what takes more
 LEAST = 2_000_000_000  # bytes of memory that any stage gets
+SAVED = 300  # seconds between two checkpoints of a training where nothing else is said
 SPARE = 8_000_000_000  # bytes of a machine's memory for a stage on accelerators, each, beside the weights that it loads
 
 
@@ -81,7 +83,10 @@ def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
     memory = max(int(max(job.memory for job in jobs) * ROOM), LEAST)
     if devices:  # there the estimate is of an accelerator's memory; weights go through the machine's on their way
         memory = each * (SPARE + max(job.host for job in jobs))
+    if set(str(home)) & set("\\\n"):
+        raise InputError(f"{str(home)!r}: SLURM cannot write into a folder with such a name. Call the store otherwise")
     names = list(dict.fromkeys(job.name for job in jobs))
+    worked = max((seconds(profile.time) or 0) - profile.warning, 0)  # of a job, before it is told to end
     file = home / f"{number:04}.json"
     write_text(file, json.dumps([[job.dump() for job in element] for element in batch.elements]))
     environment = Environment(loader=PackageLoader("waystage.engines.slurm", "."), undefined=StrictUndefined)
@@ -101,6 +106,7 @@ def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
         warning=profile.warning,
         options=profile.options,
         setup=profile.setup,
+        often=worked // 4 if 0 < worked < 4 * SAVED else 0,
         pythonpath=shlex.quote(os.pathsep.join(filter(None, sys.path))),
         python=shlex.quote(sys.executable),
     )

@@ -8,8 +8,8 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from waystage.engines.job import Job
@@ -39,17 +39,41 @@ def queue() -> dict[str, Seen]:
     return found
 
 
-def before(store: Path) -> dict[str, tuple[str, Job]]:
-    """Stages of this store that an earlier run left in the queue."""
-    found = {}
+@dataclass(frozen=True)
+class Queued:
+    """A stage in the queue, whoever put it there."""
+
+    id: str
+    job: Job
+    out: Path  # what its job prints outside of the stage
+
+
+def there(store: str) -> list[Queued]:
+    """The stages of this store that are in the queue."""
+    found, batches = [], cache(_batch)
     for id, seen in queue().items():
-        file = Path(seen.batch)
-        if store in file.parents and seen.reason != "DependencyNeverSatisfied":
-            with suppress(FileNotFoundError):
-                for text in json.loads(file.read_bytes())[int(id.partition("_")[2])]:
-                    job = Job.load(text)
-                    found[job.fingerprint] = (id, job)
+        index = id.partition("_")[2]
+        if seen.reason != "DependencyNeverSatisfied" and index.isdigit():
+            elements = batches(seen.batch)
+            for job in elements[int(index)] if int(index) < len(elements) else ():
+                if job.store == store:
+                    found.append(Queued(id, job, out(Path(seen.batch), int(index))))
     return found
+
+
+def _batch(comment: str) -> list[list[Job]]:
+    """What a job was given, if it is one of ours: any job of this user may have any comment."""
+    if not (comment.startswith("/") and comment.endswith(".json")):
+        return []
+    try:
+        return [[Job.load(text) for text in element] for element in json.loads(Path(comment).read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def out(batch: Path, index: int) -> Path:
+    """As the script says it."""
+    return batch.with_name(f"{batch.stem}-{index}.out")
 
 
 def why(id: str) -> str:
