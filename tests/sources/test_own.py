@@ -142,6 +142,17 @@ def test_a_named_column_that_is_not_there_is_an_error(name: str, tmp_path: Path)
     assert getattr(read(right, "test", "en")[0], "cluster" if name == "group" else name) == "1"
 
 
+def test_text_in_parquet_that_is_no_utf_8_is_an_error_with_its_file(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"good", b"\xff\xfe"], pa.binary()).buffers())
+    pq.write_table(pa.table({"first": broken, "second": ["a", "b"], "label": ["yes", "yes"]}), tmp_path / "x.parquet")
+    said = {"form": "pairs", "labels": ["yes"], "files": {"test": {"en": str(tmp_path / "x.parquet")}}}
+    with pytest.raises(DataError, match="x.parquet: not a Parquet file that can be read .*0xff"):
+        read(sources.own_task("mine", said), "test", "en")
+
+
 def test_a_blank_within_a_word_does_not_part_it(tmp_path: Path) -> None:
     (tmp_path / "x.conll").write_text("10\u00a0000  NN\tO\n \u3000 O\n", encoding="utf-8")
     said = {"form": "tags", "labels": ["O"], "files": {"test": {"fr": str(tmp_path / "x.conll")}}}

@@ -307,5 +307,5 @@ def parquet(paths: Sequence[Path], header: Sequence[str] = ()) -> Records:
                 for record in batch.to_pylist():
                     number += 1
                     yield number, record
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # text that is no UTF-8, a date of no year
         raise DataError(f"not a Parquet file that can be read ({str(error)[:200]})", paths[0]) from None
