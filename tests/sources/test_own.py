@@ -149,7 +149,7 @@ def test_text_in_parquet_that_is_no_utf_8_is_an_error_with_its_file(tmp_path: Pa
     broken = pa.Array.from_buffers(pa.string(), 2, pa.array([b"good", b"\xff\xfe"], pa.binary()).buffers())
     pq.write_table(pa.table({"first": broken, "second": ["a", "b"], "label": ["yes", "yes"]}), tmp_path / "x.parquet")
     said = {"form": "pairs", "labels": ["yes"], "files": {"test": {"en": str(tmp_path / "x.parquet")}}}
-    with pytest.raises(DataError, match="x.parquet: not a Parquet file that can be read .*0xff"):
+    with pytest.raises(DataError, match=r"x.parquet: not a Parquet file that can be read .*0xff"):
         read(sources.own_task("mine", said), "test", "en")
 
 
