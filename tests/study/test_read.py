@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import waystage
+from waystage import results
 from waystage.errors import InputError, StudyError
 from waystage.graph.store import Store, default_root
-from waystage.study import Intermediate, Question, Recipe, Rehearsal, Replay, Sampling, Study, StudyRecipe
+from waystage.study import Intermediate, Question, Recipe, Rehearsal, Replay, Sampling, Study, StudyRecipe, lock
 from waystage.study.read import load, schema, to_toml
 from waystage.study.stages import find_task, source_of
 
@@ -185,6 +186,31 @@ def test_a_wrong_value_of_an_override_is_not_looked_for_in_the_file(tmp_path: Pa
     assert first.startswith("--set 'models=standin-m': models: must be a list")
     assert second.startswith("--set 'recipe.batch=-1': recipe.batch: must be > 0")
     assert third.startswith("line 3: targets[1]: ")
+
+
+def test_a_variant_takes_the_commits_of_what_it_extends(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        'title = "t"\nmodels = ["a/b", "c/d"]\ntargets = ["xnli"]\n[intermediate.none]\n'
+    )
+    variant = tmp_path / "variant.toml"
+    variant.write_text('extends = "base.toml"\n')
+    lock.write(tmp_path / "base.lock", lock.Lock({"a/b": "1" * 40, "c/d": "1" * 40}, {"facebook/xnli@main": "1" * 40}))
+    assert results.load(variant, store=tmp_path).plan.unresolved == ()
+    lock.write(tmp_path / "variant.lock", lock.Lock({"a/b": "2" * 40}))
+    found = lock.of(variant)
+    assert found.models == {"a/b": "2" * 40, "c/d": "1" * 40} and found.data == {"facebook/xnli@main": "1" * 40}
+
+
+def test_a_list_that_a_variant_replaces_is_looked_for_in_the_variant(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        'title = "t"\nmodels = ["standin-s"]\ntargets = ["xnli"]\n[intermediate.none]\n'
+        '[intermediate.a]\ntasks = ["mnli"]\n[[question]]\ncompare = ["a", "none"]\n'
+    )
+    variant = tmp_path / "variant.toml"
+    variant.write_text('extends = "base.toml"\n\nquestion = [{ compare = ["b", "none"] }]\n')
+    with pytest.raises(StudyError) as caught:
+        load(variant)
+    assert caught.value.problems[0].startswith("line 3: question[1].compare[1]")
 
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

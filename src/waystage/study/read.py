@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ def load(path: str | Path, overrides: list[str] | None = None) -> Study:
     except StudyError as error:
         located = [_located(problem, places, path) for problem in error.problems]
         raise StudyError([text for _, text in sorted(located, key=lambda pair: pair[0])], path) from None
+
+
+def files(path: str | Path) -> list[Path]:
+    """A study file that loads, and those that it extends: the nearest first."""
+    found = [Path(path)]
+    while isinstance(parent := tomllib.loads(_text(found[-1])).get("extends"), str):
+        found.append(found[-1].parent / parent)
+    return found
 
 
 def _located(problem: Any, places: Places, main: Path) -> tuple[int, str]:
@@ -75,7 +84,14 @@ def _read(path: Path, seen: tuple[Path, ...]) -> tuple[dict[str, Any], Places]:
         raise StudyError(
             [f"line {line_of(('extends',), lines)}: extends {parent!r}: {p}" for p in error.problems], path
         ) from None
-    return _merge(base, values), base_places | places
+    said = set(_leaves(values))  # what stood below these in the other file is gone
+    kept = {key: at for key, at in base_places.items() if not any(key[:end] in said for end in range(len(key) + 1))}
+    return _merge(base, values), kept | places
+
+
+def _leaves(values: dict[str, Any], path: check.Path = ()) -> Iterator[check.Path]:
+    for key, value in values.items():
+        yield from _leaves(value, (*path, key)) if isinstance(value, dict) else [(*path, key)]
 
 
 def _at_home(values: dict[str, Any], home: Path) -> None:
