@@ -75,6 +75,7 @@ def test_rehearsals_say_so_first(gain, reading, scores_of, study_of, question_of
     )
     assert found.sentence.startswith("In the rehearsal (artificial languages), mnli ")
     assert ("a new language" in found.sentence) == (reading == "random")
+    assert [line.what for line in found.variants] == ["without the source language (en*)"]
 
 
 def test_the_random_reading_is_wider_when_families_differ(scores_of, study_of, question_of):

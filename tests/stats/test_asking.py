@@ -114,6 +114,15 @@ def test_a_language_of_unknown_distance_is_named(scores_of, study_of, question_o
     with pytest.raises(InputError, match="nothing is known of pieces per word"):
         answer(question_of(kind="trend", against="distance", beside=("fertility",)), scores, study,
                known={"distance": distance})  # fmt: skip
+    for reference, what in (
+        ("source", "the source language (en*)"),
+        ("intermediate", "the language of mnli"),
+        ("zh", "zh*"),
+    ):
+        asked = question_of(kind="trend", against="distance", reference=reference)
+        found = answer(asked, scores, study, known={"distance": {**distance, "yo": None}}, rehearsal=True)
+        assert f"the syntactic distance from {what}: " in found.sentence
+        assert "left out, since a value is unknown: yo*" in found.notes
 
 
 def test_a_trend_over_sizes_is_honest_about_three_points(scores_of, question_of):

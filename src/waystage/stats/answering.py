@@ -196,7 +196,7 @@ def difference(
         seeds=found.seeds,
         languages=found.languages,
         targets=by_target,
-        variants=tuple(line(what, part) for what, part in _variants(found)),
+        variants=tuple(line(what, part) for what, part in _variants(found, rehearsal)),
         notes=(*_notes(found), f"what it could have found on these languages: {could}"),
         warnings=warnings(found),
         rehearsal=rehearsal,
@@ -236,7 +236,7 @@ def _over_items(
     return replace(line, what=what, interval=interval, verdict=verdict, share=None)
 
 
-def _variants(found: Contrast) -> list[tuple[str, Contrast]]:
+def _variants(found: Contrast, rehearsal: bool) -> list[tuple[str, Contrast]]:
     """Averages whose difference from the main one a reader must see."""
     parts: list[tuple[str, Contrast]] = []
     free = [target for target in found.targets if target in found.untrained]
@@ -253,7 +253,8 @@ def _variants(found: Contrast) -> list[tuple[str, Contrast]]:
     others = found.in_languages([code for code in found.languages if code not in sources]) if sources else None
     if others:
         what = "language" if len(sources) == 1 else "languages"
-        parts.append((f"without the source {what} ({', '.join(sources)})", others))
+        named = ", ".join(code + "*" * rehearsal for code in sources)
+        parts.append((f"without the source {what} ({named})", others))
     return parts
 
 

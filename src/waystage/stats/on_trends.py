@@ -72,7 +72,8 @@ def answer(
         f"{fitted.explained:.0%} of the variance"
     )
     if left_out:
-        notes.append(f"left out, since a value is unknown: {', '.join(left_out)}")
+        named = ", ".join(code + "*" * rehearsal for code in left_out)
+        notes.append(f"left out, since a value is unknown: {named}")
     said = list(warnings(found))
     said += [f"{target}: left out, since of none of its languages everything is known" for target in lacking]
     if first.note:
@@ -206,7 +207,7 @@ def _sentence(
     assert question.against is not None
     what = SPOKEN[question.against]
     if question.against == "distance":
-        what += f" from {_reference(question, found)}"
+        what += f" from {_reference(question, found, '*' * rehearsal)}"
     beside = f", adjusted for {', '.join(SPOKEN[name] for name in question.beside)}" if question.beside else ""
     behind = words.numbers(slope.interval, len(found.seeds))
     rate = f"{slope.interval.estimate:+.2f} points per standard deviation ({behind}){beside}"
@@ -232,6 +233,8 @@ def _said(gain: str, what: str, rate: str, where: str, word: str, why: str) -> s
     return f"{gain} is not shown to go with {what}: {rate}, {where}"
 
 
-def _reference(question: QuestionLike, found: Contrast) -> str:
+def _reference(question: QuestionLike, found: Contrast, star: str) -> str:
     said = question.reference
-    return f"the source language ({found.source_language})" if said == "source" else str(said)
+    if said == "source":
+        return f"the source language ({found.source_language}{star})"
+    return f"the language of {found.a}" if said == "intermediate" else f"{said}{star}"
