@@ -109,7 +109,7 @@ def _comparable(rows: Any, zero: str, untrained: list[str]) -> tuple[Any, list[s
 
 
 def _additive(results: Results, rows: Any) -> list[dict[str, Any]]:
-    """How much of the matrix is more than good arms and easily moved targets."""
+    """How much of the matrix is more than arms that are good on every target."""
     from waystage.stats.gains import interaction
 
     said = []

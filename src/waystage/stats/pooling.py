@@ -20,7 +20,8 @@ from scipy.special import fdtrc, stdtrit
 
 @dataclass(frozen=True)
 class Additive:
-    """`interaction_share`: of the variance between cells beyond noise, the part that no additive model explains."""
+    """`interaction_share`: of the variance between arms within a target, beyond noise, the part that no additive model
+    explains. How high a target's scores are is no part of it: whatever the arms do, that differs most."""
 
     f: float
     df: tuple[float, float]
@@ -51,8 +52,8 @@ def additive(scores: Any) -> Additive:
     shrink = _box(noise, axis=1) * _box(noise, axis=0)
     dfs = (df * shrink, df * (seeds - 1) * shrink)
     signal = max(0.0, (between - error) / seeds)
-    main = _main_variance(cells, error / seeds + signal)
-    share = signal / (signal + main) if signal + main else 0.0
+    arm = max(0.0, float(cells.mean(axis=1).var(ddof=1)) - (error / seeds + signal) / targets)
+    share = signal / (signal + arm) if signal + arm else 0.0
     return Additive(f, dfs, float(fdtrc(*dfs, f)), share, residuals, (error / seeds) ** 0.5)
 
 
@@ -91,12 +92,6 @@ def partially_pooled(gains: Any, variances: Any, df: float, *, level: float = 0.
 
 def _doubly_centred(cells: Any) -> Any:
     return cells - cells.mean(axis=0, keepdims=True) - cells.mean(axis=1, keepdims=True) + cells.mean()
-
-
-def _main_variance(cells: Any, residual: float) -> float:
-    """Variance of arm and target effects, free of what residuals add to the spread of means."""
-    parts = [(cells.mean(axis=1), cells.shape[1]), (cells.mean(axis=0), cells.shape[0])]
-    return float(sum(max(0.0, float(means.var(ddof=1)) - residual / count) for means, count in parts))
 
 
 def _box(noise: Any, axis: int) -> float:
