@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,20 @@ def test_treebanks_of_a_language_are_pooled_in_the_order_of_their_names(tmp_path
         write(tmp_path, f"ud/{name}-ud-test.conllu", ud(f"1 {name[-1]} _ X _ _ 0 root _ _"))
     found = read("udpos", tmp_path, "test", "fr")[0]
     assert [(e.id, e.words) for e in found] == [("0", ("a",)), ("1", ("b",))]
+
+
+def test_of_two_releases_of_the_treebanks_each_language_is_read_from_one(tmp_path: Path) -> None:
+    """XTREME-R's preparation leaves both: 2.5, and 2.7 for the languages that it adds."""
+    for release in ("2.5", "2.7"):
+        for name in ("UD_French-A/fr_a", "UD_Wolof-W/wo_w"):
+            text = ud(f"1 v{release} _ X _ _ 0 root _ _")
+            write(tmp_path, f"ud-treebanks-v{release}/{name}-ud-test.conllu", text)
+    for task in ("udpos", "supertags"):
+        assert [e.words for e in read(task, tmp_path, "test", "fr")[0]] == [("v2.5",)]
+        assert [e.words for e in read(task, tmp_path, "test", "wo")[0]] == [("v2.7",)]
+    shutil.move(tmp_path / "ud-treebanks-v2.5", tmp_path / "ud-treebanks-v2.8")
+    with pytest.raises(DataError, match=r"v2.8/.*fr_a-ud-test.conllu: is also in .*v2.7/UD_French-A: leave one"):
+        read("udpos", tmp_path, "test", "fr")
 
 
 def test_the_reader_of_treebanks_agrees_with_the_official_preparation(xtreme_example: Path) -> None:

@@ -69,13 +69,27 @@ def _groups(root: Path, layout: Files, split: str, language: str) -> tuple[tuple
     if "*" in patterns[0]:
         found = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
         # XTREME pools the treebanks of a language in the order of their file names
-        return tuple((path,) for path in sorted(found, key=lambda path: (path.name, str(path))))
+        ordered = sorted(_released(root, layout, language, found), key=lambda path: (path.name, str(path)))
+        known: dict[str, Path] = {}
+        for path in ordered:
+            if (other := known.setdefault(path.name.removesuffix(".gz"), path)) != path:
+                raise DataError(f"is also in {other.parent}: leave one of the two, or its rows are read twice", path)
+        return tuple((path,) for path in ordered)
     paths = tuple(root / pattern for pattern in patterns)
     there = tuple(path for path in paths if path.is_file())
     if len(there) == len(paths):
         return (paths,)
     optional = layout.format == "bucc" and len(there) == 2 and there == paths[:2]
     return (there,) if optional else ()
+
+
+def _released(root: Path, layout: Files, language: str, found: set[Path]) -> set[Path]:
+    """Of several releases of a collection, which share most of their files, the one that this language is read from."""
+    among = {path.relative_to(root).parts[0] for path in found}
+    release = layout.releases.get(language, layout.releases.get("", ""))
+    if len(among) < 2 or release not in among:
+        return found
+    return {path for path in found if path.relative_to(root).parts[0] == release}
 
 
 def identify(root: Path, task: Task, split: str, languages: tuple[str, ...]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ The labels are the categories that carry most words of English text; every rarer
 
 from waystage.tasks.benchmarks import XTREME_R, words
 from waystage.tasks.task import Files, Task
+from waystage.tasks.udpos import RELEASES
 
 CATEGORIES = words(
     r"N N/N NP NP[nb]/N NP\NP NP/NP NP/N (NP\NP)/NP (NP\NP)/(NP\NP) (NP\NP)/N (NP\NP)/(S[dcl]/NP) (NP\NP)/(S[dcl]\NP) "
@@ -69,7 +70,7 @@ TASKS = (
         licence="by treebank, CC BY-SA 3.0/4.0 to CC BY-NC-SA",
         non_commercial=True,
         files=tuple(
-            Files(path=path, format="conllu", columns={"words": "tokens", "tags": "syntax"})
+            Files(path=path, format="conllu", columns={"words": "tokens", "tags": "syntax"}, releases=RELEASES)
             for path in (
                 "ud/UD_*/{lg}_*-ud-{split}.conllu",
                 "ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu",

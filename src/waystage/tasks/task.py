@@ -54,6 +54,7 @@ class Files(Layout):
     path: str | tuple[str, ...]
     format: str = "tsv"  # a function of waystage.sources.formats
     header: tuple[str, ...] = ()  # names of the columns of a file that does not name them itself
+    releases: Mapping[str, str] = field(default_factory=dict)  # language -> folder to take of several; "" is the others
 
 
 @dataclass(frozen=True, kw_only=True)

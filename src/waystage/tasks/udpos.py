@@ -13,6 +13,7 @@ ENGLISH_NAMES = {
     "ta": "Tamil", "te": "Telugu", "th": "Thai", "tl": "Tagalog", "tr": "Turkish", "ur": "Urdu",
     "vi": "Vietnamese", "yo": "Yoruba", "zh": "Chinese",
 }  # fmt: skip
+RELEASES = {"": "ud-treebanks-v2.5", **dict.fromkeys(words("lt pl uk wo ro"), "ud-treebanks-v2.7")}  # XTREME-R has both
 MORE = words("am bho bm br bxr cy fo ga mt myv pcm ug")
 WORDS = {"words": "tokens", "tags": "tags"}
 
@@ -39,7 +40,10 @@ TASKS = (
         files=(
             Files(path="udpos/{split}-{lg}.tsv", format="words", columns=WORDS, rows={"train/en": 21_253}),
             Files(path="ud/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
-            Files(path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
+            Files(
+                path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS,
+                releases=RELEASES,
+            ),
         ),
         epochs=10,
         note="the hub copy keeps split words apart, so its tokens differ from the benchmark's",
@@ -56,8 +60,11 @@ TASKS = (
         licence="by treebank, CC BY-SA 3.0/4.0",
         files=(
             Files(path="ud/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
-            Files(path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
+            Files(
+                path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS,
+                releases=RELEASES,
+            ),
         ),
         epochs=10,
     ),
-)
+)  # fmt: skip
