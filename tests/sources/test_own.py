@@ -81,6 +81,15 @@ def test_another_process_reads_it_from_the_identity(tmp_path: Path) -> None:
     assert str(tmp_path) not in json.dumps(source)
 
 
+def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
+    """Its rows would be kept under the name of those that were planned."""
+    task = mine(tmp_path)
+    source = sources.identify(task, "files", "test", ("en",))
+    changed = mine(tmp_path, 201)
+    with pytest.raises(DataError, match=r"en.jsonl: changed since the study was planned .*: plan again"):
+        list(sources.read(changed, source, "test", "en", place=sources.places(changed, "files"), notes=sources.Notes()))
+
+
 def test_a_change_of_content_is_another_identity(tmp_path: Path) -> None:
     before = sources.identify(mine(tmp_path), "files", "test", ("en",))
     assert sources.identify(mine(tmp_path), "files", "test", ("en",)) == before

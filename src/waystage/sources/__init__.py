@@ -118,6 +118,7 @@ def _read(
     if kind == "union":
         return _union(identity["members"], split, language, place, notes)
     if kind == "files":
+        own.check_unchanged(task, split, language, identity)
         return own.read(task, split, language, notes)
     if kind == "hub":
         from waystage.sources import hub

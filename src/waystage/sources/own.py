@@ -234,6 +234,15 @@ def identify(said: Task, split: str, languages: tuple[str, ...]) -> dict[str, An
     return {"kind": "files", "declared": declared(said), "sha256": content}
 
 
+def check_unchanged(said: Task, split: str, language: str, identity: Mapping[str, Any]) -> None:
+    """The file must still be the one that the study was planned with: what is kept would bear the name of the other."""
+    path = _path(said, split, language)
+    now = identify(said, split, (language,))["sha256"][language]
+    if now != identity["sha256"][language]:
+        planned = identity["sha256"][language][:12]
+        raise DataError(f"changed since the study was planned (sha256 {now[:12]}, planned {planned}): plan again", path)
+
+
 def _path(said: Task, split: str, language: str) -> Path:
     for layout in said.files:
         if split in layout.splits and language in layout.languages:
