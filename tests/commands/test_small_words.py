@@ -127,6 +127,18 @@ def test_what_would_have_no_effect_is_refused(study: Path, tmp_path: Path) -> No
             CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False)
 
 
+def test_one_broken_study_does_not_hide_the_others(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "studies").mkdir()
+    study.rename(tmp_path / "studies" / "good.toml")
+    (tmp_path / "studies" / "bad.toml").write_text("partition = 'gpu'\n")  # a profile of a cluster, say
+    monkeypatch.chdir(tmp_path)
+    bad, good = json.loads(said("list", "studies", "--json").stdout)
+    assert bad["title"].startswith("cannot be read: ") and bad["arms"] is None
+    assert good["title"] == "Nothing there" and good["arms"] == 1
+
+
 def test_show_shows_all_that_it_is_asked_for() -> None:
     both = said("show", "xnli", "sw").stdout
     assert "XNLI" in both and "Swahili" in both

@@ -13,7 +13,7 @@ from typing import Any
 from waystage import languages as language_table
 from waystage import tasks as task_table
 from waystage.commands.output import as_json, say, size, table
-from waystage.errors import InputError, UnknownName
+from waystage.errors import InputError, StudyError, UnknownName
 from waystage.models import shapes
 
 WHAT = ("tasks", "models", "languages", "studies", "engines", "benchmarks")
@@ -69,9 +69,15 @@ def _studies() -> tuple[list[str], list[list[Any]]]:
     from waystage.study import load
 
     found = sorted(Path("studies").glob("*.toml")) if Path("studies").is_dir() else []
-    rows = []
+    rows: list[list[Any]] = []
     for path in found:
-        study = load(path)
+        try:
+            study = load(path)
+        except StudyError as error:  # the others are not worse for it
+            count = len(error.problems)
+            said = f"cannot be read: {count} problem{'s' if count > 1 else ''}, named by: waystage show {path}"
+            rows.append([str(path), said, None, None, None])
+            continue
         rows.append([str(path), study.title, len(study.intermediate), len(study.target_tasks()), len(study.seeds)])
     return ["file", "title", "arms", "targets", "seeds"], rows
 
