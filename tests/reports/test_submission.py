@@ -57,6 +57,13 @@ def done(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Results
     return results
 
 
+def test_answers_to_dev_data_are_no_submission(done: Results, tmp_path: Path) -> None:
+    """They would be written as the answers to the tests."""
+    study = done.study.model_copy(update={"evaluate_on": "dev", "targets": ("xnli",)})
+    with pytest.raises(InputError, match=r"scored on dev .* a submission answers the tests"):
+        export(waystage.load(study, store=done.store), tmp_path / "out", seed=1)
+
+
 def test_what_is_written_is_what_the_validator_wants(done: Results, tmp_path: Path) -> None:
     written = export(done, tmp_path, arm="none", seed=1)
     assert {str(p.relative_to(tmp_path)) for p in written} == {

@@ -28,6 +28,11 @@ def export(
     """Write what has been predicted so far; returns the files. Refuses rehearsals: they are no submission."""
     if results.rehearsal:
         raise InputError("a rehearsal cannot be handed in: its languages are artificial. Export the real run instead")
+    if results.study.evaluate_on != "test":
+        raise InputError(
+            f"the study is scored on {results.study.evaluate_on} (evaluate_on), and a submission answers the tests: "
+            "run and export it with --set evaluate_on=test"
+        )
     known = results.study.intermediate
     if arm is not None and arm not in known:
         raise InputError(f"the study has no arm {arm!r}{did_you_mean(arm, known)}; it has {', '.join(known)}")
