@@ -51,6 +51,7 @@ class Results:
         import pandas
 
         frame = pandas.DataFrame(self._rows(), columns=[*COLUMNS])
+        frame = frame.astype({"headline": bool, "value": float})  # also before anything is scored: it is asked by
         if self.rehearsal:
             frame["note"] = REHEARSAL
         return frame
@@ -132,7 +133,7 @@ def load(
             plan(rehearsed(said, four_bits=True)[0])
         said, substitutions = rehearsed(said, full=full)
     where = store if isinstance(store, Store) else Store(store or default_root())
-    locked = lock.Lock() if isinstance(study, Study) else lock.read(lock.beside(Path(study)))
+    locked = lock.Lock() if isinstance(study, Study) else lock.of(Path(study))
     path = "" if isinstance(study, Study) else str(study)
     options = ["--full"] * (rehearsal and full) + [word for one in overrides or () for word in ("--set", one)]
     return Results(said, plan(said, locked), where, tuple(substitutions), path, locked, tuple(options))

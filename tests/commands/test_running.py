@@ -72,3 +72,8 @@ def test_a_rehearsal_with_a_model_of_the_hub_stays_a_rehearsal(tmp_path: Path, m
     assert again.study.seeds == (7,)
     assert again.plan.unresolved == ()
     assert lock.read(lock.beside(study)).models == {"somebody/tiny": "0" * 40}
+
+
+def test_the_table_of_scores_is_one_before_anything_is_scored(tmp_path: Path) -> None:
+    scores = load("studies/quickstart.toml", rehearsal=True, store=tmp_path).scores
+    assert len(scores[scores.headline].groupby(["target", "intermediate"]).value.mean()) == 0
