@@ -16,7 +16,7 @@ from waystage.study.stages import StudyPlan, plan
 
 @pytest.fixture(autouse=True)
 def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "identify", lambda task, source, split, languages, lock: {"kind": source})
+    monkeypatch.setattr(sources, "identify", lambda task, source, split, languages, lock=None: {"kind": source})
 
 
 def study(**more: Any) -> Study:
@@ -154,6 +154,19 @@ def test_reading_targets_train_on_squad_and_choice_targets_on_two_tasks_in_a_row
     copa = cells["xcopa"].inputs["checkpoint"]
     siqa = copa.inputs["start"]  # type: ignore[union-attr]
     assert [s.config["members"][0]["task"] for s in (siqa, copa)] == ["siqa", "copa"]  # type: ignore[union-attr]
+
+
+def test_what_is_scored_and_what_sets_a_threshold_is_all_of_the_data() -> None:
+    """The few dev examples of a look while training are for choosing a checkpoint alone."""
+    searched = study(targets=["bucc", "xnli"], intermediate={"none": {}}, source="world")
+    cells = {cell.target: cell.evaluate for cell in plan(searched).cells}
+    assert cells["bucc"].inputs["dev_tokens"].config.get("examples") is None  # type: ignore[union-attr]
+    (looked,) = cells["xnli"].inputs["checkpoint"].inputs["dev"]  # type: ignore[union-attr,misc]
+    assert looked.config["examples"] == 500  # type: ignore[union-attr]
+    on_dev = plan(study(targets=["bucc", "xnli"], intermediate={"none": {}}, evaluate_on="dev"))
+    for cell in on_dev.cells:
+        tokens = cell.evaluate.inputs["tokens"]
+        assert "examples" not in tokens.config, cell.target  # type: ignore[union-attr]
 
 
 def test_source_languages_without_data_are_left_out_and_said() -> None:

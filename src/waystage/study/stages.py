@@ -259,7 +259,8 @@ class _Planner:
         self, asked: Asked, arm: str, target: Task, languages: tuple[str, ...], checkpoint: Chain, selection: str = ""
     ) -> Stage:
         data = self.data
-        recipe = data.recipe("target", [target])
+        # Looks at dev data while training take a few of them; what is scored, or sets a threshold, takes all.
+        recipe = data.recipe("target", [target]).without("eval_examples")
         tokens = data.tokens(asked.model, target, self.study.evaluate_on, languages, recipe)
         inputs: dict[str, Stage | Chain] = {"rows": rows_of(tokens), "tokens": tokens}
         if checkpoint:
