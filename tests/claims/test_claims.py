@@ -150,6 +150,7 @@ def test_a_rehearsal_gets_no_verdict_on_any_claim():
     judged = claims.verdicts(results(study(source="world"), PUBLISHED))
     assert {one.verdict.word for one in judged} == {"not tested"}
     assert all(one.difference is None and one.in_rehearsal for one in judged)
+    assert not any(one.in_rehearsal.startswith("not tested") for one in judged), "the word stands before it already"
     (squad,) = [one for one in judged if one.claim.id == "1-squad"]
     assert squad.in_rehearsal.startswith("reproduced")
     assert squad.measured.interval.low is not None

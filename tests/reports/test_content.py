@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from synthetic import results, study
 
-from waystage.reports import write
+from waystage.graph.stage import Stage
+from waystage.reports import made, write
 from waystage.reports.content import content
 from waystage.reports.plots import every
 from waystage.results import Results
@@ -248,6 +249,22 @@ def test_no_learning_curve_hides_behind_another(tmp_path: Path) -> None:
         (own,) = [plot for plot in drawn if plot.title == f"training on xnli, seed 1, {model}"]
         titles = re.findall(r"<title>(xnli after [^<]*)</title>", own.svg)
         assert sorted(set(titles)) == sorted(f"xnli after {arm}, {code}" for arm in arms for code in ("de", "en"))
+
+
+def test_what_was_read_in_two_ways_has_a_line_for_each() -> None:
+    """A part of a split beside the whole of it, the tokenizers of two models: no count hides another."""
+    rows = Stage(kind="rows", name="rows", config={"task": "mnli", "split": "train"})
+    found: made.Records = {"rows": (rows, {"facts": {"languages": {"en": {"examples": 9000}}}})}
+    for name, used in (("a", 9000), ("a", 500), ("b", 500)):
+        stage = Stage(kind="tokens", name="tokens", inputs={"rows": rows}, config={
+            "tokenizer": {"name": name, "revision": "1"}, "max_length": 128, "examples": used,
+        })  # fmt: skip
+        facts = {"examples": used, "units": used, "tokens": used * 30}
+        found[f"{name} {used}"] = (stage, {"facts": {"languages": {"en": facts}}})
+    said = made.data(None, found)  # type: ignore[arg-type]
+    assert [(one["examples"], one["tokenizer"], one["used"], one["tokens"]) for one in said] == [
+        (9000, "a", 9000, 270_000), (9000, "a", 500, 15_000), (9000, "b", 500, 15_000)
+    ]  # fmt: skip
 
 
 def test_languages_say_what_they_are(whole: Results, rehearsal: Results) -> None:

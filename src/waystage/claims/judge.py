@@ -140,6 +140,7 @@ def _told(
     word, would = verdict, ""
     if results.rehearsal:
         would = verdict.word + (f" ({verdict.why})" if verdict.why else "")
+        would = verdict.why if verdict.word == "not tested" else would  # not the same word twice
         word = rules.not_tested(REHEARSAL)
     return Judged(claim, model, source, word, measured, reach, differs, clash, difference, results.rehearsal, would)
 

@@ -116,7 +116,7 @@ def _several(contrasts: Sequence[Contrast], what: str) -> Measured:
     if len(contrasts) > 1:
         gains = [one.interval() for one in whole]
         surely = sum(gain.low is not None and gain.low > 0 for gain in gains)
-        notes.insert(0, f"{surely} of {len(gains)} arms gain beyond doubt, each by itself")
+        notes.insert(0, f"{surely} of {len(gains)} arms gain, each with an interval above zero")
     return Measured(
         interval=_mean(whole, seeds),
         seeds=len(seeds),

@@ -219,19 +219,32 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
 
 
 def data(results: Results, found: Records) -> list[dict[str, Any]]:
-    """Per task, split and language: examples, what was left out, tokens, truncation. One row per language."""
+    """Per task, split and language: examples, what was left out, and what each tokenizer made of those that were used.
+
+    One split is often read in several ways: in part and as a whole, by the tokenizers of several models.
+    """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    read: dict[tuple[str, str, str], dict[tuple[Any, ...], dict[str, Any]]] = defaultdict(dict)
     for stage, record in found.values():
         if not record or stage.kind not in ("rows", "tokens"):
             continue
         of = _rows(stage)
         for code, facts in _facts(results, stage, record).items():
-            row = rows.setdefault(
-                (of.config["task"], of.config["split"], code),
-                {"task": of.config["task"], "split": of.config["split"], "language": code},
-            )
-            row.update(_row_facts(facts) if stage.kind == "rows" else _token_facts(facts))
-    return list(rows.values())
+            key = (of.config["task"], of.config["split"], code)
+            row = rows.setdefault(key, {"task": key[0], "split": key[1], "language": code})
+            if stage.kind == "rows":
+                row.update(_row_facts(facts))
+            else:
+                said = _token_facts(facts) | {"tokenizer": _tokenizer(stage)}
+                way = (said["tokenizer"], stage.config.get("max_length"), said.get("used"))
+                read[key][way] = said
+    return [row | said for key, row in rows.items() for said in (read[key].values() or [{}])]
+
+
+def _tokenizer(stage: Stage) -> str:
+    said = stage.config.get("tokenizer") or {}
+    name, revision = said.get("name", ""), said.get("revision", "")
+    return f"{name} {revision[:8]}".strip() if name == "local" else name
 
 
 def _rows(stage: Stage) -> Stage:
@@ -262,6 +275,8 @@ def _token_facts(facts: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         key: facts[key] for key in ("units", "tokens", "truncated", "words", "pieces") if key in facts
     }
+    if "examples" in facts:
+        found["used"] = facts["examples"]
     if found.get("words") and "pieces" in found:
         found["pieces_per_word"] = found["pieces"] / found["words"]
     if found.get("units"):  # what the model reads at once: an example, a window of a long one, an option

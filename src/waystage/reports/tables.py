@@ -271,15 +271,15 @@ def data(content: dict[str, Any]) -> Table:
     rows = [
         (
             d["task"], d["split"], codes.get(d["language"], d["language"]), d.get("examples"),
-            d.get("left_out_rows"), d.get("tokens"), d.get("tokens_each"), d.get("truncated"),
-            d.get("pieces_per_word"),
+            d.get("left_out_rows"), d.get("used"), d.get("tokenizer", ""), d.get("tokens"), d.get("tokens_each"),
+            d.get("truncated"), d.get("pieces_per_word"),
         )
         for d in content["data"]
     ]  # fmt: skip
     columns = (
         Column("task"), Column("split"), Column("language"), Column("examples", "many"), Column("left out", "many"),
-        Column("tokens", "many"), Column("tokens each", "score"), Column("truncated", "many"),
-        Column("pieces per word", "score"),
+        Column("used", "many"), Column("tokenizer"), Column("tokens", "many"), Column("tokens each", "score"),
+        Column("truncated", "many"), Column("pieces per word", "score"),
     )  # fmt: skip
     return Table("data", "The data, as it was read and tokenised", columns, tuple(rows))
 
