@@ -71,6 +71,12 @@ def test_the_manifest_tells_the_story(diamond: Plan, store: Store) -> None:
     assert found["peak_memory"] > 1_000_000
 
 
+def test_the_time_of_earlier_tries_counts(step: Step, store: Store) -> None:
+    resumed = step(earlier=3600.0)
+    execute(Plan([resumed]), store, Inline())
+    assert 3600 <= store.manifest(resumed.fingerprint)["seconds"] < 3660
+
+
 @pytest.mark.parametrize("engine", ["inline", "local"])
 def test_a_failure_stops_only_what_hangs_on_it(
     step: Step, store: Store, engine: str, request: pytest.FixtureRequest

@@ -122,6 +122,8 @@ def test_time_left_follows_the_pace_of_what_has_finished() -> None:
     assert State("r", both, started=now - 20).left() == pytest.approx(20, rel=0.01)
     known = {"a": twice_as_slow, "b": row("running", started=now - 30, step=75, of=100)}
     assert State("r", known, started=now - 50).left() == pytest.approx(10, rel=0.02)
+    resumed = {"a": twice_as_slow, "b": row("running", started=now - 30, step=75, of=100, first=60)}
+    assert State("r", resumed, started=now - 50).left() == pytest.approx(50, rel=0.02)
     overdue = {"a": twice_as_slow, "b": row("running", started=now - 300)}
     assert State("r", overdue, started=now - 320).left() == 0.0
 

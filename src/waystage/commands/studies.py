@@ -240,7 +240,7 @@ def pinned(
     from waystage.study import lock
 
     file = lock.beside(path)
-    found = lock.complete(results.study, results.plan.hub_tasks, lock.read(file), results.plan.hub_models)
+    found = lock.complete(results.study, results.plan.hub_tasks, results.lock, results.plan.hub_models)
     lock.write(file, found)
     told = f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}"
     typer.echo(told, err=True)  # not between the lines of --json

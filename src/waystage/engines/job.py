@@ -202,7 +202,8 @@ def _run(
                 "facts": facts,
                 "started": started.isoformat(timespec="seconds"),
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "seconds": round(time.perf_counter() - clock, 3),
+                # what a killed try left to go on from was paid for too
+                "seconds": round(time.perf_counter() - clock + (facts or {}).get("earlier_seconds", 0.0), 3),
                 "peak_memory": max(most, memory.peak()),
                 "engine": engine,
                 "device": device,

@@ -198,10 +198,11 @@ class Scheduler:
             self.queued.discard(fingerprint)
             self.running.add(fingerprint)
             started = message.get("at", time.time())
-            self._mark(fingerprint, status="running", started=started, ended=0.0, step=0, log=message["log"])
+            self._mark(fingerprint, status="running", started=started, ended=0.0, step=0, first=0, log=message["log"])
             return
         if event == "progress":
-            self._mark(fingerprint, **{key: message[key] for key in ("step", "of", "loss", "rate") if key in message})
+            told = ("step", "of", "first", "loss", "rate")
+            self._mark(fingerprint, **{key: message[key] for key in told if key in message})
             return
         self.running.discard(fingerprint)
         self.queued.discard(fingerprint)

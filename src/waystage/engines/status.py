@@ -42,6 +42,7 @@ class Row:
     ended: float = 0.0
     step: int = 0
     of: int = 0
+    first: int = 0  # where this try began: after a kill not at the first step
     loss: float | None = None
     rate: float | None = None  # examples per second
     note: str = ""  # why it runs, why it failed, was skipped or waits
@@ -53,7 +54,8 @@ class Row:
     @property
     def left(self) -> float | None:
         """Seconds until a running stage ends, by its own pace; None before its first step."""
-        return self.seconds / self.step * (self.of - self.step) if self.step and self.of else None
+        here = self.step - self.first
+        return self.seconds / here * (self.of - self.step) if here > 0 and self.of else None
 
 
 @dataclass

@@ -16,6 +16,7 @@ from waystage.errors import StudyError
 from waystage.graph.files import write_text
 from waystage.models.identity import local_folder
 from waystage.models.shapes import is_standin
+from waystage.study.read import files
 from waystage.study.schema import Study
 from waystage.tasks.task import Task
 
@@ -39,6 +40,17 @@ def read(path: Path) -> Lock:
         return Lock()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError) as error:
         raise StudyError([f"is damaged ({error}): remove it, and the next run writes a new one"], path) from None
+
+
+def of(study: Path) -> Lock:
+    """What the lock of a study says; where it is silent, that of the file which it extends: they share stages."""
+    models: dict[str, str] = {}
+    data: dict[str, str] = {}
+    for file in reversed(files(study)):
+        found = read(beside(file))
+        models |= found.models
+        data |= found.data
+    return Lock(models, data)
 
 
 def write(path: Path, lock: Lock) -> None:

@@ -74,6 +74,7 @@ class State:
     tokens: int = 0
     units: int = 0
     also: dict[str, list[Any]] = field(default_factory=dict)  # selection -> its best value, step and file
+    seconds: float = field(default=0.0, compare=False)  # that all tries took until the last checkpoint
 
     @property
     def files(self) -> set[str]:
@@ -96,7 +97,7 @@ def train(job: Job) -> Trained:
     state = resume(job, weights)
     adam = Adam.of(job.recipe)
     begun, first, units, tokens = time.monotonic(), state.step, state.units, state.tokens
-    saved = told = begun
+    saved, told, earlier = begun, begun, state.seconds
     network.train()
     while state.step < steps and not _patience_ended(job, state):
         rate = linear_rate(state.step, steps, adam.learning_rate, float(job.recipe.get("warmup", 0.1)))
@@ -105,11 +106,12 @@ def train(job: Job) -> Trained:
         if now - told > 0.5 or state.step == steps:
             told = now
             speed = (state.units - units) / (now - begun)
-            job.progress({"step": state.step, "of": steps, "loss": state.losses[-1], "rate": speed})
+            job.progress({"step": state.step, "of": steps, "first": first, "loss": state.losses[-1], "rate": speed})
         if job.dev and (state.step % int(job.recipe.get("eval_every", 1000)) == 0 or state.step == steps):
             _look(job, weights, state)
             network.train()
         if network.ranks.told(now - saved > job.checkpoint_seconds) and state.step < steps:
+            state.seconds = earlier + now - begun
             save(job, weights, state)
             saved = time.monotonic()
     kept, others = state.step, _others(job, weights, state)
@@ -123,6 +125,8 @@ def train(job: Job) -> Trained:
         "tokens_per_second": round((state.tokens - tokens) / max(seconds, 1e-9), 1),
         "micro_tokens": job.micro_tokens,
     }  # fmt: skip
+    if earlier:
+        facts["earlier_seconds"] = round(earlier, 3)
     if network.ranks.size > 1:
         facts |= {"processes": network.ranks.size, "sharded": network.ranks.sharded}
     return Trained(weights, state, kept, facts, others)

@@ -31,7 +31,8 @@ def run(config: dict[str, Any], inputs: dict[str, Any], out: Path, context: Any)
     (out / "b.txt").write_text(digest.hexdigest())
     return {"device": context.device, "cuda": os.environ.get("CUDA_VISIBLE_DEVICES"), "pid": os.getpid(),
             "omp": os.environ.get("OMP_NUM_THREADS"),
-            "team": {key: value for key, value in os.environ.items() if key.startswith("PET_")}}  # fmt: skip
+            "team": {key: value for key, value in os.environ.items() if key.startswith("PET_")},
+            **({"earlier_seconds": config["earlier"]} if "earlier" in config else {})}  # fmt: skip
 
 
 def _behave(config: dict[str, Any], context: Any) -> None:
