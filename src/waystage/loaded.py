@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from waystage.reports.plots import Plot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Loaded(Results):
     """`scores` is a DataFrame, `question(1)` and `figure("gains")` display themselves, `report()` writes the page.
 
@@ -51,16 +51,18 @@ class Loaded(Results):
 
         return named(self.content, name)
 
-    def report(self, path: str | Path, format: str = "html") -> Path:
-        """The report as a file: html, md, latex, csv, json, or a folder of figures."""
+    def report(self, path: str | Path, format: str | None = None) -> Path:
+        """The report as a file: html, md, latex, csv, json, or a folder of figures; by default as its name ends."""
         from waystage import reports
 
-        return reports.write(self, path, format)
+        return reports.write(self, path, format or reports.ending(path) or "html")
 
     def __str__(self) -> str:
         from waystage.reports.terminal import lines
 
         return "\n".join(lines(self.content))
+
+    __repr__ = __str__  # what a bare `results` shows in a terminal
 
     def _repr_html_(self) -> str:
         from html import escape

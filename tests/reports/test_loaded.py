@@ -39,6 +39,20 @@ def test_a_figure_displays_itself(whole: Results) -> None:
         mine.figure("gainz")
 
 
+def test_the_end_of_a_name_decides_what_is_written(whole: Results, tmp_path: Path) -> None:
+    mine = loaded(whole)
+    assert mine.report(tmp_path / "tables.tex").read_text().startswith("% needs")
+    assert mine.report(tmp_path / "page").read_text().startswith("<!doctype html>")
+    with pytest.raises(UnknownName, match="'doc'"):
+        mine.report(tmp_path / "page.doc")
+
+
+def test_a_bare_name_at_a_prompt_shows_what_was_found(whole: Results) -> None:
+    mine = loaded(whole)
+    assert repr(mine) == str(mine)
+    assert repr(mine.question(1)) == mine.question(1).sentence
+
+
 def test_what_is_not_there_is_said(whole: Results, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no question 3: the study asks 2, counted from 1 to 2"):
         loaded(whole).question(3)

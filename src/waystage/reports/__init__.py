@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from waystage.reports.beside import compare as compare
     from waystage.reports.exports import FORMATS as FORMATS
+    from waystage.reports.exports import ending as ending
     from waystage.reports.exports import figure as figure
     from waystage.reports.exports import write as write
     from waystage.reports.exports import write_figure as write_figure
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "FORMATS": "exports",
     "compare": "beside",
+    "ending": "exports",
     "figure": "exports",
     "summary": "terminal",
     "text": "terminal",

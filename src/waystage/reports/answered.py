@@ -8,7 +8,7 @@ from typing import Any
 from waystage.reports import page, plots
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answered:
     """An answer for each model and source language: `answers` has every number; shown, it is the page's part on it."""
 
@@ -25,6 +25,8 @@ class Answered:
 
     def __str__(self) -> str:
         return self.sentence
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         parts = [(answer, plots.of_answer(answer, self.content)) for answer in self.answers]

@@ -18,6 +18,14 @@ from waystage.reports.plots import Plot, every, named
 from waystage.reports.tables import Table, scores, tables
 from waystage.results import Results, labelled
 
+SUFFIXES = {"tex": "latex", "htm": "html"}
+
+
+def ending(path: str | Path) -> str:
+    """The format that the end of a file's name stands for; empty without one."""
+    suffix = Path(path).suffix[1:].lower()
+    return SUFFIXES.get(suffix, suffix)
+
 
 def write(results: Results, path: str | Path, format: str = "html", *, command: str = "") -> Path:
     """Write the report and give the path back.
