@@ -299,6 +299,21 @@ def test_a_threshold_is_not_chosen_on_the_test(tmp_path: Path) -> None:
     assert plan(made).cells
 
 
+def test_a_threshold_is_from_dev_where_a_language_has_it_and_said_where_not(tmp_path: Path) -> None:
+    """One language without dev data took them from all others, whose thresholds were then chosen on the test."""
+    for name in ("dev-sw", "test-sw", "test-de"):
+        (tmp_path / f"{name}.tsv").write_text(f"neno {name}\tword\n")
+    files = {"dev": {"sw": str(tmp_path / "dev-sw.tsv")}}
+    files["test"] = {code: str(tmp_path / f"test-{code}.tsv") for code in ("sw", "de")}
+    task = {"mine": {"form": "retrieval", "options": {"mode": "margin"}, "files": files}}
+    made = plan(study(["mine"], {}, source="hub", intermediate={"none": {}}, task=task, languages=["sw", "de"]))
+    (cell, *_) = made.cells
+    assert cell.evaluate.inputs["dev_rows"].config["languages"] == ["sw"]  # type: ignore[union-attr]
+    assert cell.evaluate.config["languages"] == ["sw", "de"]
+    (said,) = made.left_out
+    assert said.startswith("mine: a threshold from dev data") and said.endswith("in de")
+
+
 def test_a_file_that_holds_all_splits_is_compared_too(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / f"{name}.tsv").write_text("a\tb\tl\n" + "".join(f"a {i}\tb\tyes\n" for i in range(40)))

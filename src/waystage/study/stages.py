@@ -284,14 +284,25 @@ class _Planner:
             config |= {"layer": searched_layer(asked.model, target), "pooling": "mean"}
             if self.study.sweep:
                 config["sweep"] = True
-            if target.options.get("mode") == "margin" and data.has_dev(target, languages):
-                dev = data.tokens(asked.model, target, "dev", languages, recipe)
+            mined = target.options.get("mode") == "margin"
+            codes = data.once(("dev of", target.name), partial(self.mined, target, languages)) if mined else ()
+            if codes:
+                dev = data.tokens(asked.model, target, "dev", codes, recipe)
                 inputs |= {"dev_rows": rows_of(dev), "dev_tokens": dev}
                 if self.study.sweep:
                     config["sweep_threshold"] = "dev"
         where = (f", {asked.code}" if asked.code else "") + (f", by {selection}" if selection else "")
         name = f"evaluate {target.name} after {arm} on {short(asked.model)}{where}"
         return Stage(kind="evaluate", name=name, config=config, inputs=inputs, places=data.places(asked.model))
+
+    def mined(self, target: Task, languages: tuple[str, ...]) -> tuple[str, ...]:
+        """The languages that have dev data to choose a threshold on. Of the others it is said where theirs is from."""
+        codes = tuple(code for code in languages if self.data.has_dev(target, (code,)))
+        for code in languages:
+            if code not in codes:
+                why = "there are none, so it is the one that is best for what is scored"
+                self.data.omit(f"{target.name}: a threshold from dev data ({why})", code)
+        return codes
 
     def evaluated(self, own: Task, code: str) -> bool:
         return any(self.study.evaluate_on in one.splits and code in one.languages for one in own.files)
