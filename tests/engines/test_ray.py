@@ -70,6 +70,12 @@ def test_a_worker_that_cannot_write_is_not_called_lost(
     assert failure.error == "its Ray task ended with OSError: [Errno 28] No space left on device"
 
 
+def test_stages_that_stand_in_line_do_not_count_as_busy(ray_engine: engines.Engine, step: Step, store: Store) -> None:
+    plan = Plan([step(steps=2, pause=0.1) for _ in range(12)])
+    outcome = execute(plan, store, ray_engine)
+    assert 0.3 < outcome.busy["places on the CPU"][0] <= 1.0
+
+
 def test_prints_go_to_the_log(ray_engine: engines.Engine, step: Step, store: Store) -> None:
     stage = step(print=True)
     outcome = execute(Plan([stage]), store, ray_engine)

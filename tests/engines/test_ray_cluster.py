@@ -133,6 +133,25 @@ def test_no_cluster_there() -> None:
         engines.get("ray")(jobs=1, address="127.0.0.1:1")
 
 
+def test_a_token_is_shown_to_clusters_of_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    tokens = pytest.importorskip("ray._private.authentication.authentication_token_setup")
+    from waystage.engines import ray as house
+
+    enabled: list[bool] = []
+    monkeypatch.setattr(tokens, "maybe_enable_token_auth_if_token_available", lambda **how: enabled.append(True))
+
+    def refuse(**how: Any) -> None:
+        raise ConnectionError("Failed to connect") from RuntimeError("InvalidAuthToken: token is missing")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(house, "_knock", lambda address: None)
+    for address, count in (("127.0.0.1:6379", 1), ("ray://localhost:10001", 2), ("192.0.2.77:6379", 2), ("auto", 2)):
+        with pytest.raises(InputError, match=r"asks for a token\. Set RAY_AUTH_MODE=token"):
+            engines.get("ray")(jobs=1, address=address)
+        assert len(enabled) == count
+
+
 def test_another_cluster_keeps_its_own_dashboard() -> None:
     with pytest.raises(InputError, match=r"the one at '10.0.0.1:6379' has its own or none"):
         engines.get("ray")(jobs=1, address="10.0.0.1:6379", dashboard=True)

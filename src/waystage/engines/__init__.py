@@ -43,6 +43,7 @@ class Engine(Protocol):
     def submit(self, job: Job, tell: Tell) -> bool:
         """Take the job if there is room for it now: then `tell` hears "started", and all else from here or `poll`.
 
+        An end may say when the stage truly "began", where it had to wait after it was taken.
         An engine with a queue says "queued" first, also later, of a stage that was put back into it.
         """
 

@@ -100,6 +100,7 @@ class Ray:
                    "object_store_memory": OBJECTS, "_node_ip_address": "127.0.0.1"}  # fmt: skip
         else:
             _knock(str(address))
+            _with_token(str(address))
             how = {"address": address}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # a stage on the CPU sees no accelerator
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -111,6 +112,11 @@ class Ray:
                 said = _begin(ray, lean=self.own and not dashboard, **how)
                 self.page = f"http://{said.dashboard_url}" if dashboard else ""
         except (ConnectionError, ValueError) as error:
+            if "token" in f"{error} {error.__cause__}".lower():
+                raise InputError(
+                    f"the Ray cluster at {address!r} asks for a token. Set RAY_AUTH_MODE=token, and have the cluster's "
+                    "token in ~/.ray/auth_token or RAY_AUTH_TOKEN (`ray get-auth-token` shows it there)"
+                ) from None
             raise InputError(
                 f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
             ) from None
@@ -356,6 +362,7 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
     """What a Ray worker does."""
     import ray
 
+    began = time.time()
     _warm(path)
     job = Job.load(text)
     set_threads(job)
@@ -365,7 +372,8 @@ def _run(text: str, path: list[str], environment: dict[str, str] | None) -> Mess
         if environment and environment["PET_NODE_RANK"] != "0":
             assist(job, device=device, team=environment)
             return {"event": "assisted"}
-        return perform(job, engine="ray", device=device, tell=teller(job), team=environment)
+        answer = perform(job, engine="ray", device=device, tell=teller(job), team=environment)
+    return {**answer, "began": began}
 
 
 def _begin(ray: Any, *, lean: bool, **how: Any) -> Any:
@@ -461,6 +469,33 @@ def _knock(address: str) -> None:
             raise InputError(
                 f"no Ray cluster answers at {address!r}: {error}. Is it running? `ray status` says"
             ) from None
+
+
+def _with_token(address: str) -> None:
+    """Ray shows its token to a cluster that it finds on this machine by itself, not to one whose address is said.
+
+    To one of this machine it may: the token is in a file of the same user. With others the user has to say so.
+    """
+    host = address.removeprefix("ray://").rpartition(":")[0]
+    if _here(host):
+        with suppress(ImportError):  # versions before there were tokens
+            from ray._private.authentication.authentication_token_setup import (
+                maybe_enable_token_auth_if_token_available as enable,
+            )
+
+            enable(warn_if_disabled=False)
+
+
+def _here(host: str) -> bool:
+    """Whether this machine has that address."""
+    import socket
+
+    try:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+        return bool(host)
+    except OSError:
+        return False
 
 
 def _warm(path: list[str]) -> None:

@@ -209,7 +209,7 @@ class Scheduler:
         if event in ("reused", "busy", "bad-input"):
             self.worked -= 1
         if event in ("done", "reused"):
-            self._complete(fingerprint, event)
+            self._complete(fingerprint, event, began=message.get("began", 0.0) if event == "done" else 0.0)
         elif event == "busy":
             self.elsewhere[fingerprint] = time.monotonic() + AGAIN
             self._mark(fingerprint, status="waiting", started=0.0, note="another run works on it")
@@ -218,10 +218,12 @@ class Scheduler:
         else:
             self._fail(fingerprint, message["error"], message["tail"])
 
-    def _complete(self, fingerprint: str, how: str) -> None:
+    def _complete(self, fingerprint: str, how: str, *, began: float = 0.0) -> None:
+        """`began`: when it truly did, where it had to wait after the engine had taken it."""
+        started = max(self.state.rows[fingerprint].started, min(began, time.time()))
         (self.outcome.done if how == "done" else self.outcome.reused).append(fingerprint)
         self.frontier.complete(fingerprint)
-        self._mark(fingerprint, status=how, ended=time.time())
+        self._mark(fingerprint, status=how, started=started, ended=time.time())
         self._drop(parent.fingerprint for parent in self.frontier.plan.stages[fingerprint].parents())
 
     def _fail(self, fingerprint: str, error: str, tail: list[str]) -> None:
