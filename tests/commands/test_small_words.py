@@ -13,8 +13,10 @@ from typer.testing import CliRunner, Result
 
 from waystage.cli import app
 from waystage.engines.outcome import Outcome
+from waystage.engines.status import Row, State
 from waystage.errors import InputError
 from waystage.graph import record
+from waystage.graph.files import write_text
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Stage
 from waystage.graph.store import Store
@@ -57,6 +59,35 @@ def test_more_threads_than_cores_are_said_and_nonsense_is_refused(study: Path, t
     assert "threads" not in one.stdout
     with pytest.raises(InputError, match="1024"):
         CliRunner().invoke(app, ["plan", str(study), "--set", "threads=100000"], catch_exceptions=False)
+
+
+def test_data_that_the_world_stands_in_for_are_named(study: Path, tmp_path: Path) -> None:
+    study.write_text(study.read_text() + '[task.mine]\nform = "similarity"\nfiles.en = "mine.tsv"\n')
+    words = ("plan", study, "--store", tmp_path / "store", "--set", "source='world'", "--set")
+    assert "not read: the data named for xnli, mine;" in said(*words, "sources.xnli='./download'").stdout
+    assert "not read" not in said("plan", study, "--rehearsal", "--store", tmp_path / "store").stdout
+
+
+def test_an_empty_report_says_that_it_is_empty_and_what_to_type(study: Path, tmp_path: Path) -> None:
+    store, page = Store(tmp_path / "store"), tmp_path / "page.html"
+    alone = said("report", study, "--store", store.root, "-o", page).stderr
+    assert f"nothing of this study is scored yet in {store.root}. Type: waystage run {study} --store" in alone
+    assert "--rehearsal" not in alone
+    record.note_file(store, "nothing-there-rehearsal", study)
+    assert "Its rehearsal is there: add --rehearsal" in said("questions", study, "--store", store.root).stderr
+
+
+def test_without_studies_the_list_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no study file in ./studies" in said("list", "studies").stdout
+
+
+def test_a_run_that_another_one_helped_says_once_how_many_it_reused(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    rows = {word: Row(word, "rows", 1.0, status=word) for word in ("done", "reused")}
+    state = State(run="r", rows=rows, study="mine", reused=2, status="done")
+    write_text(store.root / "runs" / "r" / "state.json", state.dump())
+    assert "mine  done: 1 done, 3 reused" in said("status", "--store", store.root).stdout
 
 
 def test_a_graph_is_mermaid_and_called_so(study: Path, tmp_path: Path) -> None:

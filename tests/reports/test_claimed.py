@@ -74,3 +74,5 @@ def test_licences_that_forbid_something_are_named(small: Results, rehearsal: Res
     assert "no commercial use" in found["xnli"]
     assert f"xnli ({found['xnli']})" in page(content(small, examples=False))
     assert content(rehearsal, examples=False)["licences"] == []  # its data are artificial
+    mixed = replace(small, study=small.study.model_copy(update={"sources": {"mnli": "world"}}))
+    assert mixed.rehearsal and "xnli" in {x["task"] for x in content(mixed, examples=False)["licences"]}

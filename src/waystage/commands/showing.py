@@ -33,8 +33,10 @@ def listing(what: str, json: bool) -> None:
     }[what]()
     if json:
         as_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
+    elif rows:
         table(columns, rows)
+    else:  # only of studies there may be none
+        say("there is no study file in ./studies. Write one (docs/tutorial.md), or go to the folder that has them")
 
 
 def _tasks() -> tuple[list[str], list[list[Any]]]:

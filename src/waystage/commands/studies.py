@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 HISTORY = 2000  # manifests that estimates look at; more would slow the plan and say nothing new
 FIGURES = ("svg", "png", "pdf")
-SUFFIXES = {"tex": "latex", "htm": "html"}
 GRAPHS = (".mmd", ".mermaid", ".md", ".txt", "")
 RUNS = 10  # runs that `status` shows, beside those that go on
 
@@ -149,7 +148,7 @@ def _print_plan(
         some = ", ".join(names[:3]) + (", ..." if names[3:] else "")
         count = "1 hub name is" if len(names) == 1 else f"{len(names)} hub names are"
         say(f"{count} not pinned yet ({some}): `check` and `run` write their commits to STUDY.lock")
-    for line in (*_licences(results), *_threads(results)):
+    for line in (*_unread(results), *_licences(results), *_threads(results)):
         say(line)
     if stages:
         labels = whole.labels
@@ -173,18 +172,22 @@ def _threads(results: Results) -> list[str]:
             "The count is identity, so it stays"]  # fmt: skip
 
 
-def _licences(results: Results) -> list[str]:
-    from waystage import tasks as task_table
-    from waystage.study.stages import find_task
-
-    if results.rehearsal:
+def _unread(results: Results) -> list[str]:
+    """A study that says `source = "world"` itself is not told that data were replaced, as a rehearsal is."""
+    study = results.study
+    named = [name for name, place in study.sources.items() if place != "world"] + [*study.task]
+    if results.substitutions or study.source != "world" or not named:
         return []
-    arms = results.study.intermediate.values()
-    names = dict.fromkeys(
-        [n for arm in arms for step in arm.steps for n in step.tasks] + list(results.study.target_tasks())
-    )
-    limited = task_table.restricted([find_task(results.study, name) for name in names])
-    return [f"licence of {name}: {said}" for name, said in limited.items()]
+    instead = 'leave `source` out and name the tasks that come from there, as in sources = { mnli = "world" }'
+    return [
+        f'not read: the data named for {", ".join(named)}; source = "world" stands in for all. To read them, {instead}'
+    ]
+
+
+def _licences(results: Results) -> list[str]:
+    from waystage.reports.about import licences
+
+    return [f"licence of {one['task']}: {one['forbids']}" for one in licences(results)]
 
 
 def run(
@@ -207,7 +210,7 @@ def run(
         for change in results.substitutions:
             say(f"rehearsal, {change}")
         left_out = (f"not planned: {one}" for one in results.plan.left_out)
-        for reason in (*left_out, *unanswered(results.plan), *_threads(results)):
+        for reason in (*left_out, *unanswered(results.plan), *_unread(results), *_threads(results)):
             say(reason)
     known = estimate.history(islice(results.store.manifests(), HISTORY))
 
@@ -224,12 +227,16 @@ def run(
     record.note_file(results.store, study_id(results), path)
     count = jobs or os.cpu_count() or 1
     options = {"address": address, "dashboard": dashboard or None, "profile": profile}
-    with closing(placing.engine(engine, jobs=count, **options)) as where:
-        outcome = execute(
-            Plan(results.plan.wanted), results.store, where,
-            existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),
-            resources=resources, events=show(quiet=quiet),
-        )  # fmt: skip
+    try:
+        with closing(placing.engine(engine, jobs=count, **options)) as where:
+            outcome = execute(
+                Plan(results.plan.wanted), results.store, where,
+                existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),
+                resources=resources, events=show(quiet=quiet),
+            )  # fmt: skip
+    except KeyboardInterrupt:  # a second Ctrl-C, while running stages were asked to stop
+        typer.echo("interrupted. Everything finished is kept: run the same command to go on", err=True)
+        raise typer.Exit(130) from None
     _after(results, outcome, json)
 
 
@@ -285,6 +292,7 @@ def report(
     said = {"--text": text, "--figure": figure, "--compare": compare}
     _apart(said, {"--out": out, "--format": format, "--open": open_})
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
+    _if_empty(results)
     if text:
         say(reports.text(results))
         return
@@ -293,7 +301,7 @@ def report(
         kind = format or suffix or "svg"
         say(str(reports.write_figure(results, figure, out or Path(f"{figure}.{kind}"), kind)))
         return
-    format = format or SUFFIXES.get(suffix, suffix) or "html"
+    format = format or (reports.ending(out) if out else "") or "html"
     if format in FIGURES:
         raise InputError(
             f"a report is no {format}; its figures are. One of them: --figure gains --format {format}; all of them: "
@@ -310,6 +318,19 @@ def report(
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())
+
+
+def _if_empty(results: Results) -> None:
+    """An empty page must not be taken for a result: the store may be another one, or only the rehearsal has run."""
+    if results.done[0]:
+        return
+    from waystage.reports.about import again
+
+    where = "" if results.store.root == default_root() else f" --store {shlex.quote(str(results.store.root))}"
+    said = f"nothing of this study is scored yet in {results.store.root}. Type: {again(results)}{where}"
+    if not results.rehearsal and record.file_of(results.store, f"{study_id(results)}-rehearsal"):
+        said += ". Its rehearsal is there: add --rehearsal"
+    typer.echo(said, err=True)  # not between the lines of --json
 
 
 def _apart(ways: Mapping[str, Any], more: Mapping[str, Any]) -> None:
@@ -332,6 +353,7 @@ def questions(
     from waystage.reports import asking, words
 
     results = load(path, rehearsal=rehearsal, full=full, store=open_store(store), overrides=overrides)
+    _if_empty(results)
     answers, withdrawn = asking.answers(results), freeze.withdrawn(results)
     if json:
         rows = labelled(answers) if results.rehearsal else answers
@@ -380,7 +402,9 @@ def status(root: Path | None, json: bool) -> None:
         if run.status == "running":
             console().print(live(run))
         else:
-            counts = ", ".join(f"{count} {word}" for word, count in run.counts().items())
-            say(f"{run.run}  {run.study or ''}  {run.status}: {counts or 'nothing to do'}, {run.reused} reused")
+            counts = run.counts()
+            there = run.reused + counts.pop("reused", 0)  # at the start, and what another run has made meanwhile
+            said = ", ".join(f"{count} {word}" for word, count in counts.items())
+            say(f"{run.run}  {run.study or ''}  {run.status}: {said or 'nothing to do'}, {there} reused")
     if not runs:
         say("nothing is running in this store, and nothing has run")

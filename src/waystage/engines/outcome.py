@@ -41,7 +41,7 @@ class Outcome:
         """What happened and how to go on, for people."""
         lines = [f"{len(self.done)} stages done, {len(self.reused)} reused in {self.seconds:.1f} s"]
         if self.dropped:
-            lines[0] += f", {len(self.dropped)} checkpoints dropped after use"
+            lines[0] += f", {len(self.dropped)} checkpoint{'s' if len(self.dropped) > 1 else ''} dropped after use"
         if self.busy and len(self.done) > 1:
             lines.append("busy: " + ", ".join(f"{share:.0%} of {of} {what}" for what, (share, of) in self.busy.items()))
         elif self.together and len(self.done) > 1:

@@ -12,7 +12,7 @@ from waystage.errors import UnknownName
 from waystage.reports import arms
 from waystage.results import Results
 from waystage.study.cells import ZERO_SHOT
-from waystage.study.stages import find_task
+from waystage.study.lookup import find_task, source_of
 
 RTL = frozenset({"Arab", "Aran", "Hebr", "Nkoo", "Syrc", "Thaa", "Adlm"})
 
@@ -50,12 +50,12 @@ def study(results: Results, command: str) -> dict[str, Any]:
         ),
         "command": command,
         "path": results.path,
-        "again": _again(results),
+        "again": again(results),
         "file": _file(said),
     }
 
 
-def _again(results: Results) -> str:
+def again(results: Results) -> str:
     """What is typed to get the same stages. A study that takes its data from the world itself is run, not rehearsed."""
     words = ["rehearse" if results.substitutions else "run", results.path or "STUDY.toml", *results.options]
     return shlex.join(["waystage", *words])
@@ -76,14 +76,13 @@ def _target(results: Results, name: str) -> dict[str, Any]:
 
 
 def licences(results: Results) -> list[dict[str, str]]:
-    """Tasks used whose licence forbids something; in a rehearsal their data is artificial, so none is."""
-    if results.rehearsal:
-        return []
+    """Tasks used whose licence forbids something; what comes from the built-in world has none."""
     names = dict.fromkeys(
         [task for arm in results.study.intermediate.values() for step in arm.steps for task in step.tasks]
         + list(results.study.target_tasks())
     )
-    limited = task_table.restricted([find_task(results.study, name) for name in names])
+    real = [name for name in names if source_of(results.study, name) != "world"]
+    limited = task_table.restricted([find_task(results.study, name) for name in real])
     return [{"task": name, "forbids": said} for name, said in limited.items()]
 
 
