@@ -57,6 +57,10 @@ def test_the_gap_to_the_source_language(scores_of, study_of, question_of):
     assert found.verdict.word == "closes the gap"
     assert "the source language (en)" in found.sentence
     assert found.details["high"] == ["en"]
+    everywhere = answer(
+        asked.model_copy(update={"low": "all"}), moved(scores, "mnli", everyone), study_of(tuple(TARGETS))
+    )
+    assert everywhere.interval == found.interval  # the source is on its own side
 
 
 def test_a_search_that_nothing_was_trained_for_has_no_source_language(scores_of, study_of, question_of):

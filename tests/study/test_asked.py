@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from waystage import Study
+from waystage.errors import StudyError
 from waystage.study.asked import unanswered
 from waystage.study.stages import plan
 
@@ -65,3 +66,11 @@ def test_two_arms_that_share_no_target() -> None:
 )  # fmt: skip
 def test_what_can_be_answered_is_left_alone(question: dict[str, Any], more: dict[str, Any]) -> None:
     assert said(question, **more) == []
+
+
+def test_a_language_on_both_sides_of_a_gap_is_refused_before_the_run() -> None:
+    for sides in ({"high": "all"}, {"high": ["en", "sw"], "low": ["sw", "yo"]}, {"low": "all - en"}):
+        with pytest.raises(StudyError, match="stand on both sides of the gap"):
+            said({"kind": "gap", **sides})
+    assert said({"kind": "gap", "high": "source", "low": "all"}) == []
+    assert said({"kind": "gap", "high": ["en"], "low": ["de", "fr"]}) == []

@@ -68,8 +68,9 @@ def answer(
     found = against(question.compare[0])
     if question.kind == "gap":
         high = (source,) if question.high == "source" else study.select(question.high)
+        low = [code for code in study.select(question.low) if question.high != "source" or code != source]
         found = _trained(found) if question.high == "source" else found
-        return gap_answer(question, found, high=high, low=study.select(question.low), rehearsal=rehearsal)
+        return gap_answer(question, found, high=high, low=low, rehearsal=rehearsal)
     if question.kind == "trend":
         return trend_answer(question, found, known or {}, families=families, rehearsal=rehearsal)
     return difference(question, found, families=families, outcomes=outcomes, rehearsal=rehearsal, level=level)

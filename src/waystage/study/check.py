@@ -394,10 +394,28 @@ def _questions(raw: dict[str, Any]) -> Iterator[Problem]:
                 yield Problem(
                     place, f"{code!r} is not among the study's source_languages ({', '.join(map(str, known))})"
                 )
+        if kind == "gap":
+            yield from _gap(question, path, raw)
         if kind == "trend":
             yield from _trend(question, path, raw)
         if kind == "best-of":
             yield from _best_of(question, path, arms, raw)
+
+
+def _gap(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
+    """A language has one side. The source, as the high side, is never on the low one: `low = "all"` is the others."""
+    said = [_get(question, side) or f"{side}-resource" for side in ("high", "low")]
+    if said[0] == "source":
+        return
+    low_resource = raw.get("low_resource")
+    try:
+        high, low = (language_table.select(_expression(one), low_resource=low_resource) for one in said)
+    except (InputError, TypeError):
+        return  # named elsewhere
+    both = [code for code in high if code in low]
+    if both:
+        some = ", ".join(both[:6]) + (", ..." if both[6:] else "")
+        yield Problem(path, f'{some} stand on both sides of the gap: write `high = "..."` without what is low')
 
 
 def _trend(question: Any, path: Path, raw: dict[str, Any]) -> Iterator[Problem]:
