@@ -153,6 +153,10 @@ def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:
         yield Problem(
             (*path, "replay", "mlm"), 'leaves no batch to the tasks: say less than 1, or use control = "mlm-only"'
         )
+    text = next((n for n in tasks if n in task_table.names() and task_table.get(n).form == "masked"), None)
+    if text and _says(step.get("replay")) and not step.get("control"):
+        how = 'sampling = { by = "weights", ... } gives it a share' if len(set(tasks)) > 1 else "it is trained alone"
+        yield Problem((*path, "replay"), f"is running text beside tasks, and {text!r} is running text itself: {how}")
 
 
 def _says(value: Any) -> bool:
