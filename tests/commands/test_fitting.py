@@ -39,3 +39,24 @@ def test_as_shipped_everything_fits(tmp_path: Path) -> None:
 def test_predicting_is_placed_too(plan: dict[str, list[dict[str, object]]]) -> None:
     fits = {str(one["model"]).rsplit("-", 1)[1]: one["fits"] for one in plan["predicting"]}
     assert fits == {"7B": True, "14B": True, "32B": True, "72B": False}
+
+
+def test_a_model_whose_shape_nobody_knows_is_named(tmp_path: Path) -> None:
+    command = ["plan", str(STUDIES / "scaling.toml"), "--store", str(tmp_path)]
+    models = ["--set", 'models=["org/new", "Qwen/Qwen2.5-7B"]']
+    said = " ".join(CliRunner().invoke(app, [*command, *models]).output.split())
+    assert "org/new: its shape is not known here, so its 51 training stages are counted as those of a base" in said
+    found = json.loads(CliRunner().invoke(app, [*command, *models, "--json"]).stdout)
+    assert found["unplaced"] == {"org/new": 51}
+
+
+def test_every_placement_that_does_not_fit_says_what_would(tmp_path: Path) -> None:
+    sizes = ["0.5B", "1.5B", "3B", "7B", "14B", "32B", "72B"]
+    models = ["--set", f"models={[f'Qwen/Qwen2.5-{size}' for size in sizes]}".replace("'", '"')]
+    command = ["plan", str(STUDIES / "scaling.toml"), "--store", str(tmp_path), *models]
+    small = ["--set", 'placement.devices="1GB"']
+    found = json.loads(CliRunner().invoke(app, [*command, *small, "--json"]).stdout)["placements"]
+    lacking = [one for one in found if not one["fits"]]
+    said = CliRunner().invoke(app, [*command, *small]).output
+    assert len(lacking) > 12
+    assert said.count("does not fit: ") == len(lacking)

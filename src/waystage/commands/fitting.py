@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from waystage.models.placement import Devices, Placement
 from waystage.study import estimate, placed
 from waystage.study.scale import Placing
 
-LINES = 12  # placements whose sums are shown
+LINES = 12  # placements whose sums are shown, and any that does not fit
 
 
 def cost(
@@ -114,6 +115,20 @@ def predicting(
     return sorted(found.values(), key=lambda group: (-group["memory"], group["model"]))
 
 
+def unplaced(stages: list[Stage]) -> dict[str, int]:
+    """Models whose shape nobody here knows, and how many stages train them: these are guessed, and cannot be placed."""
+    names = [stage.config["model"]["name"] for stage in stages if stage.kind == "train" and "model" not in stage.places]
+    return {name: count for name, count in Counter(names).items() if shapes.shape(name) is None}
+
+
+def say_unplaced(found: dict[str, int]) -> None:
+    for name, count in found.items():
+        say(
+            f"{name}: its shape is not known here, so its {count} training stages are counted as those of a base-sized "
+            "encoder, and where they fit is not said. Fetch it and name its folder (models = ['./FOLDER'])"
+        )
+
+
 def say_predicting(found: list[dict[str, Any]]) -> None:
     for group in found:
         name, of = group["model"].rsplit("/", 1)[-1], size(group["of"])
@@ -134,7 +149,9 @@ def show(found: list[dict[str, Any]]) -> None:
     ]  # fmt: skip
     columns = ["model", "stages", "placement", "memory per device", "devices", "device time", "disk kept"]
     table(columns, rows, numbers=["stages", "memory per device", "device time", "disk kept"], title="Training")
-    for group in found[:LINES]:
+    for number, group in enumerate(found):
+        if number >= LINES and group["fits"]:
+            continue
         name = group["model"].rsplit("/", 1)[-1]
         say(f"{name}: {group['arithmetic']}")
         if not group["fits"]:

@@ -64,6 +64,7 @@ def plan(
                 "totals": _totals(todo, costs),
                 "placements": fitting.groups(list(todo.stages), costs),
                 "predicting": fitting.predicting(list(todo.stages), costs, results.study.placement),
+                "unplaced": fitting.unplaced(list(todo.stages)),
                 "left_out": list(results.plan.left_out),
                 "unanswered": unanswered(results.plan),
                 "blocked": list(results.plan.blocked),
@@ -130,6 +131,7 @@ def _print_plan(
     table(columns, rows, numbers=columns[1:7])
     fitting.show(fitting.groups(list(todo.stages), costs))
     fitting.say_predicting(fitting.predicting(list(todo.stages), costs, results.study.placement))
+    fitting.say_unplaced(fitting.unplaced(list(todo.stages)))
     combinations = len(results.plan.cells)
     say(f"{combinations} combinations come down to {len(whole)} distinct stages; {len(todo.run)} to run.")
     totals = _totals(todo, costs)
