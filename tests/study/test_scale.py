@@ -196,6 +196,17 @@ def test_what_one_device_cannot_hold_is_evaluated_in_parts() -> None:
     assert found.memory < 80e9
 
 
+@pytest.mark.parametrize("processes", [1, 3])
+def test_as_many_processes_predict_as_are_asked_for(processes: int) -> None:
+    said = {"devices": "8x80GB", "processes": processes}
+    large = study(models=["meta-llama/Llama-2-70b-hf"], recipe={"adapter": LORA}, placement=said)
+    for stage in Plan(plan(large).wanted).stages.values():
+        if stage.kind in ("train", "evaluate"):
+            found = estimate(stage, {}, large.placement)
+            assert (found.processes, found.sharded) == (processes, processes > 1)
+            assert (found.memory < 74e9) == (processes > 1)
+
+
 def test_more_processes_than_devices_are_refused() -> None:
     with pytest.raises(StudyError, match=r"processes.*is 4, but devices = '2x80GB' has 2"):
         study(placement={"devices": "2x80GB", "processes": 4})

@@ -39,8 +39,10 @@ def sharing(need: int, tuning: str, where: Devices, placing: Placing) -> tuple[i
     usable = placement.USABLE * where.memory
     if need <= usable or tuning == "qlora":
         return count, False
+    if placing.processes:  # as many as are asked for, also where they do not suffice: training keeps to it too
+        return count, count > 1
     groups = [group for group in where.groups if group > 1 and need / group + SPARE <= usable]
-    return next((group for group in groups if group >= count), where.all), where.all > 1
+    return next(iter(groups), where.all), where.all > 1
 
 
 def devices(shape: shapes.Shape, placing: Placing, here: Devices | None) -> Devices:
