@@ -395,3 +395,21 @@ def test_a_link_that_leads_out_is_the_user_s_own_affair_but_a_folder_is_no_file(
     folder = Files(path="x", format="jsonl")
     with pytest.raises(DataError, match="a folder, not a file"):
         list(formats.jsonl([tmp_path / "xquad" / "xquad.de.json"], folder.header))
+
+
+def test_mentions_on_the_hub_bring_the_table_of_their_candidates() -> None:
+    """Without it every search would have been answered by nothing."""
+    task = tasks.get("mewslix")
+    found = sources.identify(task, "hub", "test", ["ja", "ta"])
+    assert [copy["config"] for copy in found["copies"]] == ["{lg}", "candidate_entities"]
+    assert sources.languages_of(task, found, ["ja", "ta"]) == ("ja", "ta", "candidates")
+    trained = sources.identify(task, "hub", "train", ["en"])
+    assert sources.languages_of(task, trained, ["en"]) == ("en",)
+    assert not any(path.endswith(".tar.gz") for copy in found["copies"] for path in copy.values())
+
+
+def test_mentions_in_a_folder_without_candidates_are_no_search(xtreme_example: Path) -> None:
+    task = tasks.get("mewslix")
+    assert not sources.has_candidates(task, sources.identify(task, str(xtreme_example), "test", ["ja"]))
+    lareqa = {"kind": "folder", "sha256": {"de": "0"}}
+    assert sources.has_candidates(tasks.get("lareqa"), lareqa)

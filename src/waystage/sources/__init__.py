@@ -20,7 +20,7 @@ from waystage.sources import folder, own, retrieval, world
 from waystage.sources.notes import Notes
 from waystage.tasks.task import Task
 
-__all__ = ["Notes", "identify", "is_held", "own_task", "places", "read", "resolve", "task_of"]
+__all__ = ["Notes", "has_candidates", "identify", "is_held", "own_task", "places", "read", "resolve", "task_of"]
 
 own_task = own.task
 BASE = {"fit": "train", "held": "train"}
@@ -73,10 +73,19 @@ def task_of(name: str, identity: Mapping[str, Any], place: Mapping[str, str]) ->
     return own.stand_in(name, identity["declared"]) if "declared" in identity else tasks.get(name)
 
 
+def has_candidates(task: Task, identity: Mapping[str, Any]) -> bool:
+    """Whether there is something to search among: a task with candidates of no language needs their table."""
+    needed = identity["kind"] in ("folder", "hub") and any(layout.format == "mewslix" for layout in task.files)
+    return not needed or bool(languages_of(task, identity, ()))
+
+
 def languages_of(task: Task, identity: Mapping[str, Any], languages: Iterable[str]) -> tuple[str, ...]:
     """The languages, and `candidates` where a search task brings candidates of no language."""
     if identity["kind"] == "world":
         pooled = any(layout.reader == "mewslix_mentions" for layout in task.files)
+    elif identity["kind"] == "hub":
+        read = {(copy["copy"], copy["config"]) for copy in identity.get("copies", ())}
+        pooled = any(retrieval.POOL in hub.languages and (hub.name, hub.config) in read for hub in task.hub)
     else:
         pooled = retrieval.POOL in identity.get("sha256", {})
     return (*languages, retrieval.POOL) if pooled else tuple(languages)

@@ -20,6 +20,7 @@ from waystage.sources import formats, hashes, readers
 from waystage.sources.formats import Record, Records
 from waystage.sources.notes import Notes
 from waystage.sources.patience import Gone, offline, patiently
+from waystage.sources.retrieval import POOL
 from waystage.tasks.task import Hub, Task
 
 UNKNOWN = "unknown"  # a commit that nobody has looked up yet
@@ -35,14 +36,15 @@ class Fetched:
 
 def identify(task: Task, split: str, languages: Iterable[str], lock: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The copies to try, with commits from the declaration or the lock. Never asks the network."""
-    wanted = set(languages)
-    copies = [
-        {"copy": _name(hub), "config": hub.config, "revision": (lock or {}).get(_name(hub), hub.revision) or UNKNOWN}
-        for hub in task.hub
-        if split in hub.splits and (not hub.languages or wanted & set(hub.languages))
-    ]
+    asked = tuple(languages)
     serving = [hub for hub in task.hub if split in hub.splits]
-    lacking = sorted(lg for lg in wanted if not any(not hub.languages or lg in hub.languages for hub in serving))
+    wanted = {*asked, *([POOL] if pooled(task, split) else ())}
+    copies = [
+        {"copy": hub.name, "config": hub.config, "revision": (lock or {}).get(hub.name, hub.revision) or UNKNOWN}
+        for hub in serving
+        if not hub.languages or wanted & set(hub.languages)
+    ]
+    lacking = sorted(lg for lg in asked if not any(not hub.languages or lg in hub.languages for hub in serving))
     if lacking:
         where = " or ".join(str(layout.path) for layout in task.files) or "nowhere else"
         what = f"{split!r} of {task.name} in {', '.join(lacking)}"
@@ -50,8 +52,9 @@ def identify(task: Task, split: str, languages: Iterable[str], lock: Mapping[str
     return {"kind": "hub", "copies": copies}
 
 
-def _name(hub: Hub) -> str:
-    return f"{hub.repo}@{hub.revision or 'main'}"
+def pooled(task: Task, split: str) -> bool:
+    """Whether candidates that belong to no language are a table of their own."""
+    return any(POOL in hub.languages and split in hub.splits for hub in task.hub)
 
 
 def resolve(task: Task) -> dict[str, str]:
@@ -59,7 +62,7 @@ def resolve(task: Task) -> dict[str, str]:
     found = {}
     for hub in task.hub:
         try:
-            found[_name(hub)] = _commit(hub.repo, hub.revision)
+            found[hub.name] = _commit(hub.repo, hub.revision)
         except Gone:
             continue
     return found
@@ -69,7 +72,7 @@ def read(task: Task, identity: Mapping[str, Any], split: str, language: str, not
     refused = []
     for copy in identity["copies"]:
         name = (copy["copy"], copy["config"])
-        hub = next(h for h in task.hub if (_name(h), h.config) == name and split in h.splits)
+        hub = next(h for h in task.hub if (h.name, h.config) == name and split in h.splits)
         if hub.languages and language not in hub.languages:
             continue
         try:

@@ -13,6 +13,7 @@ from waystage.forms import projection
 from waystage.graph.stage import Stage
 from waystage.models import shapes
 from waystage.models.identity import UNRESOLVED, identity, local_folder, tokenizer
+from waystage.sources import folder
 from waystage.sources.hub import UNKNOWN
 from waystage.study.leaks import kept_apart
 from waystage.study.lock import Lock
@@ -85,6 +86,12 @@ class Data:
             )  # fmt: skip
 
         return self.once(("rows", task.name, task.form, split, languages), make)
+
+    def searchable(self, task: Task, rows: Stage) -> None:
+        """Mentions without the entities that they may mean would be answered by nothing, and score nothing."""
+        if not sources.has_candidates(task, rows.config["source"]):
+            where = source_of(self.study, task.name)
+            self.blocked[f"{where}: no candidates of {task.name} to search among; looked for {folder.ENTITIES}"] = None
 
     def worded(self, task: Task, split: str, wording: Wording, recipe: Recipe) -> tuple[Stage, ...]:
         """The rows of a training set in the languages that it is trained in."""

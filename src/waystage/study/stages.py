@@ -262,6 +262,7 @@ class _Planner:
         # Looks at dev data while training take a few of them; what is scored, or sets a threshold, takes all.
         recipe = data.recipe("target", [target]).without("eval_examples")
         tokens = data.tokens(asked.model, target, self.study.evaluate_on, languages, recipe)
+        data.searchable(target, rows_of(tokens))
         inputs: dict[str, Stage | Chain] = {"rows": rows_of(tokens), "tokens": tokens}
         if checkpoint:
             (inputs["checkpoint"],) = checkpoint

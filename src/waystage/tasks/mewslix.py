@@ -3,6 +3,8 @@
 from waystage.tasks.benchmarks import MEWSLIX
 from waystage.tasks.task import Files, Hub, Task
 
+PARQUET = "refs/convert/parquet"  # on the main branch the two large files are packed with tar
+
 TASKS = (
     Task(
         name="mewslix",
@@ -14,12 +16,16 @@ TASKS = (
         options={"mode": "pool", "k": 20},
         hub=(
             Hub(
-                repo="izhx/mewsli-x", config="{lg}", splits={"dev": "validation", "test": "test"},
+                repo="izhx/mewsli-x", config="{lg}", splits={"dev": "validation", "test": "test"}, languages=MEWSLIX,
                 reader="mewslix_mentions",
             ),
             Hub(
-                repo="izhx/mewsli-x", config="wikipedia_pairs", splits={"train": "train"}, languages=("en",),
-                reader="mewslix_pairs",
+                repo="izhx/mewsli-x", config="wikipedia_pairs", revision=PARQUET, splits={"train": "train"},
+                languages=("en",), reader="mewslix_pairs",
+            ),
+            Hub(
+                repo="izhx/mewsli-x", config="candidate_entities", revision=PARQUET, languages=("candidates",),
+                splits={"dev": "test", "test": "test"}, reader="mewslix_mentions",
             ),
         ),
         files=(

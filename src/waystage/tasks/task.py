@@ -43,6 +43,10 @@ class Hub(Layout):
     revision: str = ""
     splits: Mapping[str, str] = field(default_factory=lambda: dict(SPLITS))
 
+    @property
+    def name(self) -> str:
+        return f"{self.repo}@{self.revision or 'main'}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Files(Layout):
