@@ -7,7 +7,7 @@ import pytest
 from synthetic import results, study
 
 from waystage.errors import InputError, StudyError
-from waystage.reports import asking, known, words
+from waystage.reports import asking, beside, known, relations, words
 from waystage.stats import contrast
 
 
@@ -130,3 +130,26 @@ def test_sizes_of_a_question_between_sources_are_drawn(tmp_path):
     said = study(models=("xlm-roberta-base", "xlm-roberta-large"), source_languages=("en", "zh"), question=(asked,),
                  targets=("xnli",), languages=("en", "de", "ar", "tr", "zh"))  # fmt: skip
     assert "by size, zh / en" in page(content(results(tmp_path, said, items=4), examples=False))
+
+
+def test_a_search_after_the_first_source_is_not_one_after_another_source(tmp_path):
+    """The arm goes with the source language, so what Tatoeba shows after English NLI says nothing of Chinese NLI."""
+    said = study(
+        source_languages=("en", "zh"), targets=("xnli", "tatoeba"), languages=("en", "de", "sw"),
+        intermediate={
+            "none": {}, "mnli": {"tasks": ("mnli",)}, "there": {"tasks": ("xnli",), "language": "source"},
+            "shuffled": {"control": "shuffled-labels", "of": "there"},
+        },
+        question=[{"compare": ("there", "none")}, {"compare": ("shuffled", "none")}, {"compare": ("mnli", "none")}],
+    )  # fmt: skip
+    ran = results(tmp_path, said, items=6)
+    answers = {(one["a"], one["source_language"]): one for one in asking.answers(ran)}
+    for (arm, source), one in answers.items():
+        without = source == "zh" and arm != "mnli"
+        assert [line["what"] for line in one["targets"]] == ["xnli"] + ["tatoeba"] * (not without), (arm, source)
+        assert any(said.startswith("tatoeba: no scores") for said in one["warnings"]) == without
+    arms = relations.contrasts(ran, ran.scores[ran.scores["headline"]], "none")
+    assert arms["xlm-roberta-base", "zh"]["there"].targets == ("xnli",)
+    assert arms["xlm-roberta-base", "zh"]["mnli"].targets == ("xnli", "tatoeba")
+    rows = [row for row in beside.compare(ran, ran)["rows"] if row["target"] == "tatoeba"]
+    assert {row["source_language"] for row in rows} == {"en"}  # one row, not one for each source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from waystage.reports import known, made, outcomes
 from waystage.reports.plain import plain
 from waystage.results import Results
 from waystage.study.cells import Cell
+from waystage.study.regimes import follows_source
 from waystage.study.schema import Question
 from waystage.study.stages import find_task
 
@@ -52,7 +54,7 @@ def _failed(
     results: Results, gone: list[tuple[Cell, str]], question: Question, model: str | None, source: str
 ) -> list[str]:
     """Runs of what is compared that came to nothing: an answer is about the seeds that went through."""
-    arms = {*question.compare, *(question.among or (results.study.intermediate if question.kind == "best-of" else ()))}
+    arms = _arms(results, question)
     sources, targets = set(question.sources or [source]), question.targets or results.study.target_tasks()
     free = untrained(results)
     found: dict[tuple[str, str, str], dict[str, None]] = {}  # what is one stage may be lacking on many targets
@@ -67,6 +69,12 @@ def _failed(
     ]
 
 
+def _arms(results: Results, question: Question) -> set[str]:
+    """All that a question is about."""
+    chosen = (question.among or tuple(results.study.intermediate)) if question.kind == "best-of" else ()
+    return {*question.compare, *chosen} & set(results.study.intermediate)
+
+
 def _of(results: Results, model: str | None, source: str) -> str:
     """Which of several models and source languages an answer is of; empty where there is one."""
     said = [model] if model and len(results.study.models) > 1 else []
@@ -75,8 +83,16 @@ def _of(results: Results, model: str | None, source: str) -> str:
     return ", ".join(said)
 
 
-def untrained(results: Results) -> list[str]:
-    return [t for t in results.study.target_tasks() if not find_task(results.study, t).has_training_data]
+def untrained(results: Results, arms: Collection[str] = (), source: str = "") -> list[str]:
+    """Targets without training data, which have one row for all source languages: that of the first one.
+
+    That row serves no other source where one of the `arms` goes with the source: there it would be another model.
+    """
+    study = results.study
+    other = source not in ("", study.source_languages[0])
+    if other and any(follows_source(study.intermediate[arm], study.intermediate) for arm in arms):
+        return []
+    return [target for target in study.target_tasks() if not find_task(study, target).has_training_data]
 
 
 def _answer(results: Results, question: Question, model: str | None, source: str) -> Any:
@@ -89,7 +105,8 @@ def _answer(results: Results, question: Question, model: str | None, source: str
     if question.sources:
         return _between_sources(results, question, model)
     return stats.answer(
-        question, results.scores, results.study, model=model, source_language=source, untrained=untrained(results),
+        question, results.scores, results.study, model=model, source_language=source,
+        untrained=untrained(results, _arms(results, question), source),
         rehearsal=results.rehearsal, outcomes=outcomes.reader(results),
         known=known.of(results, question, model=model, source_language=source) if question.kind == "trend" else None,
         chosen=chosen_on_dev(results, question, model, source) if question.choose == "dev" else None,
@@ -143,7 +160,7 @@ def _over_sizes(results: Results, question: Question, source: str) -> Any:
         model: contrast(
             results.scores, a, b, model=model, source_language=source,
             targets=question.targets or results.study.target_tasks(),
-            languages=results.study.select(question.languages), untrained=untrained(results),
+            languages=results.study.select(question.languages), untrained=untrained(results, (a, b), source),
         )
         for model in sizes
     }  # fmt: skip

@@ -102,7 +102,7 @@ def _gains(first: Results, second: Results, sides: list[Any], models: tuple[str,
         free = [] if find_task(first.study, target).has_training_data else [target]
         own = [side[side["target"] == target] for side in sides]
         codes = sorted(set(own[0]["language"]) & set(own[1]["language"]))
-        for source in sources:
+        for source in sources[:1] if free else sources:  # what is not trained has one row for all of them
             for arm in arms:
                 try:
                     a, b = (

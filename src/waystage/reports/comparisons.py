@@ -21,7 +21,7 @@ def of(results: Results) -> dict[str, Any]:
     untrained = asking.untrained(results)
     blocks = by_language(results, headline, untrained)
     answered = asking.answers(results)
-    arms = relations.contrasts(results, headline, baseline(results), untrained) if len(headline) else {}
+    arms = relations.contrasts(results, headline, baseline(results)) if len(headline) else {}
     return {
         "answers": answered,
         "scaling": relations.scaling(answered, results.rehearsal),

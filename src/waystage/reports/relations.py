@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from waystage.errors import InputError
-from waystage.reports import numbers
+from waystage.reports import asking, numbers
 from waystage.reports.plain import plain
 from waystage.results import Results
 from waystage.study.regimes import Intermediate
@@ -153,7 +153,7 @@ def scaling(answers: list[dict[str, Any]], rehearsal: bool) -> list[dict[str, An
 Arms = dict[tuple[str, str], dict[str, Any]]  # by model and source language: arm -> its contrast with the baseline
 
 
-def contrasts(results: Results, rows: Any, zero: str, untrained: list[str]) -> Arms:
+def contrasts(results: Results, rows: Any, zero: str) -> Arms:
     """Every arm against the baseline on all targets; an arm that cannot be compared yet is named by the gain matrix."""
     from waystage import stats
 
@@ -164,7 +164,8 @@ def contrasts(results: Results, rows: Any, zero: str, untrained: list[str]) -> A
                 with suppress(InputError):
                     found.setdefault((model, source), {})[arm] = stats.contrast(
                         rows, arm, zero, model=model, source_language=source, targets=results.study.target_tasks(),
-                        languages=sorted(set(rows["language"])), untrained=untrained,
+                        languages=sorted(set(rows["language"])),
+                        untrained=asking.untrained(results, (arm, zero), source),
                     )  # fmt: skip
     return found
 
@@ -243,8 +244,8 @@ def layers(results: Results, rows: Any) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[str, str, str, str], dict[str, Any]] = {}
     for cell in results.plan.cells:
-        path = results.store.path(cell.evaluate.fingerprint) / "sweep.json"
-        if cell.selection or not path.exists():
+        path = results.store.find(cell.evaluate.fingerprint, "sweep.json")
+        if cell.selection or path is None:
             continue
         metric = results.plan.headline(cell.target)
         group = groups.setdefault(

@@ -149,3 +149,10 @@ def each(arm: Intermediate, arms: dict[str, Intermediate]) -> bool:
     if any(EACH in (step.language, step.translate) for step in arm.steps):
         return True
     return any(each(arms[name], arms) for name in ((arm.of,) if arm.of else ()) + arm.merged)
+
+
+def follows_source(arm: Intermediate, arms: dict[str, Intermediate]) -> bool:
+    """Whether the stages before the target go with the source language."""
+    if any(SOURCE in (step.language, step.translate) for step in arm.steps):
+        return True
+    return any(follows_source(arms[name], arms) for name in ((arm.of,) if arm.of else ()) + arm.merged)
