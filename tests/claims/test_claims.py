@@ -334,6 +334,7 @@ def test_the_languages_of_the_benchmark_are_meant_however_they_are_written():
     more = results(study(), PUBLISHED)
     more.plan.cells.append(SimpleNamespace(target="panx", languages=("de", "gu")))
     assert differs(more) == {("more languages than XTREME's on panx",)}
+    assert {one.target for one in judge.beside(more) if "languages" in one.not_comparable} == {"panx"}
 
 
 def test_a_mixture_that_is_sampled_otherwise_is_another_experiment():

@@ -160,10 +160,10 @@ def _differs(claims: Claims, results: Results, model: str, source: str) -> tuple
     return (*found, *_other_languages(results))
 
 
-def _other_languages(results: Results) -> list[str]:
-    """An average over fewer or more languages than the benchmark's is another number."""
+def _other_languages(results: Results, only: str = "") -> list[str]:
+    """An average over fewer or more languages than the benchmark's is another number; of all targets, or of one."""
     study, official = results.study, BENCHMARKS["xtreme"].languages
-    own = [name for name in study.target_tasks() if name in official]
+    own = [name for name in study.target_tasks() if name in official and only in ("", name)]
     chosen = {*study.select(study.languages), *study.source_languages}
     if any(code not in chosen for name in own for code in official[name]):
         codes = study.languages if isinstance(study.languages, str) else ", ".join(study.languages)
@@ -229,7 +229,7 @@ def _system_clash(system: Comparator, results: Results, target: str, model: str)
     metric = find_task(study, target).metric
     alike = {"metric": metric, "languages": "all"}
     ours = {"model": model, "split": study.evaluate_on, "recipe": "no intermediate step, this study's", **alike}
-    if _other_languages(results):
-        ours["languages"] = "chosen ones"
+    if _other_languages(results, target):
+        ours["languages"] = "other ones"
     theirs = {"model": system.model, "split": system.split, "recipe": system.recipe, **alike}
     return rules.not_comparable(ours, theirs)
