@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from synthetic import results, study
@@ -120,6 +122,21 @@ def test_a_checkpoint_that_nothing_trained_has_no_dev_score(found):
     search = next(cell.evaluate for cell in found.plan.cells if cell.target == "tatoeba")
     odd = Stage(kind="evaluate", name="e", config=dict(search.config), inputs={**search.inputs, "checkpoint": merged})
     assert asking._dev_score(found, odd) is None
+
+
+def test_dev_data_of_evaluated_languages_choose_nothing(found, monkeypatch):
+    """A ceiling is looked at in each language by itself, which is not the dev data of the source language."""
+    monkeypatch.setattr(asking, "_dev_score", lambda results, evaluate: 50.0)
+    question = next(one for one in found.study.question if one.choose == "dev")
+    assert set(asking.chosen_on_dev(found, question, "xlm-roberta-base", "en")) == {"udpos", "xnli", "tatoeba"}
+    cells = [
+        replace(cell, protocol="ceiling, not zero-shot")
+        if (cell.intermediate, cell.target) == ("mnli", "xnli")
+        else cell
+        for cell in found.plan.cells
+    ]
+    ceiling = replace(found, plan=replace(found.plan, cells=tuple(cells)))
+    assert set(asking.chosen_on_dev(ceiling, question, "xlm-roberta-base", "en")) == {"udpos", "tatoeba"}
 
 
 def test_sizes_of_a_question_between_sources_are_drawn(tmp_path):

@@ -12,7 +12,7 @@ from waystage.errors import InputError
 from waystage.reports import known, made, outcomes
 from waystage.reports.plain import plain
 from waystage.results import Results
-from waystage.study.cells import Cell
+from waystage.study.cells import ZERO_SHOT, Cell
 from waystage.study.regimes import follows_source
 from waystage.study.schema import Question
 from waystage.study.stages import find_task
@@ -170,14 +170,16 @@ def _over_sizes(results: Results, question: Question, source: str) -> Any:
 def chosen_on_dev(results: Results, question: Question, model: str, source: str) -> dict[str, str]:
     """By target the arm with the best dev score in the source language, on average over seeds.
 
-    A target is absent where some arm has no dev score: no training data, or a training that never looked at dev.
+    A target is absent where some arm has no such score: no training data, a training that never looked at dev, or one
+    on the target in the evaluated languages.
     """
     arms = set(question.among or results.study.intermediate) - {question.compare[1]}
     scores: dict[str, dict[str, list[float | None]]] = {}
     for cell in results.plan.cells:
         if cell.model == model and cell.source_language == source and cell.intermediate in arms:
             by_arm = scores.setdefault(cell.target, {})
-            by_arm.setdefault(cell.intermediate, []).append(_dev_score(results, cell.evaluate))
+            there = cell.protocol != ZERO_SHOT  # its dev data are in the evaluated language
+            by_arm.setdefault(cell.intermediate, []).append(None if there else _dev_score(results, cell.evaluate))
     return {
         target: max(by_arm, key=lambda arm: statistics.fmean(v for v in by_arm[arm] if v is not None))
         for target, by_arm in scores.items()

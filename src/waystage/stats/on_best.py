@@ -25,7 +25,8 @@ def answer(
     if question.choose == "dev":
         if not chosen:
             raise InputError(
-                "no dev scores to choose on: training never looked at dev (see `eval_every` of the recipe)"
+                "no dev scores to choose on: training never looked at dev (see `eval_every` of the recipe), or each "
+                "target has an arm that is not trained on it in the source language (name the others in `among`)"
             )
         left_out += [f"{t}: no dev scores to choose on" for t in contrasts[0].targets if t not in chosen]
         contrasts = [one.of(chosen.keys()) for one in contrasts]
