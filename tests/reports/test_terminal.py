@@ -5,7 +5,7 @@ from pathlib import Path
 
 from synthetic import results, study
 
-from waystage.reports import numbers, summary, text
+from waystage.reports import numbers, summary, text, words
 from waystage.reports.content import content
 from waystage.results import Results
 
@@ -75,3 +75,15 @@ def test_markup_in_names_is_text(tmp_path: Path) -> None:
     shown = text(results(tmp_path, said, items=4))
     assert "[bold]x[/bold]" in shown
     assert "[red]y[/red]" in shown
+
+
+def test_a_verdict_that_holm_takes_back_is_not_left_alone() -> None:
+    """Whoever reads the first lines alone must not take it for a finding."""
+    warned = ["'worse' does not hold for all 2 questions at once: p = 0.0962 after Holm"]
+    answers = [
+        {"answered": True, "number": number, "verdict": {"word": "worse"}, "warnings": warned[:number - 1]}
+        for number in (1, 2)
+    ]  # fmt: skip
+    said = words.caveats({"answers": answers, "rehearsal": False})
+    assert said == ["The verdict of answer 2 does not hold once all questions are counted (Holm)"]
+    assert words.caveats({"answers": answers[:1], "rehearsal": False}) == []

@@ -182,12 +182,12 @@ def test_questions_of_a_study_are_one_family(scores_of, study_of, question_of):
     assert all(any("after Holm" in warning for warning in one.warnings) for one in weak)
 
 
-def test_what_does_not_outlast_the_family_is_warned_of(scores_of, study_of, question_of):
+def test_what_does_not_hold_in_the_family_is_warned_of(scores_of, study_of, question_of):
     one = answer(question_of(), scores_of(gains={"mnli": 2.0}, targets=TARGETS), study_of(tuple(TARGETS)))
     assert one.verdict.word == "better"
     family = as_family([one] * 40)
     assert one.interval.p < 0.05 < family[0].p_holm
-    assert any("does not outlast 40 questions" in warning for warning in family[0].warnings)
+    assert any("does not hold for all 40 questions" in warning for warning in family[0].warnings)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_side_without_errors_has_no_share_of_them(scores_of, study_of, questio
     assert "nan" not in found.text() and "makes no error" in found.text()
 
 
-def test_only_the_word_that_was_tested_can_fail_to_outlast_a_family(scores_of, study_of, question_of):
+def test_only_the_word_that_was_tested_can_fail_to_hold_in_a_family(scores_of, study_of, question_of):
     study = study_of(tuple(TARGETS))
     scores = scores_of(gains={"mnli": 0.05}, targets=TARGETS, seeds=(1, 2, 3, 4, 5), noise=0.1, seed_noise=0.1)
     found = answer(question_of(margin=5.0), scores, study)

@@ -84,8 +84,13 @@ def meaning(content: dict[str, Any]) -> str:
 
 def caveats(content: dict[str, Any]) -> list[str]:
     """What the verdicts do not say."""
-    verdicts = {a["verdict"]["word"] for a in content["answers"] if a["answered"]}
+    answered = [a for a in content["answers"] if a["answered"]]
+    verdicts = {a["verdict"]["word"] for a in answered}
     said = []
+    weak = [str(a["number"]) for a in answered if any("after Holm" in warning for warning in a["warnings"])]
+    if weak:
+        of = f"verdict of answer {weak[0]} does" if len(weak) == 1 else f"verdicts of answers {', '.join(weak)} do"
+        said.append(f"The {of} not hold once all questions are counted (Holm)")
     if "no verdict" in verdicts:
         said.append("A verdict needs three seeds")
     if "not distinguishable" in verdicts:

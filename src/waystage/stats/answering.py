@@ -129,7 +129,7 @@ class Answer:
 
 
 def as_family(found: Iterable[Answer]) -> tuple[Answer, ...]:
-    """Answers that belong together, each with Holm's p; a verdict that does not outlast it gets a warning."""
+    """Answers that belong together, each with Holm's p; a verdict that does not hold by it gets a warning."""
     family = tuple(found)
     adjusted = holm([one.p for one in family])
     return tuple(_adjusted(one, p, len(family)) for one, p in zip(family, adjusted, strict=True))
@@ -140,7 +140,7 @@ def _adjusted(one: Answer, p: float | None, questions: int) -> Answer:
     against_margin = one.goal is not None and one.goal.goal != "better"
     tested = one.verdict.word in EQUAL if against_margin else one.verdict.word not in EQUAL  # by this p
     if p is not None and p > 0.05 and one.verdict.word in FOUND and tested:
-        said = f"'{one.verdict.word}' does not outlast {questions} questions: p = {p:.3g} after Holm"
+        said = f"'{one.verdict.word}' does not hold for all {questions} questions at once: p = {p:.3g} after Holm"
         warnings = (*warnings, said)
     return replace(one, p_holm=p, warnings=warnings)
 
