@@ -140,6 +140,14 @@ def test_the_next_copy_is_taken_where_the_first_is_gone(stand_in: Any, ask: Any)
     assert said["rows"] == GOOD and said["source"]["repo"] == "o/second"
 
 
+def test_a_copy_in_packed_files_gives_way_to_the_next(stand_in: Any, ask: Any) -> None:
+    card = b"---\nconfigs:\n- config_name: sw\n  data_files:\n  - split: test\n    path: sw/test.jsonl.tar.gz\n---\n"
+    stand_in.add("o/packed", ROWS, CLASSES).files = {"README.md": card, "sw/test.jsonl.tar.gz": b"\x1f\x8b"}
+    stand_in.add("o/plain", ROWS, CLASSES)
+    assert ask("o/packed", "o/plain", revision=COMMIT)["source"]["repo"] == "o/plain"
+    assert "'.tar' are not read from the hub (sw/test.jsonl.tar.gz)" in ask("o/packed", revision=COMMIT)["error"]
+
+
 def test_a_loading_script_is_refused_by_name(stand_in: Any, ask: Any) -> None:
     stand_in.add("o/scripted", ROWS, CLASSES)
     stand_in.repos["o/scripted"].files = {"README.md": b"", "scripted.py": b"print('no')"}

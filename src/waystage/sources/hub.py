@@ -120,7 +120,7 @@ def _format(name: str) -> Callable[..., Records]:
     kinds = {".parquet": formats.parquet, ".jsonl": formats.jsonl, ".json": formats.json_rows, ".csv": formats.csv}
     suffix = Path(name.removesuffix(".gz")).suffix
     if suffix not in kinds:
-        raise DataError(f"files of the kind {suffix!r} are not read from the hub ({name})")
+        raise Gone(f"files of the kind {suffix!r} are not read from the hub ({name})")
     return kinds[suffix]
 
 
@@ -154,6 +154,7 @@ def fetch(hub: Hub, revision: str, split: str, language: str) -> Fetched:
     entry = book.get(key) or _look_up(hub.repo, config, theirs, commit)
     paths, files = [], []
     for name in entry["files"]:
+        _format(name)  # refused before it is downloaded
         path = Path(patiently(hub.repo, partial(_download, hub.repo, name, commit)))
         digest = hashes.sha256(path)
         _check(hub.repo, name, path, digest, entry.get("sha256", {}).get(name))
