@@ -40,6 +40,8 @@ def test_there_and_back_and_packed(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_what_cannot_be_sent(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no store"):
         storing.push(str(tmp_path / "far"), [], tmp_path / "none")
+    with pytest.raises(InputError, match="is no place"):  # a variable of the shell that is not set
+        storing.push("", [], filled(tmp_path / "a").root)
     with pytest.raises(InputError, match="nothing of this study is in"):
         storing.push(str(tmp_path / "far"), [Path("studies/quickstart.toml")], filled(tmp_path / "a").root)
 

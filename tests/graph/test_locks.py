@@ -70,6 +70,18 @@ def test_threads_of_one_process_exclude_each_other(tmp_path: Path, shared: bool)
         pass
 
 
+def test_what_began_before_the_store_was_shared_keeps_its_lock(tmp_path: Path) -> None:
+    with (
+        hold(tmp_path / "a.lock"),
+        pytest.raises(Busy, match="another process holds"),
+        hold(tmp_path / "a.lock", shared=True),
+    ):
+        pass
+    with hold(tmp_path / "a.lock", shared=True):
+        assert (tmp_path / "a.lease").exists()
+    assert not (tmp_path / "a.lease").exists()
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_free_again_after_the_block_and_after_an_error(tmp_path: Path, shared: bool) -> None:
     path = tmp_path / "x.lock"

@@ -34,7 +34,15 @@ def hold(path: Path, *, shared: bool = False, wait: float = 0.0) -> Iterator[Non
     """Hold the lock `path` for the block; `Busy` when somebody else still holds it after `wait` seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _lease(path.with_suffix(".lease"), wait) if shared else _flock(path, wait):
+        if shared and path.exists():
+            _free(path, wait)
         yield
+
+
+def _free(path: Path, wait: float) -> None:
+    """Until what was begun before the store was shared has ended: it holds the file. All later ones take leases."""
+    with suppress(OSError, NotImplementedError), _flock(path, wait):  # somebody else's file, a disk without flock
+        pass
 
 
 @contextmanager

@@ -273,6 +273,8 @@ class _Far:
         import fsspec
 
         self.url = url
+        if not url:
+            raise InputError("'' is no place. Name a folder, a URL such as s3://bucket/folder, or a packed file")
         try:
             if url.endswith(PACKED):
                 self.files, self.root = fsspec.filesystem("tar", fo=url), ""
