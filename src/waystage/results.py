@@ -92,10 +92,8 @@ class Results:
         return rows
 
     def _scores_of(self, fingerprint: str) -> list[dict[str, Any]]:
-        if not self.store.has(fingerprint):
-            return []
-        text = (self.store.path(fingerprint) / "scores.json").read_text(encoding="utf-8")
-        scores: list[dict[str, Any]] = json.loads(text)
+        path = self.store.find(fingerprint, "scores.json")
+        scores: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path else []
         return scores
 
     @property

@@ -39,18 +39,19 @@ def test_how_a_training_went_outlives_its_checkpoint(store: Store, make: Make, s
     stage = simple("a")
     make(stage)
     assert store.find(stage.fingerprint, "curve.parquet") is None
-    folder = store.path(stage.fingerprint)
-    (folder / "curve.parquet").write_bytes(b"steps and scores")
-    (folder / "encoder.safetensors").write_bytes(b"large")
+    make(stage, replace=True, **{"curve.parquet": "steps and scores", "encoder.safetensors": "large"})
     retention.drop(store, [stage.fingerprint])
     found = store.find(stage.fingerprint, "curve.parquet")
     assert found is not None and found.read_bytes() == b"steps and scores"
     assert store.find(stage.fingerprint, "encoder.safetensors") is None
+    found.write_bytes(b"steps and scorez")
+    assert store.find(stage.fingerprint, "curve.parquet") is None  # what is left of it is damaged: then it is gone
+    found.write_bytes(b"steps and scores")
     Plan([stage]).record(store, "study")
     assert freed(store) == set()
     make(stage)  # made again, it has curves of its own
     assert not store.remembered(stage.fingerprint).exists()
-    (folder / "curve.parquet").write_bytes(b"steps and scores")
+    make(stage, replace=True, **{"curve.parquet": "steps and scores"})
     retention.drop(store, [stage.fingerprint])
     (store.root / "plans" / "study.json").unlink()
     assert freed(store, delete=True) == {f"curves {stage.fingerprint}"}

@@ -17,6 +17,22 @@ FP = STAGE.fingerprint
 DATA = "deep/er/data.txt"
 
 
+def test_a_file_is_looked_at_before_it_is_read(store: Store, make: Callable[..., None]) -> None:
+    assert store.find(FP, "scores.json") is None
+    make(STAGE, **{"scores.json": "[37.5]"})
+    found = store.find(FP, "scores.json")
+    assert found is not None and found.read_text() == "[37.5]"
+    assert store.find(FP, "other.json") is None
+    found.write_text("[97.5]")
+    with pytest.raises(Corrupt, match="Run the study again"):
+        store.find(FP, "scores.json")
+    assert store.find(FP, "scores.json") is None  # set aside: not there until it is made anew
+    make(STAGE, **{"scores.json": "[37.5]"})
+    found.unlink()
+    with pytest.raises(Corrupt, match="is missing"):
+        store.find(FP, "scores.json")
+
+
 def test_an_artifact_is_absent_then_whole(store: Store, make: Callable[..., None]) -> None:
     assert not store.has(FP)
     make(STAGE, extra="x")

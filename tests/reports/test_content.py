@@ -11,7 +11,7 @@ from typing import Any
 import pandas
 import pyarrow.parquet as pq
 import pytest
-from synthetic import results, study
+from synthetic import results, rewrite, study
 
 from waystage.graph.stage import Stage
 from waystage.reports import made, write
@@ -304,7 +304,7 @@ def test_an_unscored_study_has_no_answers_but_a_report(whole: Results, tmp_path:
     """Hidden labels: predictions were written, scores.json is an empty list."""
     found = results(tmp_path, study(targets=("xnli",), languages=("en", "sw"), seeds=(1, 2, 3)), items=4)
     for cell in found.plan.cells:
-        (found.store.path(cell.evaluate.fingerprint) / "scores.json").write_text("[]")
+        rewrite(found.store, cell.evaluate.fingerprint, "scores.json", "[]")
     made = content(replace(found))
     assert made["progress"]["done"] == made["progress"]["wanted"]
     assert {a["answered"] for a in made["answers"]} == {False}

@@ -92,9 +92,20 @@ class Store:
         return self.root / "dropped" / fingerprint
 
     def find(self, fingerprint: str, name: str) -> Path | None:
-        """A file of an artifact, or what was kept of it when the artifact was dropped after use."""
-        places = (self.path(fingerprint) / name, self.remembered(fingerprint) / name)
-        return next((place for place in places if place.exists()), None)
+        """A file of an artifact, or what was kept of it when the artifact was dropped after use, or None.
+
+        It is what was written: for readers that need no more of an artifact than this, see `use`.
+        """
+        whole = self.has(fingerprint)
+        try:
+            item = next((item for item in self.manifest(fingerprint)["files"] if item["path"] == name), None)
+            place = (self.path(fingerprint) if whole else self.remembered(fingerprint)) / name
+            problem = self._look(place, item, deep=True) if item else None
+        except StoreError as error:  # no manifest, or a damaged one
+            item, problem = None, str(error)
+        if whole and problem:
+            raise Corrupt(fingerprint, f"{self.quarantine(fingerprint) or problem}. Run the study again")
+        return None if item is None or problem else place
 
     def fingerprints(self) -> Iterator[str]:
         for path in sorted(self.root.glob(f"artifacts/??/*/{manifest.NAME}")):

@@ -93,7 +93,7 @@ def _fertility(results: Results, model: str) -> dict[str, float | None]:
 def _facts(results: Results, fingerprint: str) -> dict[str, dict[str, float]]:
     record = results.store.manifest(fingerprint)
     found = record.get("facts", {}).get("languages")
-    path = results.store.path(fingerprint) / "facts.json"
-    if found is None and path.exists():
+    path = results.store.find(fingerprint, "facts.json") if found is None else None
+    if path is not None:
         found = json.loads(path.read_text(encoding="utf-8")).get("languages")
     return found or {}

@@ -258,8 +258,8 @@ def _facts(results: Results, stage: Stage, record: dict[str, Any]) -> dict[str, 
     """By language, from the manifest or from the file beside the data."""
     if "languages" in record.get("facts", {}):
         return dict(record["facts"]["languages"])
-    path = results.store.path(stage.fingerprint) / "facts.json"
-    if not path.exists():
+    path = results.store.find(stage.fingerprint, "facts.json")
+    if path is None:
         return {}
     found = json.loads(path.read_text(encoding="utf-8"))
     return dict(found.get("languages", {}))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from waystage.errors import StoreError
 from waystage.forms.examples import Example
 from waystage.results import Results
 from waystage.stats.average import Contrast
@@ -119,7 +120,10 @@ def _names(results: Results, cell: Cell, language: str) -> Names:
 def _examples(results: Results, cell: Cell, language: str) -> tuple[Example, ...]:
     rows = cell.evaluate.inputs["rows"]
     assert not isinstance(rows, tuple)
-    return _gold(results.store.path(rows.fingerprint) / f"{language}.parquet", cell.evaluate.config["form"])
+    path = results.store.find(rows.fingerprint, f"{language}.parquet")
+    if path is None:
+        raise StoreError(f"the texts of {cell.target} in {language} are not in the store any more. Run the study again")
+    return _gold(path, cell.evaluate.config["form"])
 
 
 @lru_cache(maxsize=64)
@@ -135,8 +139,8 @@ def _read(results: Results, cell: Cell, language: str) -> Items | None:
 
     task = find_task(results.study, cell.target)
     of = _FORMS.get(task.form)
-    path = results.store.path(cell.evaluate.fingerprint) / "predictions" / f"{language}.parquet"
-    if of is None or not path.exists():
+    path = results.store.find(cell.evaluate.fingerprint, f"predictions/{language}.parquet")
+    if of is None or path is None:
         return None
     answers = pq.read_table(path).to_pydict()
     if answers.get("variant"):  # a search is made in several ways; the official one stands first

@@ -40,8 +40,8 @@ def _arms(results: Results, arms: dict[str, Cell], files: int) -> dict[str, Cell
 def _entry(results: Results, arms: dict[str, Cell], code: str) -> dict[str, Any] | None:
     first = next(iter(arms.values()))
     rows = first.evaluate.inputs["rows"]
-    path = results.store.path(rows.fingerprint) / f"{code}.parquet"  # type: ignore[union-attr]
-    if not path.exists():
+    path = results.store.find(rows.fingerprint, f"{code}.parquet")  # type: ignore[union-attr]
+    if path is None:
         return None
     answers = {arm: found for arm, cell in arms.items() if (found := _answers(results, cell, code)) is not None}
     if not answers:
@@ -86,8 +86,8 @@ def _drawn(ids: set[str]) -> list[str]:
 def _answers(results: Results, cell: Cell, code: str) -> dict[str, Any] | None:
     import pyarrow.parquet as pq
 
-    path = results.store.path(cell.evaluate.fingerprint) / "predictions" / f"{code}.parquet"
-    if not path.exists():
+    path = results.store.find(cell.evaluate.fingerprint, f"predictions/{code}.parquet")
+    if path is None:
         return None
     table = pq.read_table(path)
     names = table.column_names

@@ -89,7 +89,7 @@ def _files(results: Results, cell: Cell, folder: Path) -> list[tuple[Cell, Path,
     if not official(cell.target) or not results.store.has(cell.evaluate.fingerprint):
         return []
     name = FOLDER.get(cell.target, cell.target)
-    answers = sorted((results.store.path(cell.evaluate.fingerprint) / "predictions").glob("*.parquet"))
+    answers = sorted((results.store.use(cell.evaluate.fingerprint) / "predictions").glob("*.parquet"))
     return [(cell, path, folder / name / file_name(name, path.stem)) for path in answers]
 
 
@@ -107,7 +107,7 @@ def _text(results: Results, cell: Cell, path: Path) -> str:
     predictions = pq.read_table(path).to_pydict()
     if "variant" in predictions:
         predictions = _only_first(predictions)
-    return write(predictions, pq.read_table(results.store.path(rows.fingerprint) / path.name).to_pydict())
+    return write(predictions, pq.read_table(results.store.use(rows.fingerprint) / path.name).to_pydict())
 
 
 def _only_first(table: Table) -> Table:
