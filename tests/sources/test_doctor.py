@@ -59,6 +59,13 @@ def test_the_same_passage_on_both_sides_is_a_leak() -> None:
     assert doctor.leakage(trained, trained)["whole"]["share"] == 1.0
 
 
+def test_signs_and_empty_texts_are_no_leak() -> None:
+    trained = [Pair(id="t", first="\U0001f600", second="", label="yes"), Pair(id="u", first="", second="b", label="no")]
+    evaluated = [Pair(id="1", first="\U0001f622", second=""), Pair(id="2", first=" ", second="c")]
+    assert doctor.leakage(evaluated, trained) == {} and doctor.duplicates([*trained, *evaluated]) == 0
+    assert doctor.leakage([Pair(id="3", first="\U0001f600 ", second="")], trained)["whole"]["count"] == 1
+
+
 def test_leaks_are_found_between_tasks_and_within_a_language() -> None:
     span = [Span(id="x", context="Ana was born.", question="Who?", answers=("Ana",), starts=(0,))]
     pair = [Pair(id="p", first="ana was BORN", second="Somebody was.", label="entailment")]

@@ -218,7 +218,7 @@ def normal(text: str) -> str:
 
 
 def _print(parts: Iterable[str]) -> bytes:
-    said = "\n".join(normal(part) for part in parts)
+    said = "\n".join(normal(part) or part.strip() for part in parts)  # signs alone are all that such a text says
     return hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=8).digest()
 
 
@@ -239,7 +239,8 @@ def prints_of(examples: Iterable[Example]) -> Prints:
             passage.setdefault(_print([example.context]), example.id)
         elif isinstance(example, Pair | Choice):
             text = example.first if isinstance(example, Pair) else example.context
-            passage.setdefault(_print([text]), example.id)
+            if text.strip():  # an empty text is no passage that two tasks share
+                passage.setdefault(_print([text]), example.id)
     return Prints(whole, passage)
 
 
