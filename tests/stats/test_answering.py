@@ -10,6 +10,7 @@ import pytest
 
 from waystage.errors import InputError
 from waystage.stats import answer, answers, as_family, gain_matrix
+from waystage.stats.gains import interaction
 from waystage.stats.items import of_values
 
 TARGETS = {"xnli": ("ar", "de", "en", "sw", "ur"), "udpos": ("ar", "de", "en", "hi"), "tatoeba": ("de", "sw", "tr")}
@@ -164,6 +165,21 @@ def test_gain_matrix(scores_of):
     assert table["pooled"].between(table["gain"].min() - 0.5, table["gain"].max() + 0.5).all()
     assert table["pooled"].std() <= table["gain"].std()
     assert set(table[table["untrained"]]["target"]) == {"tatoeba"}
+
+
+def test_an_arm_for_one_target_takes_nothing_from_the_others(scores_of):
+    """Neither the pooled estimates of the other arms nor the test of interaction."""
+    scores = scores_of(gains={"mnli": 2.0, "squad": -1.0}, targets=TARGETS, untrained=("tatoeba",))
+    odd = scores_of(gains={"few": 1.0}, targets={"xnli": TARGETS["xnli"]}, draw=1)
+    both = pd.concat([scores, odd[odd["intermediate"] == "few"]])
+    plain, table = gain_matrix(scores), gain_matrix(both)
+    assert table[table["intermediate"] == "few"]["pooled"].isna().all()
+    kept = table[table["intermediate"] != "few"]
+    assert kept["pooled"].tolist() == pytest.approx(plain["pooled"].tolist())
+    said = {"model": "xlm-roberta-base", "source_language": "en"}
+    null, arms, targets, seeds = interaction(both, **said)
+    assert (arms, targets, seeds) == (["mnli", "none", "squad"], sorted(TARGETS), [1, 2, 3])
+    assert null.p == pytest.approx(interaction(scores, **said)[0].p)
 
 
 def test_two_seeds_get_no_stars(scores_of):

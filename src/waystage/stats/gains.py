@@ -89,22 +89,39 @@ def _pooled(rows: list[dict[str, Any]], arms: list[str], targets: list[str]) -> 
     """Shrunken gains beside the raw ones, where the matrix is complete; noise is pooled over the arms of a target."""
     arms = [arm for arm in arms if any(row["intermediate"] == arm for row in rows)]
     targets = [target for target in targets if any(row["target"] == target for row in rows)]
-    cells = {(row["intermediate"], row["target"]): row for row in rows}
-    complete = len(cells) == len(arms) * len(targets) and all(row["se"] is not None for row in rows)
-    if not complete or len(cells) < 4:
-        return [{**row, "pooled": None, "pooled_low": None, "pooled_high": None} for row in rows]
+    cells = {(row["intermediate"], row["target"]): row for row in rows if row["se"] is not None}
+    arms, targets = _whole(arms, targets, set(cells))
+    bare = {"pooled": None, "pooled_low": None, "pooled_high": None}
+    if len(arms) * len(targets) < 4:
+        return [{**row, **bare} for row in rows]
     gains = np.array([[cells[arm, target]["gain"] for target in targets] for arm in arms])
     noise = np.array([np.mean([cells[arm, target]["se"] ** 2 for arm in arms]) for target in targets])
-    df = len(arms) * (min(row["n"] for row in rows) - 1)
+    df = len(arms) * (min(cells[arm, target]["n"] for arm in arms for target in targets) - 1)
     pooled = partially_pooled(gains, noise, df)
-    return [
-        {
-            **cells[arm, target], "pooled": float(pooled.estimates[i, j]), "pooled_low": float(pooled.low[i, j]),
-            "pooled_high": float(pooled.high[i, j]),
-        }
+    shown = {
+        (arm, target): {"pooled": float(pooled.estimates[i, j]), "pooled_low": float(pooled.low[i, j]),
+                        "pooled_high": float(pooled.high[i, j])}
         for i, arm in enumerate(arms)
         for j, target in enumerate(targets)
-    ]  # fmt: skip
+    }  # fmt: skip
+    return [{**row, **shown.get((row["intermediate"], row["target"]), bare)} for row in rows]
+
+
+def _whole(arms: list[str], targets: list[str], there: set[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Those with every cell, when whichever lacks the largest share is taken away one by one: an arm for one target
+    must not take the others' away."""
+    arms, targets = list(arms), list(targets)
+    while arms and targets:
+        by_arm = {arm: sum((arm, target) not in there for target in targets) / len(targets) for arm in arms}
+        by_target = {target: sum((arm, target) not in there for arm in arms) / len(arms) for target in targets}
+        arm, target = max(by_arm, key=by_arm.__getitem__), max(by_target, key=by_target.__getitem__)
+        if not by_arm[arm]:
+            break
+        if by_arm[arm] >= by_target[target]:
+            arms.remove(arm)
+        else:
+            targets.remove(target)
+    return arms, targets
 
 
 def interaction(
@@ -118,12 +135,11 @@ def interaction(
     rows = _each_once(_everywhere(rows))
     cells = rows.groupby(["intermediate", "target", "seed"])["value"].mean().unstack("seed")
     seeds = [seed for seed in cells.columns if cells[seed].notna().all()]
-    cells = cells[seeds].unstack("target").dropna(axis=1)
-    arms = list(cells.index)
-    targets = list(dict.fromkeys(cells.columns.get_level_values("target")))
+    arms, targets = (sorted(set(cells.index.get_level_values(level))) for level in (0, 1))
+    arms, targets = _whole(arms, targets, set(cells.index))
     if min(len(arms), len(targets), len(seeds)) < 2:
         return None
-    values = np.array([[[cells.loc[arm, (seed, target)] for seed in seeds] for target in targets] for arm in arms])
+    values = np.array([[cells.loc[(arm, target), seeds] for target in targets] for arm in arms])
     return additive(values), arms, targets, [int(seed) for seed in seeds]
 
 
