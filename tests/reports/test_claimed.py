@@ -35,7 +35,7 @@ def test_measured_claims_stand_on_the_page_with_their_numbers(small: Results) ->
             numbers.interval(claim["low"], claim["high"]),
         ]  # fmt: skip
     untested = [c for c in made["claims"] if not c["tested"]]
-    assert f"{len(untested)} claims that it says nothing about" in page(made)
+    assert f"{len(untested)} claims that this study says nothing about" in page(made)
 
 
 def test_a_rehearsal_judges_no_claim_and_shows_no_published_number(rehearsal: Results) -> None:
