@@ -393,6 +393,29 @@ def test_controls_start_where_their_arm_starts(control: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "regime", [{"shots": 8}, {"language": "target"}, {"translate": ["de"]}, {"recipe": {"steps": 7}}]
+)
+def test_controls_are_trained_on_the_target_as_their_arm_is(regime: dict[str, Any]) -> None:
+    arms = {
+        "arm": {"tasks": ["mnli"], "target": regime},
+        "zero": {"control": "zero-length", "of": "arm"},
+        "noise": {"control": "shuffled-labels", "of": "arm"},
+        "text": {"control": "mlm-only", "of": "arm"},
+        "own": {"control": "shuffled-labels", "of": "arm", "target": {"recipe": {"steps": 9}}},
+        "more": {"control": "more-steps", "of": "arm"},
+    }
+    made = plan(study(arms, targets=["xnli"]))
+    last = {name: checkpoint(of(made, name)[-1]) for name in arms}
+    for name in ("zero", "noise", "text"):
+        assert [cell.protocol for cell in of(made, name)] == [cell.protocol for cell in of(made, "arm")]
+        assert last[name].config == last["arm"].config, "all but the lesson"
+        assert last[name].inputs["tokens"] == last["arm"].inputs["tokens"]
+        assert last[name].fingerprint != last["arm"].fingerprint
+    assert last["own"].config["recipe"]["steps"] == 9, "unless it says otherwise"
+    assert "steps" not in last["more"].config["recipe"], "as `none` is"
+
+
+@pytest.mark.parametrize(
     ("arm", "said"),
     [
         ({"tasks": ["mnli"], "recipe": {"freeze": 13}}, "wrong.recipe.freeze: says 13 layers, but the model has 12"),

@@ -25,6 +25,7 @@ from waystage.models.identity import local_folder
 from waystage.sources.retrieval import POOL
 from waystage.study.check import Path, Problem
 from waystage.study.lookup import declared_task, find_task
+from waystage.study.regimes import target_stage
 from waystage.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -212,7 +213,8 @@ def marks(study: Study, arm: str, target: Task) -> tuple[Mark, ...]:
     if any(one.checkpoint and not one.trained_on for one in _made_of(study, said)):
         found[Mark(UNCHECKED)] = None
     there = target.train_languages and not target.train_on and target.select_on == study.evaluate_on
-    narrow = [] if said.target.shots else [said.target.recipe]
+    trained_so = target_stage(said, study.intermediate)
+    narrow = [] if trained_so.shots else [trained_so.recipe]
     if there and _chooses(study, "target", target.name, narrow):
         found[Mark(SCORED, f"{target.name}:{target.select_on}")] = None
     for name in tasks if study.evaluate_on == "dev" else ():  # what holds a test is refused, or chosen on other data

@@ -141,6 +141,13 @@ def listed(said: Languages) -> Names:
     return (said,) if isinstance(said, str) else said
 
 
+def target_stage(arm: Intermediate, arms: dict[str, Intermediate]) -> TargetStage:
+    """How an arm is trained on its target. A control is trained as its arm is, but for `more-steps`: as `none` is."""
+    if arm.of and arm.control != "more-steps" and arm.target == TargetStage():
+        return target_stage(arms[arm.of], arms)
+    return arm.target
+
+
 def each(arm: Intermediate, arms: dict[str, Intermediate]) -> bool:
     """Whether an arm has stages of its own for every evaluated language."""
     target = arm.target

@@ -22,7 +22,7 @@ from waystage.study.data import Data, Lacking, Wording, declared, rows_of, short
 from waystage.study.lock import Lock
 from waystage.study.lookup import find_task, source_of
 from waystage.study.recipe import Recipe
-from waystage.study.regimes import EACH, TargetStage, each
+from waystage.study.regimes import EACH, TargetStage, each, target_stage
 from waystage.study.schema import Study
 from waystage.tasks.task import Task
 
@@ -109,7 +109,7 @@ class _Planner:
             if asked.source != self.study.source_languages[0]:
                 self.varied(asked, arm, target, chain)
                 return  # nothing is trained here: one row serves all source languages
-            if what.target != TargetStage() or what.control == "more-steps":
+            if self.regime(arm) != TargetStage() or what.control == "more-steps":
                 self.data.omit(f"{arm}: {target.name} is not trained, so there is nothing to train otherwise")
                 return
             start = chain[-1:]
@@ -126,7 +126,7 @@ class _Planner:
             target_seed=seed,
             languages=(asked.code,) if asked.code else languages,
             evaluate=self.evaluate(asked, arm, target, languages, start),
-            protocol=protocol(what.target),
+            protocol=protocol(self.regime(arm)),
             marks=(
                 *self.data.once(("tuned", asked.model), partial(leaks.tuned, asked.model)),
                 *self.data.once(("marks", arm, target.name), partial(leaks.marks, self.study, arm, target)),
@@ -135,6 +135,9 @@ class _Planner:
         yield cell
         for name in start[0].config.get("selections", ()) if start else ():
             yield replace(cell, selection=name, evaluate=self.evaluate(asked, arm, target, languages, start, name))
+
+    def regime(self, arm: str) -> TargetStage:
+        return target_stage(self.study.intermediate[arm], self.study.intermediate)
 
     def varied(self, asked: Asked, arm: str, target: Task, chain: Chain) -> None:
         """Says what a search does not show of an arm that goes with the source language."""
@@ -153,7 +156,7 @@ class _Planner:
         """The target's last training stage; None where it has none, () where the source language lacks data."""
         if not target.train_languages:
             return None
-        said = self.study.intermediate[arm].target
+        said = self.regime(arm)
         names = target.train_on or (target.name,)
         language = asked.code if said.language == EACH else asked.source
         lacking = [name for name in names if language not in self.data.task(name).train_languages]
@@ -174,18 +177,18 @@ class _Planner:
     def target(
         self, asked: Asked, arm: str, target: Task, trained: Task, language: str, seed: int, start: Chain, *, last: bool
     ) -> Stage:
-        data, what = self.data, self.study.intermediate[arm]
-        own = None if what.target.shots or what.target.recipe == Recipe() else what.target.recipe
+        data, what, said = self.data, self.study.intermediate[arm], self.regime(arm)
+        own = None if said.shots or said.recipe == Recipe() else said.recipe
         recipe = data.recipe("target", [trained if target.train_on else target], own, goal=target.name if last else "")
         if trained.form != target.form:  # reading comprehension as search: the question finds its passage
             trained = replace(trained, form=target.form, labels=target.labels, options=target.options)
-        if what.target.translate and (why := untranslatable(trained.form, trained.labels)):
+        if said.translate and (why := untranslatable(trained.form, trained.labels)):
             raise Lacking(f"{why}: {trained.name} is not trained on translations")
-        into = () if what.target.translate == () else self.chains.codes(what.target.translate, asked)
+        into = () if said.translate == () else self.chains.codes(said.translate, asked)
         rows = data.worded(
             trained,
             target.train_split,
-            Wording((language,), into, resolve(what.target.via) if what.target.via else ""),
+            Wording((language,), into, resolve(said.via) if said.via else ""),
             recipe,
         )
         tokens = data.tokens_of(asked.model, trained, target.train_split, rows, recipe)
@@ -197,7 +200,7 @@ class _Planner:
         if what.control == "more-steps" and last:
             config["steps_of"] = "add"
             inputs["steps_of"] = self.chains.counted(what, asked)
-        if last and self.study.selections and not what.target.shots:
+        if last and self.study.selections and not said.shots:
             self.select(asked, target, recipe, config, inputs)
         elif last and self.study.selections:
             self.data.omit(f"{arm}: shots choose no checkpoint, so there are no selections of {target.name}")
@@ -229,7 +232,7 @@ class _Planner:
 
     def shots(self, asked: Asked, arm: str, target: Task, count: int, seed: int, start: Stage) -> Stage:
         """Goes on in the evaluated language with a few of its own examples, and keeps the head."""
-        data, own = self.data, self.study.intermediate[arm].target.recipe
+        data, own = self.data, self.regime(arm).recipe
         if asked.code not in target.train_languages or target.train_split not in ("train", "fit"):
             raise Lacking(f"{target.name} has no training data to take shots from")
         if target.train_on or "train" not in target.splits:
