@@ -15,6 +15,7 @@ from waystage import languages, sources, tasks
 from waystage.forms.examples import EXAMPLES
 from waystage.sources import conllu, formats, hub, readers
 from waystage.sources.notes import Notes
+from waystage.sources.retrieval import POOL
 from waystage.tasks.task import Files, Hub, Layout, Task
 
 EVERY = pytest.mark.parametrize("task", tasks.all_tasks(), ids=lambda task: task.name)
@@ -56,7 +57,7 @@ def test_its_layouts_name_fields_of_its_form(task: Task) -> None:
     for layout in (*task.hub, *task.files):
         assert set(layout.columns) <= fields and set(layout.values) <= fields
         assert set(layout.splits) <= {*task.splits, "train", "dev", "test"}
-        assert set(layout.languages) <= {*task.languages, *task.train_languages}
+        assert set(layout.languages) <= {*task.languages, *task.train_languages, POOL}
         assert readers.reader(layout.reader)
         if isinstance(layout, Files):
             assert hasattr(formats, layout.format) or layout.format == "conllu" == conllu.conllu.__name__

@@ -1,7 +1,7 @@
 """MasakhaNER 2, MasakhaPOS and AfriQA: names, parts of speech and questions in African languages."""
 
 from waystage.tasks.benchmarks import words
-from waystage.tasks.task import Files, Hub, Task
+from waystage.tasks.task import Files, Hub, Task, or_converted
 from waystage.tasks.udpos import UPOS
 
 NAMES = {
@@ -28,8 +28,8 @@ TASKS = (
         train_languages=LANGUAGES,
         licence="CC BY-NC 4.0",
         non_commercial=True,
-        hub=(Hub(repo="masakhane/masakhaner2", config="{lg}", names=NAMES,
-                 columns={"words": "tokens", "tags": "ner_tags"}),),
+        hub=or_converted(Hub(repo="masakhane/masakhaner2", config="{lg}", names=NAMES,
+                             columns={"words": "tokens", "tags": "ner_tags"})),
         files=(Files(path="masakhaner2/{lg}/{split}.txt", format="columns", columns=WORDS, names=NAMES),),
         epochs=10,
     ),
@@ -43,8 +43,8 @@ TASKS = (
         train_languages=LANGUAGES,
         licence="CC BY-NC 4.0",
         non_commercial=True,
-        hub=(Hub(repo="masakhane/masakhapos", config="{lg}", names=NAMES,
-                 columns={"words": "tokens", "tags": "upos"}),),
+        hub=or_converted(Hub(repo="masakhane/masakhapos", config="{lg}", names=NAMES,
+                             columns={"words": "tokens", "tags": "upos"})),
         files=(Files(path="masakhapos/{lg}/{split}.txt", format="columns", columns=WORDS, names=NAMES),),
         epochs=10,
     ),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from waystage.tasks.task import Columns, Files, Hub, Task
+from waystage.tasks.task import PARQUET, Columns, Files, Hub, Task
 
 HELLASWAG = {"id": "ind", "group": "source_id", "context": "ctx", "options": "endings", "label": "label"}
 HIDDEN = {"label": {"": None}}
@@ -58,7 +58,7 @@ TASKS = (
         hub=(
             Hub(repo="allenai/cosmos_qa", columns=COSMOS, splits={"train": "train", "dev": "validation"},
                 rows={"train": 25_262, "dev": 2_985}),
-            Hub(repo="allenai/cosmos_qa", revision="refs/convert/parquet", columns=COSMOS,
+            Hub(repo="allenai/cosmos_qa", revision=PARQUET, columns=COSMOS,
                 splits={"train": "train", "dev": "validation"}),
         ),
         files=(

@@ -1,9 +1,7 @@
 """Mewsli-X: find the entity that a mention in the news means, among candidates described in 50 languages."""
 
 from waystage.tasks.benchmarks import MEWSLIX
-from waystage.tasks.task import Files, Hub, Task
-
-PARQUET = "refs/convert/parquet"  # on the main branch the two large files are packed with tar
+from waystage.tasks.task import PARQUET, Files, Hub, Task
 
 TASKS = (
     Task(
@@ -19,6 +17,7 @@ TASKS = (
                 repo="izhx/mewsli-x", config="{lg}", splits={"dev": "validation", "test": "test"}, languages=MEWSLIX,
                 reader="mewslix_mentions",
             ),
+            # on the main branch the two large files are packed with tar
             Hub(
                 repo="izhx/mewsli-x", config="wikipedia_pairs", revision=PARQUET, splits={"train": "train"},
                 languages=("en",), reader="mewslix_pairs",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Columns = Mapping[str, str | tuple[str, ...]]
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+PARQUET = "refs/convert/parquet"  # the branch on which the hub itself keeps what it could convert
 LEAVE_OUT = "(leave out)"  # a label that means: nobody agreed on it, so no score counts this row
 SAME = {"train": "train", "dev": "dev", "test": "test"}
 
@@ -46,6 +47,11 @@ class Hub(Layout):
     @property
     def name(self) -> str:
         return f"{self.repo}@{self.revision or 'main'}"
+
+
+def or_converted(copy: Hub) -> tuple[Hub, Hub]:
+    """A data set whose main branch is (or was, when last seen) a loading script, and the hub's own conversion of it."""
+    return copy, replace(copy, revision=PARQUET)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from waystage.tasks.benchmarks import words
 from waystage.tasks.bitext import FLORES
-from waystage.tasks.task import Columns, Files, Hub, Task
+from waystage.tasks.task import Columns, Files, Hub, Task, or_converted
 from waystage.tasks.xnli import LABELS
 
 PAIR = {"first": "premise", "second": "hypothesis", "label": "label"}
@@ -100,8 +100,8 @@ TASKS = (
         licence="CC BY-NC 4.0",
         non_commercial=True,
         derived_from=("mnli:train", "xnli:dev", "xnli:test"),
-        hub=(Hub(repo="Divyanshu/indicxnli", config="{lg}", columns=PAIR,
-                 values={"label": dict(zip("012", LABELS, strict=True))}),),
+        hub=or_converted(Hub(repo="Divyanshu/indicxnli", config="{lg}", columns=PAIR,
+                             values={"label": dict(zip("012", LABELS, strict=True))})),
         files=(Files(path="indicxnli/{split}/xnli_{lg}.json", format="jsonl", columns=PAIR,
                      splits={"train": "train", "dev": "dev", "test": "test"}),),
     ),
@@ -117,8 +117,8 @@ TASKS = (
         select_on="held",
         parallel=True,
         licence="CC BY-SA 4.0",
-        hub=(Hub(repo="juletxara/xstory_cloze", config="{lg}", columns=STORY, values=ONE_TWO,
-                 splits={"train": "train", "test": "eval"}, rows={"train": 360, "test": 1_511}),),
+        hub=or_converted(Hub(repo="juletxara/xstory_cloze", config="{lg}", columns=STORY, values=ONE_TWO,
+                             splits={"train": "train", "test": "eval"}, rows={"train": 360, "test": 1_511})),
         files=(Files(path="xstorycloze/spring2016.val.{lg}.tsv.split_20_80_{split}.tsv", columns=STORY, values=ONE_TWO,
                      splits={"train": "train", "test": "eval"}),),
     ),
