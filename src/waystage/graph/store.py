@@ -61,6 +61,7 @@ class Store:
             write_text(self.root / SHARED, "Several machines use this store: locks are leases.\n")
         # Files that this process hashed, as they looked then. The change time cannot be set back like the others.
         self._hashed: dict[Path, tuple[int, int, int, int]] = {}
+        self._listed: dict[Path, tuple[tuple[int, int, int, int], Mapping[str, Mapping[str, Any]]]] = {}
 
     @property
     def shared(self) -> bool:
@@ -97,15 +98,26 @@ class Store:
         It is what was written: for readers that need no more of an artifact than this, see `use`.
         """
         whole = self.has(fingerprint)
+        home = self.path(fingerprint) if whole else self.remembered(fingerprint)
         try:
-            item = next((item for item in self.manifest(fingerprint)["files"] if item["path"] == name), None)
-            place = (self.path(fingerprint) if whole else self.remembered(fingerprint)) / name
-            problem = self._look(place, item, deep=True) if item else None
-        except StoreError as error:  # no manifest, or a damaged one
+            item = self._files(home / manifest.NAME if whole else self.dropped(fingerprint)).get(name)
+            problem = self._look(home / name, item, deep=True) if item else None
+        except FileNotFoundError:
+            return None
+        except StoreError as error:
             item, problem = None, str(error)
         if whole and problem:
             raise Corrupt(fingerprint, f"{self.quarantine(fingerprint) or problem}. Run the study again")
-        return None if item is None or problem else place
+        return None if item is None or problem else home / name
+
+    def _files(self, place: Path) -> Mapping[str, Mapping[str, Any]]:
+        """What a manifest says of each file; read once, for a report asks thousands of times."""
+        looks = _looks(place.stat())
+        found = self._listed.get(place)
+        if found is None or found[0] != looks:
+            found = looks, {item["path"]: item for item in manifest.load(place)["files"]}
+            self._listed[place] = found
+        return found[1]
 
     def fingerprints(self) -> Iterator[str]:
         for path in sorted(self.root.glob(f"artifacts/??/*/{manifest.NAME}")):
