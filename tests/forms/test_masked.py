@@ -79,6 +79,15 @@ def test_the_drawing_hides_whole_words_at_the_given_rate():
     assert new[where][(new[where] != 4)].min() > 4
 
 
+def test_a_vocabulary_may_have_gaps():
+    ids = np.arange(4, 60)
+    new, where, labels = masked.draw(
+        ids, np.ones(len(ids), bool), seed=1, step=0, vocab_size=100, mask_id=205, special_ids=[0, 205]
+    )
+    assert (new[where] == 205).any()
+    assert labels.tolist() == ids[where].tolist()
+
+
 def test_the_drawing_depends_on_nothing_but_its_arguments():
     ids, word_start = a_batch(2)
     first, second = (masked.draw(ids, word_start, seed=5, step=9, **ARGUMENTS) for _ in range(2))

@@ -133,7 +133,8 @@ def draw(
     Of the chosen tokens 80 % become the mask, 10 % any other token, 10 % stay. Raw integers of a counter-based
     generator make the choice, so it depends on nothing but the arguments. At least one word is always chosen.
     """
-    special = np.zeros(max(vocab_size, int(ids.max(initial=0)) + 1), bool)
+    # a vocabulary may have gaps, and then ids beyond its size
+    special = np.zeros(max(vocab_size, int(ids.max(initial=0)) + 1, max(special_ids, default=0) + 1), bool)
     special[list(special_ids)] = True
     open_to = ~special[ids]
     word = np.cumsum(word_start) - 1
