@@ -73,7 +73,7 @@ def test_an_empty_report_says_that_it_is_empty_and_what_to_type(study: Path, tmp
     alone = said("report", study, "--store", store.root, "-o", page).stderr
     assert f"nothing of this study is scored yet in {store.root}. Type: waystage run {study} --store" in alone
     assert "--rehearsal" not in alone
-    record.note_file(store, "nothing-there-rehearsal", study)
+    Plan([Stage(kind="rows", name="x", config={})]).record(store, "nothing-there-rehearsal")
     assert "Its rehearsal is there: add --rehearsal" in said("questions", study, "--store", store.root).stderr
 
 

@@ -330,7 +330,7 @@ def _if_empty(results: Results) -> None:
 
     where = "" if results.store.root == default_root() else f" --store {shlex.quote(str(results.store.root))}"
     said = f"nothing of this study is scored yet in {results.store.root}. Type: {again(results)}{where}"
-    if not results.rehearsal and record.file_of(results.store, f"{study_id(results)}-rehearsal"):
+    if not results.rehearsal and record.path(results.store, f"{study_id(results)}-rehearsal").is_file():
         said += ". Its rehearsal is there: add --rehearsal"
     typer.echo(said, err=True)  # not between the lines of --json
 
