@@ -148,6 +148,20 @@ def test_a_copy_in_packed_files_gives_way_to_the_next(stand_in: Any, ask: Any) -
     assert "'.tar' are not read from the hub (sw/test.jsonl.tar.gz)" in ask("o/packed", revision=COMMIT)["error"]
 
 
+def test_the_branch_of_conversions_has_no_card(stand_in: Any, ask: Any) -> None:
+    """Folders say which configuration and split a file is of, and each file what its classes are called."""
+    (data,) = (content for name, content in stand_in.add("o/made", ROWS, CLASSES).files.items() if "sw/" in name)
+    names = ("sw/test/0000.parquet", "sw/train/0000.parquet", "sw/made-test.parquet", "xx/test/0000.parquet")
+    stand_in.add("o/converted", ROWS).files = dict.fromkeys(names, data)
+    said = ask("o/converted", revision="refs/convert/parquet")
+    assert said.get("rows") == GOOD and list(said["source"]["files"]) == ["sw/test/0000.parquet"], said
+    stand_in.add("o/older", ROWS).files = {"sw/made-test.parquet": data, "sw/made-train.parquet": data}
+    assert list(ask("o/older", revision="refs/convert/parquet")["source"]["files"]) == ["sw/made-test.parquet"]
+    stand_in.add("o/other", ROWS).files = {"sw/made-train.parquet": data}
+    error = ask("o/other", revision="refs/convert/parquet")["error"]
+    assert "no split 'test' of sw on the branch refs/convert/parquet" in error
+
+
 def test_a_loading_script_is_refused_by_name(stand_in: Any, ask: Any) -> None:
     stand_in.add("o/scripted", ROWS, CLASSES)
     stand_in.repos["o/scripted"].files = {"README.md": b"", "scripted.py": b"print('no')"}

@@ -8,6 +8,7 @@ network, and so that a file which changed under the same commit is noticed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from waystage.sources.formats import Record, Records
 from waystage.sources.notes import Notes
 from waystage.sources.patience import Gone, offline, patiently
 from waystage.sources.retrieval import POOL
-from waystage.tasks.task import Hub, Task
+from waystage.tasks.task import PARQUET, Hub, Task
 
 UNKNOWN = "unknown"  # a commit that nobody has looked up yet
 
@@ -151,7 +152,8 @@ def fetch(hub: Hub, revision: str, split: str, language: str) -> Fetched:
     book = _book()
     commit = _commit(hub.repo, "" if revision == UNKNOWN else revision)
     key = f"{hub.repo}@{commit}/{config}/{theirs}"
-    entry = book.get(key) or _look_up(hub.repo, config, theirs, commit)
+    find = _converted if hub.revision == PARQUET else _look_up
+    entry = book.get(key) or find(hub.repo, config, theirs, commit)
     paths, files = [], []
     for name in entry["files"]:
         _format(name)  # refused before it is downloaded
@@ -160,8 +162,9 @@ def fetch(hub: Hub, revision: str, split: str, language: str) -> Fetched:
         _check(hub.repo, name, path, digest, entry.get("sha256", {}).get(name))
         paths.append(path)
         files.append((name, digest))
-    _remember(key, {**entry, "sha256": dict(files)})
-    classes = {column: tuple(names) for column, names in entry["classes"].items()}
+    said = _classes_in(paths[0]) if entry["classes"] is None else entry["classes"]
+    _remember(key, {**entry, "classes": said, "sha256": dict(files)})
+    classes = {column: tuple(names) for column, names in said.items()}
     return Fetched(commit, tuple(files), tuple(paths), classes)
 
 
@@ -224,6 +227,34 @@ def _look_up(repo: str, config: str, split: str, commit: str) -> dict[str, Any]:
     if any(name.startswith("hf://") or ".." in Path(name).parts for name in names):
         raise Gone(f"its files lie outside the data set: {names[0]}")
     return {"files": names, "classes": _classes(builder.info.features)}
+
+
+def _converted(repo: str, config: str, split: str, commit: str) -> dict[str, Any]:
+    """The same on the branch that the hub converts to: it has no card, its folders are configurations and splits."""
+    if offline():
+        raise _never_fetched(f"{repo} {config} ({split})")
+    from huggingface_hub import HfApi
+
+    info = patiently(repo, lambda: HfApi().dataset_info(repo, revision=commit))
+    mine = [name for one in info.siblings or () if (name := one.rfilename).startswith(f"{config or 'default'}/")]
+    below = rf"[^/]+/({re.escape(split)}/[^/]+|([^/]*-)?{re.escape(split)}(-\d[^/]*)?)\.parquet"
+    found = sorted(name for name in mine if re.fullmatch(below, name))
+    nested = [name for name in found if name.count("/") == 2]  # older conversions of the same may lie beside them
+    if not found:
+        raise Gone(f"there is no split {split!r} of {config or 'the data set'} on the branch {PARQUET}")
+    return {"files": nested or found, "classes": None}
+
+
+def _classes_in(path: Path) -> dict[str, list[str]]:
+    """What the classes are called, as a Parquet file that `datasets` wrote says it."""
+    import datasets
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return _classes(datasets.Features.from_arrow_schema(pq.read_schema(path)))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"not a Parquet file that can be read ({str(error)[:200]})", path) from None
 
 
 def _classes(features: Any) -> dict[str, list[str]]:
