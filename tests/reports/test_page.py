@@ -250,6 +250,14 @@ def test_source_languages_are_an_axis_of_everything_trained(tmp_path: Path) -> N
     assert cells["zh"]["gap"] == pytest.approx(gap["gap_a"])
 
 
+def test_a_search_has_no_transfer_gap_whatever_the_source(tmp_path: Path) -> None:
+    """Tatoeba scores Chinese, and nothing Chinese was trained on."""
+    said = study(source_languages=("zh",), targets=("xnli", "tatoeba"), languages=("zh", "de", "sw"))
+    made = content(results(tmp_path, said, items=6), examples=False)
+    assert {row["target"] for row in made["transfer"]} == {"xnli"}
+    assert {tuple(row["targets"]) for row in made["gaps"] if row["gap"] == "zh minus the others"} == {("xnli",)}
+
+
 def test_json_cannot_leave_its_element() -> None:
     text = embedded({"a": "</script><!--\u2028\u2029&"})
     assert not set("<>&\u2028\u2029") & set(text)

@@ -73,6 +73,14 @@ def test_a_search_that_nothing_was_trained_for_has_no_source_language(scores_of,
     found = answer(asked, both, study, source_language="de", untrained=("tatoeba",))
     assert [line.what for line in found.targets] == ["gap on xnli", "gap on udpos"]
     assert any("tatoeba: nothing is trained on it" in said for said in found.warnings)
+    every = answer(question_of(), both, study, source_language="de", untrained=("tatoeba",))
+    (without,) = [line for line in every.variants if line.what == "without the source language (de)"]
+    gains = []
+    for target, codes in TARGETS.items():
+        kept = [code for code in codes if code != "de" or target == "tatoeba"]
+        alone = question_of(targets=(target,), languages=kept)
+        gains.append(answer(alone, both, study, source_language="de", untrained=("tatoeba",)).interval.estimate)
+    assert without.interval.estimate == pytest.approx(sum(gains) / 3)  # the German of a search stays
     alone = question_of(kind="gap", high="source", low=("sw", "tr"), targets=("tatoeba",))
     with pytest.raises(InputError, match="nothing is trained on tatoeba"):
         answer(alone, both, study, source_language="de", untrained=("tatoeba",))

@@ -28,7 +28,7 @@ def of(results: Results) -> dict[str, Any]:
         "gains": _gains(results, headline, untrained, waiting),
         "by_language": blocks,
         "trends": relations.trends(results, blocks, about.languages(results)),
-        "transfer": transfer(results, headline),
+        "transfer": transfer(headline[~headline["target"].isin(untrained)]),
         "gaps": relations.gaps(results, arms, untrained),
         "best": relations.best(results, arms),
         "layers": relations.layers(results, frame),
@@ -167,7 +167,7 @@ def _cells(one: Any) -> list[list[Any]]:
     return found
 
 
-def transfer(results: Results, rows: Any) -> list[dict[str, Any]]:
+def transfer(rows: Any) -> list[dict[str, Any]]:
     """How far the other languages stay behind the language of the training data, per seed, then over seeds."""
     from waystage.stats import seeds
     from waystage.stats.average import over_both

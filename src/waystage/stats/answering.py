@@ -140,7 +140,7 @@ def _adjusted(one: Answer, p: float | None, questions: int) -> Answer:
     against_margin = one.goal is not None and one.goal.goal != "better"
     tested = one.verdict.word in EQUAL if against_margin else one.verdict.word not in EQUAL  # by this p
     if p is not None and p > 0.05 and one.verdict.word in FOUND and tested:
-        said = f"'{one.verdict.word}' does not hold for all {questions} questions at once: p = {p:.3g} after Holm"
+        said = f"'{one.verdict.word}' does not hold for {questions} questions at once: p = {p:.3g} after Holm"
         warnings = (*warnings, said)
     return replace(one, p_holm=p, warnings=warnings)
 
@@ -249,9 +249,10 @@ def _variants(found: Contrast, rehearsal: bool) -> list[tuple[str, Contrast]]:
         without = [target for target in found.targets if target not in marked]
         parts.append((f"without marked cells ({', '.join(marked)})", found.of(without)))
         parts.append((f"marked cells alone ({', '.join(marked)})", found.of(marked)))
-    sources = [code for code in found.source_language.split(BOTH) if code in found.languages]
-    others = found.in_languages([code for code in found.languages if code not in sources]) if sources else None
-    if others:
+    trained = {code for pair in found.pairs if pair.target not in free for code in pair.languages}
+    sources = [code for code in found.source_language.split(BOTH) if code in trained]
+    others = found.on({p.target: set(p.languages) - set(() if p.target in free else sources) for p in found.pairs})
+    if sources and others.pairs:
         what = "language" if len(sources) == 1 else "languages"
         named = ", ".join(code + "*" * rehearsal for code in sources)
         parts.append((f"without the source {what} ({named})", others))
