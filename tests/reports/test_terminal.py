@@ -79,7 +79,7 @@ def test_markup_in_names_is_text(tmp_path: Path) -> None:
 
 def test_a_verdict_that_holm_takes_back_is_not_left_alone() -> None:
     """Whoever reads the first lines alone must not take it for a finding."""
-    warned = ["'worse' does not hold for all 2 questions at once: p = 0.0962 after Holm"]
+    warned = ["'worse' does not hold for 2 questions at once: p = 0.0962 after Holm"]
     answers = [
         {"answered": True, "number": number, "verdict": {"word": "worse"}, "warnings": warned[:number - 1]}
         for number in (1, 2)
