@@ -74,3 +74,11 @@ def test_a_language_on_both_sides_of_a_gap_is_refused_before_the_run() -> None:
             said({"kind": "gap", **sides})
     assert said({"kind": "gap", "high": "source", "low": "all"}) == []
     assert said({"kind": "gap", "high": ["en"], "low": ["de", "fr"]}) == []
+
+
+def test_a_search_that_nothing_was_trained_for_has_no_source_language() -> None:
+    more = {"source_languages": ["zh"], "languages": ["zh", "de", "sw"], "targets": ["xnli", "tatoeba"]}
+    gap = {"kind": "gap", "high": "source", "low": "all"}
+    assert said(gap, **more) == []
+    (line,) = said({**gap, "targets": ["tatoeba"], "compare": ["ner", "none"]}, **more)
+    assert "nothing of high = 'source' is scored" in line

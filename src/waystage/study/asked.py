@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from waystage.study.cells import StudyPlan
+from waystage.study.lookup import find_task
 from waystage.study.schema import Question, Study
 
 Scored = dict[tuple[str, str, str], set[str]]  # arm, source language, target -> languages
@@ -65,7 +66,9 @@ def _shared(study: Study, question: Question, scored: Scored, source: str) -> It
     for target in question.targets or study.target_tasks():
         mine: set[str] = set().union(*(scored.get((arm, first, target), set()) for arm in arms or (a,)))
         both = mine & scored.get((b, second, target), set())
-        yield target, both - {source} if _is_line(question) else both
+        # what is not trained has no source language to be near to
+        free = question.kind == "gap" and question.high == "source" and not find_task(study, target).has_training_data
+        yield target, both - {source} if free or _is_line(question) else both
 
 
 def _groups(study: Study, question: Question) -> dict[str, set[str]]:
