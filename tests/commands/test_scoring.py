@@ -36,3 +36,18 @@ def test_hidden_labels_of_what_is_predicted_are_refused(tmp_path: Path) -> None:
     (tmp_path / "found/xnli/test-ur.tsv").write_text("neutral\nneutral\nneutral\n")
     found = CliRunner().invoke(app, command)
     assert "a placeholder for hidden test labels" in str(found.exception)
+
+
+def test_questions_without_an_answer_are_counted_aloud(tmp_path: Path) -> None:
+    """As officially, they are wrong; but the file of another language would give a zero and not a word."""
+    asked = [{"id": str(n), "question": "?", "answers": [{"text": "ja", "answer_start": 0}]} for n in range(3)]
+    gold = {"data": [{"title": "t", "paragraphs": [{"context": "ja", "qas": asked}]}]}
+    for side, said in (("gold", gold), ("found", {"0": "ja"})):
+        (tmp_path / side / "xquad").mkdir(parents=True)
+        (tmp_path / side / "xquad/test-de.json").write_text(json.dumps(said))
+    files = [str(tmp_path / side / "xquad/test-de.json") for side in ("gold", "found")]
+    pair = ["--task", "xquad", "--language", "de", "--gold", files[0], "--predictions", files[1], "--json"]
+    for words in (pair, [str(tmp_path / "found"), str(tmp_path / "gold"), "--allow-missing"]):
+        found = CliRunner().invoke(app, ["score", *words])
+        assert "2 of 3 questions have no answer in" in found.stderr and "such as '1'" in found.stderr
+        assert found.exit_code == 0 and "33.3" in found.stdout

@@ -9,7 +9,8 @@ import typer
 from waystage import metrics
 from waystage.commands.output import as_json, say, table
 from waystage.errors import DataError, InputError
-from waystage.metrics.benchmarks import file_name
+from waystage.metrics.benchmarks import QA_TASKS, file_name, file_task
+from waystage.metrics.reading import read_object, read_questions
 
 
 def one_way(task: str | None, pair: dict[str, object], tree: dict[str, object]) -> None:
@@ -30,10 +31,22 @@ def score_files(
     if not force:
         _refuse_placeholder(task, gold)
     scores = metrics.score_files(task, language, gold, predictions)
+    _unanswered(task, gold, predictions)
     if json:
         as_json(scores)
         return
     table(["metric", "value"], [[name, f"{value:.2f}"] for name, value in scores.items()], numbers=["value"])
+
+
+def _unanswered(task: str, gold: Path, predictions: Path) -> None:
+    """Officially such a question is wrong and no word is said, even where the file is that of another language."""
+    if file_task(task) not in QA_TASKS:
+        return
+    ids, found = read_questions(gold)[0], read_object(predictions, "question id to answer")
+    lacking = [name for name in ids if name not in found]
+    if lacking:
+        said = f"{len(lacking)} of {len(ids)} questions have no answer in {predictions} and count as wrong"
+        typer.echo(f"{said}, such as {lacking[0]!r:.80}", err=True)  # not between the lines of --json
 
 
 def _refuse_placeholder(task: str, gold: Path) -> None:
@@ -56,6 +69,10 @@ def score_tree(
                 if (gold / file).exists() and (predictions / file).exists():  # what is not scored may be hidden
                     _refuse_placeholder(task, gold / file)
     result = metrics.score_tree(predictions, gold, benchmark, allow_missing=allow_missing)
+    for task in QA_TASKS:
+        scored = result.tasks.get(task)
+        for code in sorted({code for values in scored.by_language.values() for code in values}) if scored else ():
+            _unanswered(task, gold / task / file_name(task, code), predictions / task / file_name(task, code))
     if json:
         as_json(result.as_dict() if allow_missing else result.official())  # then it says what is missing
         return
