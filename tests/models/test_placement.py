@@ -194,3 +194,10 @@ def test_passes_of_one_step_are_those_of_one_process() -> None:
     alone, half = (memory(known()["xlm-roberta-base"], replace(work, batch=b), Layout(device="cpu", copies=c,
                    micro_tokens=1024)) for b, c in ((8, 1), (16, 2)))  # fmt: skip
     assert half.gaps == alone.gaps
+
+
+def test_looks_at_dev_take_memory_of_a_processor() -> None:
+    shape = known()["standin-s"]
+    plain, looking = (memory(shape, replace(WORK, looks=looks), Layout(device="cpu")).total for looks in (False, True))
+    assert looking - plain == 150_000_000
+    assert memory(shape, replace(WORK, looks=True), Layout()) == memory(shape, WORK, Layout())

@@ -131,6 +131,7 @@ def test_work_is_all_that_the_recipe_says_of_memory() -> None:
     assert (work.freeze, work.unit) == (4, 2 * work.length), "two readings of each example are in memory at once"
     adapted = study(models=["xlm-roberta-base"], recipe={"adapter": LORA | {"dropout": 0.1}})
     assert work_of(trained(adapted)["mnli"], shape).adapter_dropout
+    assert work.looks
 
 
 def test_a_model_of_unknown_shape_is_laid_as_the_study_says() -> None:

@@ -41,6 +41,7 @@ class Work:
     rank: int = 16
     targets: str | tuple[str, ...] = "all-linear"
     adapter_dropout: bool = False
+    looks: bool = False  # at dev, on the way
 
     @property
     def vocabulary(self) -> bool:
@@ -205,7 +206,8 @@ def _on_the_cpu(shape: Shape, work: Work, step: Memory, table: int) -> Memory:
         writing = step.weights + step.frozen + 4 * shape.backbone_parameters
         writing += 4 * (shape.backbone_parameters + shape.table) if cut else 0
     running = step.total - step.rest + mapped
-    return replace(step, rest=step.rest + mapped + max(0, max(loading, writing) - running))
+    answers = ANSWERS if work.looks else 0
+    return replace(step, rest=step.rest + mapped + answers + max(0, max(loading, writing) - running))
 
 
 def _gaps(work: Work, layout: Layout, t: int) -> float:

@@ -91,6 +91,7 @@ def work_of(stage: Stage, shape: shapes.Shape) -> Work:
         rank=int(adapter.get("rank", 16)),
         targets=targets if isinstance(targets, str) else tuple(targets),
         adapter_dropout=bool(adapter.get("dropout")),
+        looks=bool(stage.inputs.get("dev")),
     )
 
 
