@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer import Exit
 from typer.testing import CliRunner
 
 from waystage.cli import app
-from waystage.commands.studies import RUNS, pinned, study_id
+from waystage.commands.studies import RUNS, _after, pinned, study_id
+from waystage.engines.outcome import Failure, Outcome
 from waystage.engines.status import State, folder
 from waystage.graph import record
 from waystage.graph.files import write_text
@@ -77,3 +80,16 @@ def test_a_rehearsal_with_a_model_of_the_hub_stays_a_rehearsal(tmp_path: Path, m
 def test_the_table_of_scores_is_one_before_anything_is_scored(tmp_path: Path) -> None:
     scores = load("studies/quickstart.toml", rehearsal=True, store=tmp_path).scores
     assert len(scores[scores.headline].groupby(["target", "intermediate"]).value.mean()) == 0
+
+
+@pytest.mark.parametrize(
+    "ended", [{"failed": [Failure("f" * 64, "rows", "why", "log", ())]}, {"interrupted": "SIGINT"}]
+)
+def test_what_did_not_end_well_names_the_command_to_go_on(
+    ended: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/bin/waystage", "rehearse", "my study.toml", "-j", "2"])
+    results = load("studies/quickstart.toml", rehearsal=True, store=tmp_path)
+    with pytest.raises(Exit):
+        _after(results, Outcome("r", **ended), json=False)
+    assert "\n  waystage rehearse 'my study.toml' -j 2\n" in capsys.readouterr().out

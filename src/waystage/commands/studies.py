@@ -17,7 +17,7 @@ import typer
 
 from waystage.commands import fitting
 from waystage.commands.output import as_json, console, say, size, span, table
-from waystage.errors import InputError
+from waystage.errors import InputError, StoreError
 from waystage.graph import canonical, record
 from waystage.graph.draw import mermaid
 from waystage.graph.plan import Plan, Todo
@@ -259,7 +259,11 @@ def pinned(
 def _after(results: Results, outcome: Outcome, json: bool) -> None:
     from waystage import reports
 
-    page = reports.write(results, _page(results, "html"), "html", command=_command())
+    try:
+        page = reports.write(results, _page(results, "html"), "html", command=_command())
+    except StoreError:  # an artifact was damaged in a way that only its content shows: what ran is said all the same
+        typer.echo(outcome.text(), err=True)
+        raise
     if json:
         as_json({"status": outcome.status, **vars(outcome), "failed": [vars(f) for f in outcome.failed],
                  "report": str(page)})  # fmt: skip
@@ -268,6 +272,8 @@ def _after(results: Results, outcome: Outcome, json: bool) -> None:
             say(f"warning: {warning}")
         say(reports.summary(results))
         say(outcome.text())
+        if outcome.interrupted or not outcome.ok:
+            say(f"  {_command()}")
         say(f"report: {page}")
     if outcome.interrupted:
         raise typer.Exit(130)
