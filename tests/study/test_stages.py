@@ -108,6 +108,18 @@ def test_an_arm_of_the_same_tasks_under_another_name_is_the_same_stage() -> None
     assert kinds(plan(study(intermediate=arms)))["train"] == 2 + 4
 
 
+def test_evaluations_of_several_seeds_are_told_apart_by_their_names() -> None:
+    """In progress, logs and the store; and the plan says what changed of the stage of the same name."""
+    names = [c.evaluate.name for c in plan(study(targets=["xnli", "tatoeba"])).cells if c.intermediate == "mnli"]
+    assert sorted(names) == sorted(
+        f"evaluate {target} after mnli on xlm-roberta-base, seed {seed}"
+        for target in ("xnli", "tatoeba")
+        for seed in (1, 2)
+    )
+    shared = {c.evaluate.name for c in plan(study(targets=["tatoeba"])).cells if c.intermediate == "none"}
+    assert shared == {"evaluate tatoeba after none on xlm-roberta-base"}
+
+
 def test_retrieval_takes_the_intermediate_model_directly() -> None:
     made = plan(study(targets=["tatoeba"]))
     by_arm = {cell.intermediate: cell.evaluate for cell in made.cells if cell.seed == 1}

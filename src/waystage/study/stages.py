@@ -247,11 +247,10 @@ class _Planner:
         self, what: str, asked: Asked, arm: str, language: str, seed: int, config: dict[str, Any],
         inputs: dict[str, Stage | Chain],
     ) -> Stage:  # fmt: skip
-        seeds = f"seed {seed}" if seed == asked.seed else f"seeds {asked.seed} and {seed}"
         for_one = f", for {asked.code}" if asked.code and asked.code != language else ""
         return Stage(
             kind="train",
-            name=f"{what} after {arm} on {short(asked.model)}, {language}{for_one}, {seeds}",
+            name=f"{what} after {arm} on {short(asked.model)}, {language}{for_one}, {of_seeds(asked, seed)}",
             config=config,
             inputs=inputs,
             places=self.data.places(asked.model),
@@ -296,6 +295,9 @@ class _Planner:
                 if self.study.sweep:
                     config["sweep_threshold"] = "dev"
         where = (f", {asked.code}" if asked.code else "") + (f", by {selection}" if selection else "")
+        seed = checkpoint[0].config.get("seed") if checkpoint else None  # without one all seeds share the evaluation
+        if seed is not None:
+            where += f", {of_seeds(asked, seed)}"
         name = f"evaluate {target.name} after {arm} on {short(asked.model)}{where}"
         return Stage(kind="evaluate", name=name, config=config, inputs=inputs, places=data.places(asked.model))
 
@@ -320,6 +322,11 @@ class _Planner:
             own = tuple(code for code in own if self.evaluated(target, code)) or own
         chosen = set(self.study.select(self.study.languages)) | set(self.study.source_languages)
         return tuple(code for code in own if code in chosen)
+
+
+def of_seeds(asked: Asked, seed: int) -> str:
+    """In names: the seed of both stages, or that of the intermediate and that of the last one."""
+    return f"seed {seed}" if seed == asked.seed else f"seeds {asked.seed} and {seed}"
 
 
 def protocol(target: TargetStage) -> str:
