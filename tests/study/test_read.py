@@ -201,6 +201,13 @@ def test_a_variant_takes_the_commits_of_what_it_extends(tmp_path: Path) -> None:
     assert found.models == {"a/b": "2" * 40, "c/d": "1" * 40} and found.data == {"facebook/xnli@main": "1" * 40}
 
 
+@pytest.mark.parametrize("text", ["[models]\nx = 5\n", '[data]\nx = ""\n', "models = 3\n", "[models"])
+def test_a_lock_that_pins_nothing_is_damaged(text: str, tmp_path: Path) -> None:
+    (tmp_path / "study.lock").write_text(text)
+    with pytest.raises(StudyError, match="is damaged"):
+        lock.read(tmp_path / "study.lock")
+
+
 def test_a_list_that_a_variant_replaces_is_looked_for_in_the_variant(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text(
         'title = "t"\nmodels = ["standin-s"]\ntargets = ["xnli"]\n[intermediate.none]\n'

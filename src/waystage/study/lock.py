@@ -7,7 +7,7 @@ the same on every machine that has the study and its lock.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from waystage.tasks.task import Task
 
 @dataclass(frozen=True)
 class Lock:
-    models: Mapping[str, str] = field(default_factory=dict)  # hub name -> commit
-    data: Mapping[str, str] = field(default_factory=dict)  # "owner/name@main" -> commit
+    models: dict[str, str] = field(default_factory=dict)  # hub name -> commit
+    data: dict[str, str] = field(default_factory=dict)  # "owner/name@main" -> commit
 
 
 def beside(study: Path) -> Path:
@@ -35,7 +35,11 @@ def read(path: Path) -> Lock:
     """An empty lock where there is none yet."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Lock(dict(values.get("models", {})), dict(values.get("data", {})))
+        found = Lock(dict(values.get("models", {})), dict(values.get("data", {})))
+        for name, commit in (found.models | found.data).items():
+            if not isinstance(commit, str) or not commit:
+                raise ValueError(f"{name} = {commit!r} is no commit")
+        return found
     except FileNotFoundError:
         return Lock()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValueError, TypeError) as error:
