@@ -48,6 +48,15 @@ def test_parameters_are_exact(name: str) -> None:
         assert adapter_parameters(shape, 4, targets) == wanted
 
 
+@pytest.mark.parametrize("name", ["llama", "eurobert", "modernbert", "mistral", "qwen2", "qwen3", "gemma", "gemma2"])
+@pytest.mark.parametrize("biases", [{"attention_bias": True}, {"mlp_bias": True}])
+def test_parameters_are_exact_with_biases(name: str, biases: dict[str, bool]) -> None:
+    config = _config(name, hidden_size=64, num_attention_heads=4, **biases)
+    assert shape_of(config.to_dict()).backbone_parameters == sum(
+        p.numel() for p in load.fresh(config, seed=1).model.parameters()
+    )
+
+
 # the counts that are published with these models
 PUBLISHED = {
     "FacebookAI/xlm-roberta-large": 559_890_432 - 1_049_600,  # without the pooler

@@ -38,6 +38,7 @@ class Shape:
     kv_heads: int = 0  # 0: as many as heads
     head_size: int = 0  # 0: hidden / heads
     gated: bool = False  # three matrices in the feed-forward part instead of two
+    biases: tuple[bool, bool] = (False, False)  # of the matrices of attention, of the others; where a config says so
     tied: bool = True
     positions: int = 512
     types: int = 0  # rows of the table of token types
@@ -91,7 +92,7 @@ class Shape:
 
     @property
     def layer_parameters(self) -> int:
-        matrices = sum(m.wide * m.high for m in self.linears)
+        matrices = sum(m.wide * m.high + m.high * self.biases[not m.attention] for m in self.linears)
         if self.family == "modernbert":
             return matrices + 2 * self.hidden
         if not self.decoder and self.family != "eurobert":  # every matrix has a bias, both norms a weight and a bias
@@ -139,9 +140,9 @@ MORE = {"deberta": ("attention.self.pos_key_proj", "attention.self.pos_query_pro
 OUTSIDE = {"rembert": (".encoder.embedding_hidden_mapping_in",)}
 
 
-def _xlmr(layers: int, hidden: int, heads: int, intermediate: int, vocab: int = 250002, **more: int) -> Shape:
+def _xlmr(layers: int, hidden: int, heads: int, intermediate: int, vocab: int = 250002) -> Shape:
     return Shape(family="xlm-r", layers=layers, hidden=hidden, heads=heads, intermediate=intermediate, vocab=vocab,
-                 positions=514, types=1, languages="xlm-r", **more)  # fmt: skip
+                 positions=514, types=1, languages="xlm-r")  # fmt: skip
 
 
 def _decoder(family: str, layers: int, hidden: int, heads: int, kv_heads: int, intermediate: int, vocab: int, *,
@@ -253,6 +254,10 @@ def shape_of(raw: Mapping[str, Any]) -> Shape:
         intermediate=raw["intermediate_size"],
         vocab=raw["vocab_size"],
         gated=kind in GATED,
+        biases=(
+            kind in {*BIASED, "qwen3", "gemma", "gemma2", "gemma3_text"} and bool(raw.get("attention_bias")),
+            kind in BIASED and bool(raw.get("mlp_bias")),
+        ),
         tied=raw.get("tie_word_embeddings", kind not in DECODERS or kind.startswith("gemma")),  # transformers' defaults
         positions=raw.get("max_position_embeddings", 512),
         embedding=raw.get("input_embedding_size") or 0,
@@ -261,4 +266,5 @@ def shape_of(raw: Mapping[str, Any]) -> Shape:
 
 
 DECODERS = {"llama", "qwen2", "qwen3", "mistral", "gemma", "gemma2", "gemma3_text"}
+BIASED = {"llama", "eurobert", "modernbert"}  # families whose config may ask for biases everywhere
 GATED = DECODERS | {"modernbert", "eurobert"}
