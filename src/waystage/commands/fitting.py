@@ -149,10 +149,10 @@ def show(found: list[dict[str, Any]]) -> None:
     ]  # fmt: skip
     columns = ["model", "stages", "placement", "memory per device", "devices", "device time", "disk kept"]
     table(columns, rows, numbers=["stages", "memory per device", "device time", "disk kept"], title="Training")
-    for number, group in enumerate(found):
+    once = {(group["model"].rsplit("/", 1)[-1], group["arithmetic"]): group for group in reversed(found)}
+    for number, ((name, arithmetic), group) in enumerate(reversed(once.items())):
         if number >= LINES and group["fits"]:
             continue
-        name = group["model"].rsplit("/", 1)[-1]
-        say(f"{name}: {group['arithmetic']}")
+        say(f"{name}: {arithmetic}")
         if not group["fits"]:
             say(f"  does not fit: {group['advice']}")
