@@ -14,7 +14,7 @@ from waystage.engines import status
 from waystage.engines.inline import Inline
 from waystage.engines.job import perform
 from waystage.engines.local import Local
-from waystage.engines.outcome import Outcome
+from waystage.engines.outcome import Failure, Outcome
 from waystage.engines.run import execute
 from waystage.engines.status import State
 from waystage.errors import InputError, UnknownName
@@ -355,6 +355,13 @@ def test_outcome_text_of_an_interrupt() -> None:
     outcome = Outcome("r", done=["a"], interrupted="SIGINT", skipped={"b": "the run was stopped by SIGINT"})
     assert not outcome.ok and outcome.status == "interrupted"
     assert "1 stages did not run" in outcome.text() and "run the same command to go on" in outcome.text()
+
+
+def test_outcome_text_of_a_stage_that_never_began() -> None:
+    said = Outcome(
+        "r", failed=[Failure("f", "top", "its SLURM job 17_0 ended without a word", "", ("no python",))]
+    ).text()
+    assert "  | no python" in said and "log:" not in said
 
 
 def test_a_stage_that_another_run_works_on_is_waited_for(step: Step, store: Store, local: Local) -> None:

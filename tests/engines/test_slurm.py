@@ -95,8 +95,8 @@ def test_a_dry_run_writes_scripts_that_bash_understands(step: Step, store: Store
     assert '"$SLURM_ARRAY_TASK_ID" 0' in first and '"$SLURM_ARRAY_TASK_ID" 8' in second
     assert "--account=lab" in first and "--partition" not in first and "--gres" not in first and "srun" not in first
     for said in ("--partition=a100", "--time=1-00:00", "--gres=gpu:8", "--nodes=2", "--constraint=nvlink", "--requeue",
-                 "--kill-on-invalid-dep=yes", "--job-name=train--wide", "exec srun --kill-on-bad-exit=1 --cpus-per-task=32 ", "PET_NNODES=2",
-                 "module load cuda"):  # fmt: skip
+                 "--kill-on-invalid-dep=yes", "--job-name=train--wide", "PET_NNODES=2",
+                 "exec srun --kill-on-bad-exit=1 --cpus-per-task=32 ", "module load cuda"):  # fmt: skip
         assert said in second
     file.write_text("gpus_per_node = 0")
     assert "--gres" not in dry_run(jobs_of(Plan([wide]), store), home, file)[1].read_text()

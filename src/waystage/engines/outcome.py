@@ -49,7 +49,8 @@ class Outcome:
         for failure in self.failed:
             lines.append(f"failed: {failure.name}: {failure.error}")
             lines += [f"  | {line}" for line in failure.tail]
-            lines.append(f"  log: {failure.log}")
+            if failure.log:  # empty where a stage never began
+                lines.append(f"  log: {failure.log}")
         if self.skipped:
             lines.append(f"{len(self.skipped)} stages did not run")
             lines += [f"  because {why}" for why in list(dict.fromkeys(self.skipped.values()))[:5]]
