@@ -26,6 +26,7 @@ HEART = 5.0  # seconds between two heartbeats when nothing happens
 SHARE = 0.05  # of a run's time may go into writing its state, however many stages it has
 SLOWEST = STALE / 3  # seconds between two writes at most: the file and the claims are this run's heartbeat
 
+TRUST = 0.05  # of a study's estimate: so much work weighs what was estimated as much as what was measured
 ENDED = ("done", "reused", "failed", "skipped")
 
 
@@ -88,7 +89,8 @@ class State:
         expected = sum(row.expected for row in done)
         if not expected:
             return None
-        pace = sum(row.seconds for row in done) / expected
+        trust = TRUST * sum(row.expected for row in self.rows.values())
+        pace = (sum(row.seconds for row in done) + trust) / (expected + trust)
         elapsed = max(row.ended for row in done) - self.started
         side_by_side = max(1.0, sum(row.seconds for row in done) / elapsed) if elapsed > 0 else 1.0
         left = 0.0
