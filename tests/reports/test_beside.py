@@ -45,7 +45,22 @@ def test_gains_are_those_of_each_study_in_the_shared_languages(whole: Results, l
 
 def test_a_study_beside_itself_does_not_differ(whole: Results) -> None:
     for row in beside.compare(whole, whole)["rows"]:
-        assert row["difference"]["estimate"] == 0
+        assert {row["difference"][key] for key in ("estimate", "low", "high")} == {0}
+
+
+def test_what_a_shared_baseline_gave_cancels_seed_by_seed(whole: Results, tmp_path: Path) -> None:
+    other = results(tmp_path, study(title="Another recipe of one arm"))
+    scores = other.scores
+    squad = scores["intermediate"] == "squad"
+    scores.loc[squad, "value"] += 3.0
+    scores.loc[squad, "stage"] = "anew " + scores.loc[squad, "stage"]
+    object.__setattr__(other, "scores", scores)
+    rows = [row for row in beside.compare(whole, other)["rows"] if row["intermediate"] == "squad"]
+    assert rows
+    for row in rows:
+        difference = row["difference"]
+        assert difference["estimate"] == pytest.approx(3.0)
+        assert difference["method"] == "paired t over seeds"
 
 
 def test_all_formats_have_the_rows(whole: Results, larger: Results, tmp_path: Path) -> None:

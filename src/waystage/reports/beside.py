@@ -115,20 +115,27 @@ def _gains(first: Results, second: Results, sides: list[Any], models: tuple[str,
                 shared = set(a.languages) & set(b.languages)  # an arm of one of them may lack data in a language
                 if shared and a.pairs[0].metric == b.pairs[0].metric:
                     a, b = (one.on({target: shared}) for one in (a, b))
+                    stages = [set(side.loc[side["intermediate"].isin((arm, zero)), "stage"]) for side in own]
                     found.append(
                         {"models": models, "source_language": source, "intermediate": arm, "target": target,
                          "metric": a.pairs[0].metric, "languages": a.languages, "first": vars(a.interval()),
-                         "second": vars(b.interval()), "difference": vars(_apart(b, a))}
+                         "second": vars(b.interval()), "difference": vars(_apart(b, a, shared=bool(stages[0] & stages[1])))}
                     )  # fmt: skip
     return found
 
 
-def _apart(a: Contrast, b: Contrast) -> Interval:
-    """Of two studies, whose seeds have nothing in common; crossed with target seeds, each brings both kinds."""
+def _apart(a: Contrast, b: Contrast, *, shared: bool) -> Interval:
+    """Of two studies. Where they share runs, such as those of the baseline, what these gave cancels seed by seed.
+
+    Seeds of studies that share none have nothing in common; crossed with target seeds, each brings both kinds.
+    """
     from waystage.stats import seeds
 
     if a.grid is None and b.grid is None:
-        return seeds.unpaired(list(a.per_seed().values()), list(b.per_seed().values()))
+        one, other = a.per_seed(), b.per_seed()
+        if shared and one.keys() == other.keys():
+            return seeds.paired(one, other)
+        return seeds.unpaired(list(one.values()), list(other.values()))
     return seeds.apart(a.interval(), b.interval())
 
 
