@@ -43,7 +43,7 @@ several = st.builds(
 arms = one | several
 studies = st.builds(
     Study,
-    title=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=50),
+    title=st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=50),
     models=st.just(("xlm-roberta-base",)),
     targets=st.lists(st.sampled_from(["xnli", "udpos", "xtreme"]), unique=True, min_size=1).map(tuple),
     seeds=st.lists(st.integers(0, 2**31 - 1), unique=True, min_size=1, max_size=4).map(tuple),

@@ -119,7 +119,7 @@ def _gains(first: Results, second: Results, sides: list[Any], models: tuple[str,
                     found.append(
                         {"models": models, "source_language": source, "intermediate": arm, "target": target,
                          "metric": a.pairs[0].metric, "languages": a.languages, "first": vars(a.interval()),
-                         "second": vars(b.interval()), "difference": vars(_apart(b, a, shared=bool(stages[0] & stages[1])))}
+                         "second": vars(b.interval()), "difference": vars(_apart(b, a, shared=not stages[0].isdisjoint(stages[1])))}
                     )  # fmt: skip
     return found
 
