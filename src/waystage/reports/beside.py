@@ -115,11 +115,12 @@ def _gains(first: Results, second: Results, sides: list[Any], models: tuple[str,
                 shared = set(a.languages) & set(b.languages)  # an arm of one of them may lack data in a language
                 if shared and a.pairs[0].metric == b.pairs[0].metric:
                     a, b = (one.on({target: shared}) for one in (a, b))
-                    stages = [set(side.loc[side["intermediate"].isin((arm, zero)), "stage"]) for side in own]
+                    one, other = (set(side.loc[side["intermediate"].isin((arm, zero)), "stage"]) for side in own)
+                    between = _apart(b, a, shared=not one.isdisjoint(other))
                     found.append(
                         {"models": models, "source_language": source, "intermediate": arm, "target": target,
                          "metric": a.pairs[0].metric, "languages": a.languages, "first": vars(a.interval()),
-                         "second": vars(b.interval()), "difference": vars(_apart(b, a, shared=not stages[0].isdisjoint(stages[1])))}
+                         "second": vars(b.interval()), "difference": vars(between)}
                     )  # fmt: skip
     return found
 
