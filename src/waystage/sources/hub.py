@@ -39,7 +39,7 @@ def identify(task: Task, split: str, languages: Iterable[str], lock: Mapping[str
     """The copies to try, with commits from the declaration or the lock. Never asks the network."""
     asked = tuple(languages)
     serving = [hub for hub in task.hub if split in hub.splits]
-    wanted = {*asked, *([POOL] if pooled(task, split) else ())}
+    wanted = {*asked, POOL}  # candidates of no language are a table of their own, where there are any
     copies = [
         {"copy": hub.name, "config": hub.config, "revision": (lock or {}).get(hub.name, hub.revision) or UNKNOWN}
         for hub in serving
@@ -51,11 +51,6 @@ def identify(task: Task, split: str, languages: Iterable[str], lock: Mapping[str
         what = f"{split!r} of {task.name} in {', '.join(lacking)}"
         raise DataError(f"the hub has no {what} that is known; it can be read from a folder: {where}")
     return {"kind": "hub", "copies": copies}
-
-
-def pooled(task: Task, split: str) -> bool:
-    """Whether candidates that belong to no language are a table of their own."""
-    return any(POOL in hub.languages and split in hub.splits for hub in task.hub)
 
 
 def resolve(task: Task) -> dict[str, str]:

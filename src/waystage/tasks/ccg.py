@@ -5,7 +5,7 @@ The labels are the categories that carry most words of English text; every rarer
 
 from waystage.tasks.benchmarks import XTREME_R, words
 from waystage.tasks.task import Files, Task
-from waystage.tasks.udpos import RELEASES
+from waystage.tasks.udpos import treebanks
 
 CATEGORIES = words(
     r"N N/N NP NP[nb]/N NP\NP NP/NP NP/N (NP\NP)/NP (NP\NP)/(NP\NP) (NP\NP)/N (NP\NP)/(S[dcl]/NP) (NP\NP)/(S[dcl]\NP) "
@@ -69,13 +69,7 @@ TASKS = (
         train_languages=tuple(lg for lg in LANGUAGES if lg not in {"kk", "th", "tl", "yo"}),
         licence="by treebank, CC BY-SA 3.0/4.0 to CC BY-NC-SA",
         non_commercial=True,
-        files=tuple(
-            Files(path=path, format="conllu", columns={"words": "tokens", "tags": "syntax"}, releases=RELEASES)
-            for path in (
-                "ud/UD_*/{lg}_*-ud-{split}.conllu",
-                "ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu",
-            )
-        ),
+        files=treebanks({"words": "tokens", "tags": "syntax"}),
         derived_from=("udpos:train", "udpos:dev", "udpos:test"),  # the same sentences and trees
         epochs=10,
         note="not CCG: a tagging task as rich in syntax, for those without a licence of CCGbank",

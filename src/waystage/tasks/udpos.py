@@ -1,7 +1,7 @@
 """Universal Dependencies parts of speech. XTREME pools every treebank of a language and fuses split words again."""
 
 from waystage.tasks.benchmarks import XTREME_R, words
-from waystage.tasks.task import Files, Hub, Task
+from waystage.tasks.task import Columns, Files, Hub, Task
 
 UPOS = words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 LANGUAGES = XTREME_R.languages["udpos"]
@@ -16,6 +16,15 @@ ENGLISH_NAMES = {
 RELEASES = {"": "ud-treebanks-v2.5", **dict.fromkeys(words("lt pl uk wo ro"), "ud-treebanks-v2.7")}  # XTREME-R has both
 MORE = words("am bho bm br bxr cy fo ga mt myv pcm ug")
 WORDS = {"words": "tokens", "tags": "tags"}
+
+
+def treebanks(columns: Columns) -> tuple[Files, ...]:
+    """Where the collection lies: unpacked as `ud`, or as its releases are called."""
+    return tuple(
+        Files(path=f"{folder}/UD_*/{{lg}}_*-ud-{{split}}.conllu", format="conllu", columns=columns, releases=RELEASES)
+        for folder in ("ud", "ud-treebanks-v2.*")
+    )
+
 
 TASKS = (
     Task(
@@ -39,11 +48,7 @@ TASKS = (
         ),
         files=(
             Files(path="udpos/{split}-{lg}.tsv", format="words", columns=WORDS, rows={"train/en": 21_253}),
-            Files(path="ud/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
-            Files(
-                path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS,
-                releases=RELEASES,
-            ),
+            *treebanks(WORDS),
         ),
         epochs=10,
         note="the hub copy keeps split words apart, so its tokens differ from the benchmark's",
@@ -58,13 +63,7 @@ TASKS = (
         train_languages=("bxr",),
         train_on=("udpos",),
         licence="by treebank, CC BY-SA 3.0/4.0",
-        files=(
-            Files(path="ud/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS),
-            Files(
-                path="ud-treebanks-v2.*/UD_*/{lg}_*-ud-{split}.conllu", format="conllu", columns=WORDS,
-                releases=RELEASES,
-            ),
-        ),
+        files=treebanks(WORDS),
         epochs=10,
     ),
-)  # fmt: skip
+)
