@@ -12,6 +12,11 @@ from pathlib import Path
 from waystage.graph.points import reach
 
 
+def at_home(path: str | Path) -> Path:
+    """With a tilde in front as the home folder; unlike in `Path.expanduser`, one that is nobody's stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
 def sync(path: Path) -> None:
     """Ask for a file's content, or for a folder's list of names, to be on the disk."""
     handle = os.open(path, os.O_RDONLY)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,16 +23,17 @@ from typing import Any
 
 from waystage.errors import StoreError
 from waystage.graph import locks, manifest
-from waystage.graph.files import sha256, sync, sync_all, write_text
+from waystage.graph.files import at_home, sha256, sync, sync_all, write_text
 from waystage.graph.points import reach
 
 SHARED = "shared"
+FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def default_root() -> Path:
     """$WAYSTAGE_STORE, or a folder in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.path.expanduser(os.environ.get("WAYSTAGE_STORE") or Path(cache) / "waystage"))  # noqa: PTH111
+    return at_home(os.environ.get("WAYSTAGE_STORE") or Path(cache) / "waystage")
 
 
 class Corrupt(StoreError):
@@ -55,8 +57,7 @@ class Store:
     """A store is a folder. `shared=True` says, once and for all who use it, that several machines do."""
 
     def __init__(self, root: str | Path, *, shared: bool = False):
-        # shells leave the tilde of --store=~/x alone; Path.expanduser raises where nobody has the name behind it
-        self.root = Path(os.path.expanduser(root)).absolute()  # noqa: PTH111
+        self.root = at_home(root).absolute()  # shells leave the tilde of --store=~/x alone
         if shared and not self.shared:
             write_text(self.root / SHARED, "Several machines use this store: locks are leases.\n")
         # Files that this process hashed, as they looked then. The change time cannot be set back like the others.
@@ -123,13 +124,14 @@ class Store:
         for path in sorted(self.root.glob(f"artifacts/??/*/{manifest.NAME}")):
             yield path.parent.name
 
-    def manifests(self) -> Iterator[dict[str, Any]]:
-        """Of all that was made and whose manifest is whole, also of what was dropped after use.
+    def made(self) -> list[str]:
+        """Fingerprints of all that was made: first of what is there, then of what was dropped after use."""
+        dropped = (path.stem for path in sorted(self.root.glob("dropped/*.json")))
+        return list(dict.fromkeys([*self.fingerprints(), *filter(FINGERPRINT.fullmatch, dropped)]))
 
-        Damage is for `verify` and for runs to report.
-        """
-        dropped = (path.stem for path in self.root.glob("dropped/*.json"))
-        for fingerprint in sorted({*self.fingerprints(), *dropped}):
+    def manifests(self) -> Iterator[dict[str, Any]]:
+        """Of all that was made and whose manifest is whole: damage is for `verify` and for runs to report."""
+        for fingerprint in sorted(self.made()):
             with suppress(StoreError):
                 yield self.manifest(fingerprint)
 

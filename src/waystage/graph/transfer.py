@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import posixpath
-import re
 import shutil
 import tarfile
 import zlib
@@ -28,10 +27,9 @@ from waystage.errors import InputError, StoreError
 from waystage.graph import canonical, manifest, record
 from waystage.graph.files import sha256, sync_all, write_text
 from waystage.graph.retention import KEPT, studies
-from waystage.graph.store import Store
+from waystage.graph.store import FINGERPRINT, Store
 
 BLOCK = 8 * 2**20
-FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 PACKED = (".tar", ".tar.gz", ".tgz")
 
 Say = Callable[[str], None]
@@ -195,8 +193,7 @@ def chosen(store: Store, names: Iterable[str] | None, *, also: Iterable[str] = (
     was dropped after use.
     """
     if names is None:
-        dropped = (path.stem for path in sorted(store.root.glob("dropped/*.json")))
-        return list(dict.fromkeys([*store.fingerprints(), *filter(FINGERPRINT.fullmatch, dropped)]))
+        return store.made()
     found: dict[str, None] = {}
     for name in names:
         noted = record.load(store, name)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 from waystage import languages as language_table
 from waystage.errors import DataError, InputError, did_you_mean
 from waystage.forms.examples import Example
+from waystage.graph.files import at_home
 from waystage.sources import folder, hashes
 from waystage.sources.notes import Notes
 from waystage.tasks.task import Files, Task
@@ -85,7 +85,7 @@ def task(name: str, said: Mapping[str, Any]) -> Task:
     header = ("text", "english") if form == "retrieval" and columns == COLUMNS[form] else ()
     layouts = tuple(
         Files(
-            path=str(Path(os.path.expanduser(path)).absolute()),  # noqa: PTH111  (never raises)
+            path=str(at_home(path).absolute()),
             format=_format(name, form, path), columns=columns, languages=(language,),
             splits={part: part for part in (PARTS if split == "" else (split,))},
             header=header,

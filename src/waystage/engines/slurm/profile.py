@@ -31,6 +31,19 @@ class Profile:
     options: tuple[str, ...] = ()  # further lines for sbatch, such as "--constraint=a100"
     setup: tuple[str, ...] = ()  # shell lines before a stage, such as "module load cuda"
 
+    @property
+    def seconds(self) -> int | None:
+        """`time` in seconds. 0: without end. None: it is no time as SLURM writes it."""
+        if self.time.upper() in ENDLESS:
+            return 0
+        found = TIME.fullmatch(self.time)
+        if not found:
+            return None
+        days, *rest = found.groups()
+        given = [int(one) for one in rest if one is not None]
+        units = (3600, 60, 1) if days or len(given) == 3 else (60, 1)
+        return int(days or 0) * 86400 + sum(one * unit for one, unit in zip(given, units, strict=False))
+
 
 def profiles(path: Path | None) -> dict[str, Profile]:
     """For stages on the "cpu" and on a "gpu"."""
@@ -79,24 +92,11 @@ def _profile(body: dict[str, Any], path: Path) -> Profile:
     return made
 
 
-def seconds(time: str) -> int | None:
-    """Of a time as SLURM writes it. 0: without end. None: it is no time."""
-    if time.upper() in ENDLESS:
-        return 0
-    found = TIME.fullmatch(time)
-    if not found:
-        return None
-    days, *rest = found.groups()
-    given = [int(one) for one in rest if one is not None]
-    units = (3600, 60, 1) if days or len(given) == 3 else (60, 1)
-    return int(days or 0) * 86400 + sum(one * unit for one, unit in zip(given, units, strict=False))
-
-
 def _in_time(profile: Profile, path: Path) -> None:
     """A job that is told at once that its time is up would go back into the queue for ever."""
     if profile.warning > WARNED:
         raise InputError(f"{path}: warning = {profile.warning}, but SLURM takes at most {WARNED} seconds")
-    given = seconds(profile.time)
+    given = profile.seconds
     if given is None:
         form = 'minutes, "12:00:00" or "2-12:00" (days-hours:minutes)'
         raise InputError(f"{path}: time = {profile.time!r} is no time as SLURM writes it: {form}")

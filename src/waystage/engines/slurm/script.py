@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from waystage.engines.job import Job
-from waystage.engines.slurm.profile import Profile, profiles, seconds
+from waystage.engines.slurm.profile import Profile, profiles
 from waystage.errors import InputError
 from waystage.graph.files import write_text
 
@@ -86,7 +86,7 @@ def script(batch: Batch, home: Path, number: int, profile: Profile) -> Path:
     if set(str(home)) & set("\\\n"):
         raise InputError(f"{str(home)!r}: SLURM cannot write into a folder with such a name. Call the store otherwise")
     names = list(dict.fromkeys(job.name for job in jobs))
-    worked = max((seconds(profile.time) or 0) - profile.warning, 0)  # of a job, before it is told to end
+    worked = max((profile.seconds or 0) - profile.warning, 0)  # of a job, before it is told to end
     file = home / f"{number:04}.json"
     write_text(file, json.dumps([[job.dump() for job in element] for element in batch.elements]))
     environment = Environment(loader=PackageLoader("waystage.engines.slurm", "."), undefined=StrictUndefined)
