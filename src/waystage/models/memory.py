@@ -118,11 +118,11 @@ def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
     table = (shape.vocab if whole else min(work.rows or 0, shape.vocab)) * shape.width
     model = shape.backbone_parameters - shape.table + table
     heads = head_parameters(shape, work)
-    learnt = table  # of the embedding
+    upper = shape.layers - work.freeze  # below them nothing is kept for a backward pass
     if work.tuning == "full" and work.freeze:
-        learnt, kept = 0, 0 if work.vocabulary else heads
-        trained = (shape.layers - work.freeze) * shape.layer_parameters + heads
-        below = shape.encoder_parameters - (shape.layers - work.freeze) * shape.layer_parameters
+        kept = 0 if work.vocabulary else heads
+        trained = upper * shape.layer_parameters + heads
+        below = shape.encoder_parameters - upper * shape.layer_parameters
         # in bf16 the embedding stays fp32, and so does what is put together from parts; a CPU keeps the layers as read
         frozen = 4 * (model - shape.encoder_parameters)
         frozen += below * (4 if c == 4 or n > 1 else 6 if layout.device == "cpu" else 2)
@@ -133,11 +133,11 @@ def memory(shape: Shape, work: Work, layout: Layout) -> Memory:
         trained, kept = adapters + heads, heads
         frozen = _frozen(shape, model, work, c)
     copies = (trained - kept) * 2 if c == 2 else 0  # the bf16 ones that the model computes with
-    in_place = learnt if layout.device == "cpu" and work.tuning == "full" else 0  # models.table
+    learnt = work.tuning == "full" and not work.freeze  # the embedding
+    in_place = table if layout.device == "cpu" and learnt else 0  # models.table
     of_pass = (trained if c == 4 else kept) * 4 + copies - 4 * in_place  # what one backward pass leaves behind
     t = tokens(work, layout)
     layer = sum(layer_bytes(shape, work, layout, t))
-    upper = shape.layers - work.freeze  # below them nothing is kept for a backward pass
     saved = t * upper * shape.hidden * c + layer if layout.checkpointing else upper * layer
     ends = t * (6 * shape.hidden * c + (8 * shape.hidden if work.head in ("span", "token") else 0))
     working = t * c * (3 * shape.intermediate + 6 * shape.hidden)
