@@ -117,14 +117,14 @@ def with_pool(root: Path, task: Task, languages: tuple[str, ...]) -> tuple[str, 
 
 def check_unchanged(root: Path, task: Task, split: str, language: str, identity: dict[str, Any]) -> None:
     """The files must still be those that the study was planned with."""
-    now = identify(root, task, split, (language,))["sha256"][language]
-    if now != identity["sha256"][language]:
-        path = next(find(root, task, split, language).paths)
-        raise DataError(
-            f"changed since the study was planned (sha256 {now[:12]}, planned {identity['sha256'][language][:12]}): "
-            "plan again",
-            path,
-        )
+    now, planned = identify(root, task, split, (language,))["sha256"][language], identity["sha256"][language]
+    if now != planned:
+        raise changed(next(find(root, task, split, language).paths), now, planned)
+
+
+def changed(path: Path, now: str, planned: str) -> DataError:
+    said = f"changed since the study was planned (sha256 {now[:12]}, planned {planned[:12]}): plan again"
+    return DataError(said, path)
 
 
 def read(

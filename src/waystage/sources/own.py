@@ -236,11 +236,9 @@ def identify(said: Task, split: str, languages: tuple[str, ...]) -> dict[str, An
 
 def check_unchanged(said: Task, split: str, language: str, identity: Mapping[str, Any]) -> None:
     """The file must still be the one that the study was planned with: what is kept would bear the name of the other."""
-    path = _path(said, split, language)
-    now = identify(said, split, (language,))["sha256"][language]
-    if now != identity["sha256"][language]:
-        planned = identity["sha256"][language][:12]
-        raise DataError(f"changed since the study was planned (sha256 {now[:12]}, planned {planned}): plan again", path)
+    now, planned = identify(said, split, (language,))["sha256"][language], identity["sha256"][language]
+    if now != planned:
+        raise folder.changed(_path(said, split, language), now, planned)
 
 
 def _path(said: Task, split: str, language: str) -> Path:
