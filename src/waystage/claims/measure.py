@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from waystage.claims import arms as study_arms
-from waystage.claims.read import Claim, Claims
+from waystage.claims.read import SINGLES, Claim, Claims
 from waystage.errors import InputError
 from waystage.results import Results
 from waystage.stats import seeds as over_seeds
@@ -182,7 +182,7 @@ def _best(contrasts: Sequence[Contrast], zero: str) -> Measured:
 
 def _over_best_single(together: str, claims: Claims, study: Any, against: Any) -> Measured:
     """The mixture minus the best single arm; the single arm is chosen on the first seeds and compared on the others."""
-    singles = [name for task in claims.groups["nine"] if (name := study_arms.plain(study, (task,)))]
+    singles = [name for task in claims.groups[SINGLES] if (name := study_arms.plain(study, (task,)))]
     if not singles:
         raise InputError("no arm trains on one task alone")
     found = alike([against(together, name) for name in singles])
@@ -198,7 +198,7 @@ def _over_best_single(together: str, claims: Claims, study: Any, against: Any) -
     chosen = "is the only single arm" if len(singles) == 1 else f"is the best of {len(singles)} single arms on seeds "
     chosen += ", ".join(map(str, choosing)) if choosing or len(singles) == 1 else "that are compared too"
     note = f"{rival} {chosen}; compared on {', '.join(map(str, reporting))}"
-    absent = [task for task in claims.groups["nine"] if study_arms.plain(study, (task,)) is None]
+    absent = [task for task in claims.groups[SINGLES] if study_arms.plain(study, (task,)) is None]
     partial = (f"without a single arm for {', '.join(absent)}",) if absent else ()
     partial = (*partial, *_lacking(list(each.values())))
     return replace(measured, notes=(note, *measured.notes), partial=partial)

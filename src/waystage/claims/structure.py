@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from waystage.claims.arms import plain
-from waystage.claims.read import Claims
+from waystage.claims.read import SINGLES, Claims
 from waystage.results import Results
 from waystage.study.stages import find_task
 
@@ -37,7 +37,7 @@ def _phases(claims: Claims, results: Results) -> Found:
 
 
 def _nine(claims: Claims, results: Results) -> Found:
-    nine = claims.groups["nine"]
+    nine = claims.groups[SINGLES]
     lacking = [name for name in nine if plain(results.study, (name,)) is None]
     return not lacking, f"no arm of its own: {', '.join(lacking)}" if lacking else f"an arm each: {', '.join(nine)}"
 

@@ -198,7 +198,7 @@ def _tasks(raw: dict[str, Any]) -> Iterator[Problem]:
         if name not in known and name not in task_table.BENCHMARKS:
             options = [*known, *task_table.BENCHMARKS]
             yield Problem(path, f"there is no task or benchmark {name!r}{did_you_mean(name, options)}{hint}")
-        if name in task_table.names() and name not in own and task_table.get(name).form == "masked":
+        if name not in own and running_text(name):
             yield Problem(
                 path, f"{name!r} is running text, which has no test: name it in an arm, as a task or in `replay`"
             )
@@ -524,6 +524,10 @@ def _try(resolve: Callable[[], str]) -> str | None:
 def spelled_out(targets: Iterable[str]) -> list[str]:
     """Benchmarks as their tasks."""
     return [name for t in targets for name in task_table.BENCHMARKS.get(t, (t,))]
+
+
+def running_text(name: str) -> bool:
+    return name in task_table.names() and task_table.get(name).form == "masked"
 
 
 def _expression(value: Any) -> Any:

@@ -22,6 +22,7 @@ from waystage.study.check import (
     _table,
     _try,
     has_train,
+    running_text,
     spoken_by,
 )
 
@@ -153,7 +154,7 @@ def _mixture(step: dict[str, Any], path: Path) -> Iterator[Problem]:
         yield Problem(
             (*path, "replay", "mlm"), 'leaves no batch to the tasks: say less than 1, or use control = "mlm-only"'
         )
-    text = next((n for n in tasks if n in task_table.names() and task_table.get(n).form == "masked"), None)
+    text = next(filter(running_text, tasks), None)
     if text and _says(step.get("replay")) and not step.get("control"):
         how = 'sampling = { by = "weights", ... } gives it a share' if len(set(tasks)) > 1 else "it is trained alone"
         yield Problem((*path, "replay"), f"is running text beside tasks, and {text!r} is running text itself: {how}")
@@ -287,8 +288,7 @@ def _trains(body: Any) -> bool:
 
 def _unlabelled(body: Any) -> bool:
     named = [name for step in (body, *_list(_get(body, "then"))) for _, name in _strings(_get(step, "tasks"), ())]
-    known = [task_table.get(name).form == "masked" for name in named if name in task_table.names()]
-    return bool(known) and all(known) and len(known) == len(named)
+    return bool(named) and all(map(running_text, named))
 
 
 def _checkpoint(body: dict[str, Any], path: Path, raw: dict[str, Any]) -> Iterator[Problem]:

@@ -245,8 +245,7 @@ def _carries_a_model(stage: Stage) -> bool:
 def _trained_on(stage: Stage) -> tuple[float, int, int]:
     """Examples seen in all, tokens of each, and the batch."""
     recipe = stage.config["recipe"]
-    inputs = stage.inputs["tokens"]
-    members = inputs if isinstance(inputs, tuple) else (inputs,)
+    members = _several(stage.inputs["tokens"])
     share = (stage.config.get("replay") or {}).get("mlm", 0.0)  # of batches; beside it, running text has no epochs
     tasks = [m for m in members if not share or m.config["form"] != "masked"]
     counts = [_counted(m) for m in tasks]
@@ -258,9 +257,9 @@ def _trained_on(stage: Stage) -> tuple[float, int, int]:
         per_example = round((1 - share) * per_example + share * _tokens(text))
     batch = recipe.get("batch", 32)
     seen = recipe["steps"] * batch if recipe.get("steps") is not None else recipe.get("epochs", 1) * size
-    matched = stage.inputs.get("steps_of", ())
+    matched = _several(stage.inputs.get("steps_of"))
     if matched:
-        parts = [_trained_on(one) for one in (matched if isinstance(matched, tuple) else (matched,))]
+        parts = [_trained_on(one) for one in matched]
         others = sum(theirs * batch / their_batch for theirs, _, their_batch in parts)
         seen = others + (seen if stage.config["steps_of"] == "add" else 0)
     return seen, per_example, batch
@@ -281,15 +280,13 @@ def _tokens(stage: Stage) -> int:
 def _artificial(stage: Stage) -> bool:
     """Whether the rows come from the built-in world, whose sentences are short."""
     while stage.kind != "rows":
-        rows = stage.inputs["rows"]
-        stage = rows[0] if isinstance(rows, tuple) else rows
+        stage = _several(stage.inputs["rows"])[0]
     return bool(stage.config["source"]["kind"] == "world")
 
 
 def _counted(tokens: Stage) -> int:
     """Examples of a `tokens` stage, whose rows may come from several stages."""
-    rows = tokens.inputs["rows"]
-    return sum(_examples(one, tokens.config.get("examples")) for one in (rows if isinstance(rows, tuple) else (rows,)))
+    return sum(_examples(one, tokens.config.get("examples")) for one in _several(tokens.inputs["rows"]))
 
 
 def _translation(stage: Stage) -> Estimate:

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from waystage import tasks as task_table
 from waystage.errors import InputError, did_you_mean
 from waystage.models import placement, shapes
-from waystage.study.check import Path, Problem, _get, _list, _plain, _strings, _table, recipes
+from waystage.study.check import Path, Problem, _get, _list, _plain, _strings, _table, recipes, running_text
 
 
 class Placing(BaseModel):
@@ -109,5 +108,5 @@ def _running_text(raw: dict[str, Any]) -> Iterator[Path]:
             if _get(step, "replay"):
                 yield (*place, "replay")
             for at, name in _strings(_get(step, "tasks"), (*place, "tasks")):
-                if name in task_table.names() and task_table.get(name).form == "masked":
+                if running_text(name):
                     yield at
