@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -31,6 +32,11 @@ def table(
 
 def say(text: str = "") -> None:
     console().print(text, markup=False, soft_wrap=True)
+
+
+def aside(text: str) -> None:
+    """To the standard error: not between the lines of --json."""
+    typer.echo(text, err=True)
 
 
 def as_json(value: Any) -> None:

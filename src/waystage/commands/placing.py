@@ -9,9 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from waystage.commands.output import say
+from waystage.commands.output import aside, say
 from waystage.errors import InputError
 from waystage.graph.plan import Plan
 from waystage.graph.stage import Resources, Stage
@@ -30,7 +28,7 @@ def engine(name: str, *, jobs: int, **options: Any) -> Engine:
     _able(start, name, said)
     started = start(jobs=jobs, **said)
     if page := getattr(started, "page", ""):
-        typer.echo(f"Ray's dashboard: {page}", err=True)  # not between the lines of --json
+        aside(f"Ray's dashboard: {page}")
     return started
 
 

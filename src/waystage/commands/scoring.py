@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from waystage import metrics
-from waystage.commands.output import as_json, say, table
+from waystage.commands.output import as_json, aside, say, table
 from waystage.errors import DataError, InputError
 from waystage.metrics.benchmarks import QA_TASKS, file_name, file_task
 from waystage.metrics.reading import read_object, read_questions
@@ -46,7 +46,7 @@ def _unanswered(task: str, gold: Path, predictions: Path) -> None:
     lacking = [name for name in ids if name not in found]
     if lacking:
         said = f"{len(lacking)} of {len(ids)} questions have no answer in {predictions} and count as wrong"
-        typer.echo(f"{said}, such as {lacking[0]!r:.80}", err=True)  # not between the lines of --json
+        aside(f"{said}, such as {lacking[0]!r:.80}")
 
 
 def _refuse_placeholder(task: str, gold: Path) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from waystage.commands import fitting
-from waystage.commands.output import as_json, console, say, size, span, table
+from waystage.commands.output import as_json, aside, console, say, size, span, table
 from waystage.errors import InputError, StoreError
 from waystage.graph import canonical, record
 from waystage.graph.draw import mermaid
@@ -56,7 +56,7 @@ def plan(
     if graph:
         drawn = mermaid(whole, todo)
         graph.write_text(f"```mermaid\n{drawn}```\n" if graph.suffix.lower() == ".md" else drawn, encoding="utf-8")
-        typer.echo(f"stage graph: {graph}", err=True)  # beside --json
+        aside(f"stage graph: {graph}")
     if json:
         as_json(
             whole.export(todo)
@@ -219,25 +219,25 @@ def run(
     def resources(stage: Stage) -> Resources:
         return fitting.resources(stage, known, results.study.placement)
 
+    options = {"address": address, "dashboard": dashboard or None}
     if dry_run:
         placing.dry_run(
             Plan(results.plan.wanted), results.store, resources,
             engine=engine, profile=profile, out=dry_run, only=only, study=study_id(results),
-            existing=existing, limit=limit, others={"address": address, "dashboard": dashboard or None},
+            existing=existing, limit=limit, others=options,
         )  # fmt: skip
         return
     record.note_file(results.store, study_id(results), path)
     count = jobs or os.cpu_count() or 1
-    options = {"address": address, "dashboard": dashboard or None, "profile": profile}
     try:
-        with closing(placing.engine(engine, jobs=count, **options)) as where:
+        with closing(placing.engine(engine, jobs=count, **options, profile=profile)) as where:
             outcome = execute(
                 Plan(results.plan.wanted), results.store, where,
                 existing=existing, only=only, limit=limit, keep=results.study.keep, study=study_id(results),
                 resources=resources, events=show(quiet=quiet),
             )  # fmt: skip
     except KeyboardInterrupt:  # a second Ctrl-C, while running stages were asked to stop
-        typer.echo("interrupted. Everything finished is kept: run the same command to go on", err=True)
+        aside("interrupted. Everything finished is kept: run the same command to go on")
         raise typer.Exit(130) from None
     _after(results, outcome, json)
 
@@ -251,8 +251,7 @@ def pinned(
     file = lock.beside(path)
     found = lock.complete(results.study, results.plan.hub_tasks, results.lock, results.plan.hub_models)
     lock.write(file, found)
-    told = f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}"
-    typer.echo(told, err=True)  # not between the lines of --json
+    aside(f"pinned {len(results.plan.unresolved)} names of the hub to commits in {file}")
     return load(path, rehearsal=rehearsal, full=full, store=results.store, overrides=overrides)
 
 
@@ -262,7 +261,7 @@ def _after(results: Results, outcome: Outcome, json: bool) -> None:
     try:
         page = reports.write(results, _page(results, "html"), "html", command=_command())
     except StoreError:  # an artifact was damaged in a way that only its content shows: what ran is said all the same
-        typer.echo(outcome.text(), err=True)
+        aside(outcome.text())
         raise
     if json:
         as_json({"status": outcome.status, **vars(outcome), "failed": [vars(f) for f in outcome.failed],
@@ -338,7 +337,7 @@ def _if_empty(results: Results) -> None:
     said = f"nothing of this study is scored yet in {results.store.root}. Type: {again(results)}{where}"
     if not results.rehearsal and record.path(results.store, f"{study_id(results)}-rehearsal").is_file():
         said += ". Its rehearsal is there: add --rehearsal"
-    typer.echo(said, err=True)  # not between the lines of --json
+    aside(said)
 
 
 def _apart(ways: Mapping[str, Any], more: Mapping[str, Any]) -> None:
