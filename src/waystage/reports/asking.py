@@ -25,6 +25,7 @@ def answers(results: Results) -> list[dict[str, Any]]:
     """
     from waystage.claims import freeze
     from waystage.stats import Answer, as_family
+    from waystage.stats.answering import BOTH
 
     frozen, gone = freeze.states(results), made.lost(results)
     asked: list[dict[str, Any]] = []
@@ -36,7 +37,7 @@ def answers(results: Results) -> list[dict[str, Any]]:
                 key = {
                     "number": number, "ask": question.ask, "kind": question.kind, "a": a, "b": b,
                     "model": model or ", ".join(results.study.models),
-                    "source_language": " / ".join(question.sources or [source]), "of": _of(results, model, source),
+                    "source_language": BOTH.join(question.sources or [source]), "of": _of(results, model, source),
                     "frozen": frozen[number - 1],
                 }  # fmt: skip
                 failed = _failed(results, gone, question, model, source)
@@ -118,11 +119,12 @@ def _between_sources(results: Results, question: Question, model: str) -> Any:
     import pandas
 
     from waystage import stats
+    from waystage.stats.answering import BOTH
 
     assert question.sources is not None
     frame, free = results.scores, untrained(results)
     frame = frame[~frame["target"].isin(free)]
-    both = " / ".join(question.sources)
+    both = BOTH.join(question.sources)
     sides = dict(zip(_names(question), zip(question.compare, question.sources, strict=True), strict=True))
     parts = [
         frame[(frame["intermediate"] == arm) & (frame["source_language"] == source)].assign(

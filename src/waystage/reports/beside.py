@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from waystage.reports.about import baseline
 from waystage.reports.comparisons import complete
 from waystage.reports.made import provenance, records
 from waystage.reports.plain import plain
-from waystage.reports.plots import Plot
+from waystage.reports.plots import Plot, file_name
 from waystage.reports.tables import Column, Table, marked
 from waystage.results import REHEARSAL, Results
 from waystage.stats.average import Contrast
@@ -237,8 +236,7 @@ def plots(found: dict[str, Any]) -> list[Plot]:
             [(row["intermediate"], row["first"]["estimate"], row["second"]["estimate"]) for row in rows], title=title,
             names=("first study", "second study"), x="gain, points", note=found["note"], whole=False,
         )  # fmt: skip
-        name = re.sub(r"[^\w.-]+", "-", "-".join(["compare", target, *of]))
-        made.append(Plot("compare", name, title, drawn))
+        made.append(Plot("compare", file_name("compare", target, *of), title, drawn))
     return made
 
 

@@ -57,14 +57,18 @@ def complete(rows: Any) -> tuple[Any, list[str]]:
 def _named(rows: Any, unit: list[str], star: str) -> list[tuple[str, str]]:
     """Of each cell the languages of each seed."""
     found = []
-    for (model, target, source, arm), group in rows.groupby(CELLS, sort=False) if len(rows) else ():
+    for cell, group in rows.groupby(CELLS, sort=False) if len(rows) else ():
         said = []
         for key, own in group.groupby(unit):
             codes = ", ".join(f"{code}{star}" for code in sorted(own["language"]))
             seeds = list(dict.fromkeys(map(str, key)))
             said.append(f"{codes} of seed{'s' if len(seeds) > 1 else ''} {' and '.join(seeds)}")
-        found.append((f"{target} after {arm} ({model}, {source}{star})", "; ".join(said)))
+        found.append((_where(*cell, star), "; ".join(said)))
     return found
+
+
+def _where(model: str, target: str, source: str, arm: str, star: str) -> str:
+    return f"{target} after {arm} ({model}, {source}{star})"
 
 
 def _gains(results: Results, rows: Any, untrained: list[str], waiting: list[str]) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def _comparable(rows: Any, zero: str, untrained: list[str]) -> tuple[Any, list[s
     star = "*" if "note" in rows else ""
     for key, group in rows.groupby(CELLS, sort=False):
         model, target, source, arm = key
-        base, where = (model, target, source, zero), f"{target} after {arm} ({model}, {source}{star})"
+        base, where = (model, target, source, zero), _where(*key, star)
         if target not in untrained and arm != zero and not having[key] & having.get(base, set()):
             waiting.append(f"{where}: no seed in common with {zero} yet")
         elif base in spoken and spoken[key] != spoken[base]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from waystage import languages as language_table
 from waystage.errors import InputError, UnknownName
 from waystage.languages.text import pretraining_text
 from waystage.models import shapes
+from waystage.reports.made import language_facts
 from waystage.results import Results
 from waystage.study.regimes import EACH, SOURCE, listed
 from waystage.study.schema import Question
@@ -80,7 +80,7 @@ def _fertility(results: Results, model: str) -> dict[str, float | None]:
         stage = cell.evaluate.inputs["tokens"]
         if cell.model != model or isinstance(stage, tuple) or not results.store.has(stage.fingerprint):
             continue
-        for code, facts in _facts(results, stage.fingerprint).items():
+        for code, facts in language_facts(results, stage, results.store.manifest(stage.fingerprint)).items():
             if facts.get("words"):
                 counts[code].append(facts["pieces"] / facts["words"])
     unbroken = {"Hans", "Hant", "Jpan", "Thai", "Mymr", "Khmr", "Laoo"}
@@ -88,12 +88,3 @@ def _fertility(results: Results, model: str) -> dict[str, float | None]:
         code: None if (one := _language(code)) is None or one.script in unbroken else fmean(values)
         for code, values in counts.items()
     }
-
-
-def _facts(results: Results, fingerprint: str) -> dict[str, dict[str, float]]:
-    record = results.store.manifest(fingerprint)
-    found = record.get("facts", {}).get("languages")
-    path = results.store.find(fingerprint, "facts.json") if found is None else None
-    if path is not None:
-        found = json.loads(path.read_text(encoding="utf-8")).get("languages")
-    return found or {}

@@ -229,7 +229,7 @@ def data(results: Results, found: Records) -> list[dict[str, Any]]:
         if not record or stage.kind not in ("rows", "tokens"):
             continue
         of = _rows(stage)
-        for code, facts in _facts(results, stage, record).items():
+        for code, facts in language_facts(results, stage, record).items():
             key = (of.config["task"], of.config["split"], code)
             row = rows.setdefault(key, {"task": key[0], "split": key[1], "language": code})
             if stage.kind == "rows":
@@ -254,7 +254,7 @@ def _rows(stage: Stage) -> Stage:
     return stage
 
 
-def _facts(results: Results, stage: Stage, record: dict[str, Any]) -> dict[str, Any]:
+def language_facts(results: Results, stage: Stage, record: dict[str, Any]) -> dict[str, Any]:
     """By language, from the manifest or from the file beside the data."""
     if "languages" in record.get("facts", {}):
         return dict(record["facts"]["languages"])

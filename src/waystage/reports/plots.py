@@ -52,7 +52,7 @@ def which(row: dict[str, Any], content: dict[str, Any]) -> str:
     return ", ".join(map(str, head(row, several(content), shown(content))))
 
 
-def _named(*parts: str) -> str:
+def file_name(*parts: str) -> str:
     return re.sub(r"[^\w.-]+", "-", "-".join(filter(None, parts)))
 
 
@@ -70,7 +70,7 @@ def of_answer(answer: dict[str, Any], content: dict[str, Any]) -> list[Plot]:
     """None while there is no answer."""
     if not answer["answered"]:
         return []
-    name = _named("answer", str(answer["number"]), which(answer, content))
+    name = file_name("answer", str(answer["number"]), which(answer, content))
     title = f"{answer['a']} against {answer['b']}"
     return [Plot("answers", name, title, figures.answer(answer, content["note"]))]
 
@@ -93,7 +93,7 @@ def _gains(content: dict[str, Any]) -> Iterator[Plot]:
     for block in matrices(content).values():
         title = said(f"Gain over {content['gains']['baseline']}, points", block["title"])
         drawn = figures.matrix(block["arms"], block["targets"], block["cells"], title, content["note"])
-        yield Plot("gains", _named("gains", block["title"]), title, drawn)
+        yield Plot("gains", file_name("gains", block["title"]), title, drawn)
 
 
 def _distance(content: dict[str, Any]) -> Iterator[Plot]:
@@ -119,7 +119,7 @@ def _distance(content: dict[str, Any]) -> Iterator[Plot]:
                     points, title=f"{title}, by {against}", x=axis, y="gain, points", note=content["note"],
                     fit=fits.get((*key, against), []),
                 )  # fmt: skip
-                name = _named(against, arm, which(blocks[0], content))
+                name = file_name(against, arm, which(blocks[0], content))
                 yield Plot("distance", name, f"{title}, by {against}", drawn, " / ".join(key))
 
 
@@ -141,7 +141,7 @@ def _scaling(content: dict[str, Any]) -> Iterator[Plot]:
         title = said(f"{one['a']} against {one['b']} by size", extra)
         line = (one["intercept"], one["slope"]["estimate"])
         drawn = figures.sizes(one["points"], line, title=title, note=content["note"])
-        yield Plot("scaling", _named("size", str(one["number"]), extra), title, drawn)
+        yield Plot("scaling", file_name("size", str(one["number"]), extra), title, drawn)
 
 
 def _transfer(content: dict[str, Any]) -> Iterator[Plot]:
@@ -155,7 +155,7 @@ def _transfer(content: dict[str, Any]) -> Iterator[Plot]:
             [(row["intermediate"], row["source"], row["others"]) for row in rows], title=title,
             names=("source language", "mean of the others"), x=rows[0]["metric"], note=content["note"],
         )  # fmt: skip
-        yield Plot("transfer", _named("transfer", target, which(rows[0], content)), title, drawn)
+        yield Plot("transfer", file_name("transfer", target, which(rows[0], content)), title, drawn)
 
 
 def _layers(content: dict[str, Any]) -> Iterator[Plot]:
@@ -170,7 +170,7 @@ def _layers(content: dict[str, Any]) -> Iterator[Plot]:
             lines, title=title, y=own[0]["metric"], x="layer", note=content["note"], at=own[0]["fixed"],
             level=own[0]["bag"],
         )  # fmt: skip
-        yield Plot("layers", _named("layers", target, which(own[0], content)), title, drawn)
+        yield Plot("layers", file_name("layers", target, which(own[0], content)), title, drawn)
 
 
 def _learning(content: dict[str, Any]) -> Iterator[Plot]:
@@ -188,7 +188,7 @@ def _learning(content: dict[str, Any]) -> Iterator[Plot]:
         lines = {name: curve["lines"][measure] for name, curve in list(zip(names, own, strict=True))[:LINES]}
         title = said(f"training on {tasks}, seed {own[0]['seed']}", model)
         drawn = figures.curves(lines, title=title, y=measure, note=content["note"])
-        yield Plot("learning", _named("learning", tasks, measure, model), title, drawn)
+        yield Plot("learning", file_name("learning", tasks, measure, model), title, drawn)
 
 
 def _names(own: list[dict[str, Any]]) -> list[str]:

@@ -14,7 +14,9 @@ from waystage.errors import InputError
 from waystage.reports import asking, numbers
 from waystage.reports.plain import plain
 from waystage.results import Results
+from waystage.study.cells import ZERO_SHOT
 from waystage.study.regimes import Intermediate
+from waystage.study.stages import protocol
 
 DISTANCE, RESOURCE, SCRIPT = "distance", "resource class", "other script"
 
@@ -233,8 +235,7 @@ def best(results: Results, arms: Arms) -> list[dict[str, Any]]:
 def _eligible(arm: Intermediate) -> bool:
     """A control is no way to train, an arm for a few targets would leave only those to choose for, and one that was
     trained on the target in the evaluated languages is a ceiling."""
-    there = arm.target.language == "target" or arm.target.translate or arm.target.shots
-    return not (arm.control or arm.on or there)
+    return not (arm.control or arm.on) and protocol(arm.target) == ZERO_SHOT
 
 
 def layers(results: Results, rows: Any) -> list[dict[str, Any]]:

@@ -87,8 +87,6 @@ def _columns(gain: Interval) -> dict[str, Any]:
 
 def _pooled(rows: list[dict[str, Any]], arms: list[str], targets: list[str]) -> list[dict[str, Any]]:
     """Shrunken gains beside the raw ones, where the matrix is complete; noise is pooled over the arms of a target."""
-    arms = [arm for arm in arms if any(row["intermediate"] == arm for row in rows)]
-    targets = [target for target in targets if any(row["target"] == target for row in rows)]
     cells = {(row["intermediate"], row["target"]): row for row in rows if row["se"] is not None}
     arms, targets = _whole(arms, targets, set(cells))
     bare = {"pooled": None, "pooled_low": None, "pooled_high": None}

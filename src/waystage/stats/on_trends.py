@@ -179,7 +179,7 @@ def _levels(found: Contrast) -> tuple[Line, ...]:
     for pair in found.pairs:
         alone = found.of((pair.target,))
         gain = alone.interval()
-        levels = (float(pair.a.to_numpy().mean()), float(pair.b.to_numpy().mean()))
+        levels = means(pair, pair.seeds)
         verdict = of(gain, seeds=alone.counted)
         lines.append(Line(f"gain on {pair.target}", pair.metric, pair.languages, *levels, gain, verdict))
     return tuple(lines)
